@@ -1,0 +1,125 @@
+"""Records: frozen dataclasses whose fields are settings, validated when a person builds them, never inside a trace."""
+
+import dataclasses
+import math
+import re
+from typing import Any, TypeVar, dataclass_transform
+
+import jax
+
+from slalom.errors import SlalomError, unknown, wrong
+
+T = TypeVar("T")
+
+
+def setting(default: float, interval: str, meaning: str, *, keeps: bool = False) -> Any:
+    """Declare one numeric field of a record.
+
+    interval: the values allowed, in the usual signs: `[0, 1)`, `(0, inf)`.
+    meaning: half a sentence for the tables in the documentation.
+    keeps: the number says how much of the past an average keeps (a beta). Host code hands `1 - beta` to a
+        program, because the small number is the one whose digits matter (see `slalom.rules.base.forgetting`).
+    """
+    return dataclasses.field(
+        default=default, metadata={"interval": interval, "meaning": meaning, "keeps": keeps, "kind": "setting"}
+    )
+
+
+def within(value: float, interval: str) -> bool:
+    """Whether a number lies in an interval written as text.
+
+    >>> within(1.0, "[0, 1)"), within(0.0, "[0, 1)"), within(float("nan"), "[0, inf)")
+    (False, True, False)
+    """
+    match = re.fullmatch(r"([\[(])\s*(\S+)\s*,\s*(\S+)\s*([\])])", interval)
+    if match is None:
+        raise wrong("interval", "like '[0, 1)'", interval)
+    low, high = float(match[2]), float(match[3])
+    if math.isnan(value) or math.isinf(value):
+        return False
+    return (low <= value if match[1] == "[" else low < value) and (value <= high if match[4] == "]" else value < high)
+
+
+def _validate(self: Any) -> None:
+    """Check every setting that is a plain number; numbers of a program pass unseen."""
+    for field in dataclasses.fields(self):
+        value, interval = getattr(self, field.name), field.metadata.get("interval")
+        if interval is None or not isinstance(value, (int, float, str, bool, type(None))):
+            continue
+        where = f"{type(self).__name__}({field.name}=…)"
+        if isinstance(value, (str, bool)) or value is None:
+            raise wrong(where, f"a number in {interval}", value)
+        if not within(value, interval):
+            raise wrong(where, f"in {interval}", value)
+
+
+@dataclass_transform(frozen_default=True)
+def record(cls: type[T]) -> type[T]:
+    """Make a class a frozen dataclass, a JAX pytree (its fields are the leaves), validated when built by a person.
+
+    >>> from slalom.rules import Adam
+    >>> Adam(beta1=0.8).beta1
+    0.8
+    """
+    if "__post_init__" not in cls.__dict__:
+        cls.__post_init__ = _validate  # type: ignore[attr-defined]
+    made = dataclasses.dataclass(frozen=True)(cls)
+    names = [f.name for f in dataclasses.fields(made)]  # type: ignore[arg-type]
+
+    def rebuild(_: None, leaves: Any) -> T:
+        fresh = object.__new__(made)  # not __init__: inside a trace nothing is validated and nothing raises
+        for name, leaf in zip(names, leaves, strict=True):
+            object.__setattr__(fresh, name, leaf)
+        return fresh
+
+    jax.tree_util.register_pytree_node(made, lambda r: ([getattr(r, n) for n in names], None), rebuild)
+    return made
+
+
+def settings_of(cls: Any) -> dict[str, dict[str, Any]]:
+    """The settings of a record class or record: name -> {default, interval, meaning, keeps}.
+
+    >>> from slalom.rules import Adam
+    >>> settings_of(Adam)["beta1"]["interval"]
+    '[0, 1)'
+    """
+    return {
+        f.name: {"default": f.default, **{k: f.metadata[k] for k in ("interval", "meaning", "keeps")}}
+        for f in dataclasses.fields(cls)
+        if f.metadata.get("kind") == "setting"
+    }
+
+
+def to_plain(part: Any, registry: dict[str, type]) -> dict[str, Any]:
+    """A registered record as plain data: its registry name and its settings.
+
+    >>> from slalom import rules
+    >>> to_plain(rules.Momentum(mu=0.8), rules.REGISTRY)
+    {'name': 'momentum', 'mu': 0.8}
+    """
+    for name, cls in registry.items():
+        if type(part) is cls:
+            return {"name": name, **{f: getattr(part, f) for f in settings_of(cls)}}
+    raise SlalomError(f"{type(part).__name__} is not registered: it has no name to be written under.")
+
+
+def from_plain(kind: str, plain: Any, registry: dict[str, type]) -> Any:
+    """A record from its name, from `{"name": …, settings}`, or the record itself.
+
+    >>> from slalom import rules
+    >>> from_plain("rule", {"name": "momentum", "mu": 0.8}, rules.REGISTRY)
+    Momentum(mu=0.8)
+    """
+    if isinstance(plain, tuple(registry.values())):
+        return plain
+    data = {"name": plain} if isinstance(plain, str) else plain
+    if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+        raise wrong(kind, "a name or a table with a name", plain)
+    name, given = data["name"], {k: v for k, v in data.items() if k != "name"}
+    if name not in registry:
+        raise unknown(kind, name, registry)
+    allowed = settings_of(registry[name])
+    for key in given:
+        if key not in allowed:
+            raise unknown(f"setting of {kind} {name}", key, allowed)
+    return registry[name](**given)

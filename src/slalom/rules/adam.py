@@ -1,0 +1,53 @@
+"""Adam: step along the mean gradient, measured in units of its own size."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from slalom.record import record, setting
+from slalom.rules.base import Rule, debias, forgetting, over_tree
+from slalom.types import Array, Setting
+
+
+class AdamMemory(NamedTuple):
+    m: Array  # mean of the gradient
+    v: Array  # mean of its square
+
+
+@record
+class Adam(Rule):
+    """Adam (Kingma & Ba 2015, https://arxiv.org/abs/1412.6980, Algorithm 1).
+
+        m ← β₁ m + (1 − β₁) g
+        v ← β₂ v + (1 − β₂) g²
+        m̂ = m / (1 − β₁ᵗ)
+        v̂ = v / (1 − β₂ᵗ)
+        Δ = −η m̂ / (√v̂ + ε)
+
+    beta1, beta2: [] how much of the past each mean keeps. epsilon: [] added outside the root, as in the paper and in
+    PyTorch and Optax (Keras adds it before the correction of v, which is another rule at the same ε).
+
+    >>> rule = Adam()
+    >>> delta, memory = rule.step(jnp.array([3.0, -0.5]), rule.init(jnp.zeros(2)), jnp.zeros(2), t=1, rate=0.1)
+    >>> [round(float(d), 6) for d in delta]
+    [-0.1, 0.1]
+    """
+
+    beta1: Setting = setting(0.9, "[0, 1)", "how much of the past the mean gradient keeps", keeps=True)
+    beta2: Setting = setting(0.999, "[0, 1)", "how much of the past the mean square keeps", keeps=True)
+    epsilon: Setting = setting(1e-8, "(0, inf)", "added to the root")
+
+    @over_tree
+    def init(self, p):
+        return AdamMemory(m=jnp.zeros_like(p), v=jnp.zeros_like(p))
+
+    @over_tree
+    def step(self, g, memory, p, *, t, rate):
+        del p
+        f1, f2 = forgetting(self.beta1), forgetting(self.beta2)
+        m = memory.m + f1 * (g - memory.m)
+        v = memory.v + f2 * (g**2 - memory.v)
+        m_hat = m / debias(f1, t)
+        v_hat = v / debias(f2, t)
+        delta = -rate * m_hat / (jnp.sqrt(v_hat) + self.epsilon)
+        return delta, AdamMemory(m, v)

@@ -1,0 +1,84 @@
+"""The contract of an update rule, written once, and the little arithmetic that all rules share.
+
+A rule is a record whose fields are its settings.
+
+    memory        = rule.init(params)
+    delta, memory = rule.step(gradient, memory, params, t=t, rate=η)
+    params        = params + delta
+
+t: the number of this step; the first is 1. rate: the learning rate at this step; a rule owns no clock and no schedule.
+Both work on a whole tree of parameters. Element-wise rules are written for one array and lifted by `over_tree`.
+A rule is written for one racer and never mentions the racer axis; any setting may be a number of a program, so that
+racers of one lane differ in it.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+
+from slalom.record import record
+from slalom.types import Array, Setting, Tree
+
+
+class Rule(Protocol):
+    """What every update rule answers (see the head of this file)."""
+
+    def init(self, params: Tree) -> Tree:
+        """The memory before the first step."""
+        ...
+
+    def step(self, gradient: Tree, memory: Tree, params: Tree, *, t: Array, rate: Array) -> tuple[Tree, Tree]:
+        """One step: (what to add to the parameters, the next memory)."""
+        ...
+
+    def weights_to_score(self, params: Tree, memory: Tree) -> Tree:
+        """The weights that a score is taken with; the parameters themselves unless a rule says otherwise."""
+        del memory
+        return params
+
+
+def over_tree(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Lift `init(self, p)` or `step(self, g, memory, p, …)`, written for one array, to a tree of arrays.
+
+    The memory of a tree is the tree of the memories.
+    """
+
+    @functools.wraps(method)
+    def lifted(self: Any, first: Tree, *others: Tree, **scalars: Any) -> Any:
+        structure: Any
+        leaves, structure = jax.tree.flatten(first)
+        columns = [structure.flatten_up_to(other) for other in others]
+        results = [method(self, *row, **scalars) for row in zip(leaves, *columns, strict=True)]
+        if results and type(results[0]) is tuple:  # (delta, memory) of a step; a memory itself is a NamedTuple
+            return tuple(structure.unflatten(column) for column in zip(*results, strict=True))
+        return structure.unflatten(results)
+
+    return lifted
+
+
+@record
+class Beta:
+    """A beta inside a program, kept as 1 − β: float32 holds 0.001 to eight digits, 0.999 only to five of them."""
+
+    forgetting: Setting
+
+
+def forgetting(beta: Setting) -> Setting:
+    """1 − β, without losing its digits when β is a number of a program.
+
+    >>> forgetting(0.5)
+    0.5
+    """
+    return beta.forgetting if isinstance(beta, Beta) else 1 - beta
+
+
+def debias(f: Setting, t: Array) -> Array:
+    """1 − βᵗ with β = 1 − f, exact for small f too: −expm1(t log1p(−f)).
+
+    >>> round(float(debias(0.1, 2)), 6)
+    0.19
+    """
+    return -jnp.expm1(t * jnp.log1p(-f))
