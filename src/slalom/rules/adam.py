@@ -37,17 +37,20 @@ class Adam(Rule):
     beta2: Setting = setting(0.999, "[0, 1)", "how much of the past the mean square keeps", keeps=True)
     epsilon: Setting = setting(1e-8, "(0, inf)", "added to the root")
 
-    @over_tree
-    def init(self, p):
-        return AdamMemory(m=jnp.zeros_like(p), v=jnp.zeros_like(p))
+    def init(self, params):
+        return over_tree(lambda p: AdamMemory(m=jnp.zeros_like(p), v=jnp.zeros_like(p)))(params)
 
-    @over_tree
-    def step(self, g, memory, p, *, t, rate):
-        del p
+    def step(self, gradient, memory, params, *, t, rate):
         f1, f2 = forgetting(self.beta1), forgetting(self.beta2)
-        m = memory.m + f1 * (g - memory.m)
-        v = memory.v + f2 * (g**2 - memory.v)
-        m_hat = m / debias(f1, t)
-        v_hat = v / debias(f2, t)
-        delta = -rate * m_hat / (jnp.sqrt(v_hat) + self.epsilon)
-        return delta, AdamMemory(m, v)
+        c1, c2 = debias(f1, t), debias(f2, t)  # once for the whole tree
+
+        @over_tree
+        def one(g, memory):
+            m = memory.m + f1 * (g - memory.m)
+            v = memory.v + f2 * (g**2 - memory.v)
+            m_hat = m / c1
+            v_hat = v / c2
+            delta = -rate * m_hat / (jnp.sqrt(v_hat) + self.epsilon)
+            return delta, AdamMemory(m, v)
+
+        return one(gradient, memory)

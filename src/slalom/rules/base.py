@@ -40,18 +40,19 @@ class Rule(Protocol):
         return params
 
 
-def over_tree(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Lift `init(self, p)` or `step(self, g, memory, p, …)`, written for one array, to a tree of arrays.
+def over_tree(one: Callable[..., Any]) -> Callable[..., Any]:
+    """Lift a function of one array to a tree of arrays: of p to its memory, or of (g, memory, …) to (delta, memory).
 
-    The memory of a tree is the tree of the memories.
+    The memory of a tree is the tree of the memories. What all arrays share (1 − βᵗ, say) is computed outside `one`,
+    once: XLA would compute it again for every array.
     """
 
-    @functools.wraps(method)
-    def lifted(self: Any, first: Tree, *others: Tree, **scalars: Any) -> Any:
+    @functools.wraps(one)
+    def lifted(first: Tree, *others: Tree) -> Any:
         structure: Any
         leaves, structure = jax.tree.flatten(first)
         columns = [structure.flatten_up_to(other) for other in others]
-        results = [method(self, *row, **scalars) for row in zip(leaves, *columns, strict=True)]
+        results = [one(*row) for row in zip(leaves, *columns, strict=True)]
         if results and type(results[0]) is tuple:  # (delta, memory) of a step; a memory itself is a NamedTuple
             return tuple(structure.unflatten(column) for column in zip(*results, strict=True))
         return structure.unflatten(results)

@@ -4,19 +4,24 @@
     z = scaler(x)                 # [N, D] float64
     x = scaler.inverse(z)
 
-Fitting ignores missing cells (NaN); transforming hands them on. Everything is NumPy float64 on the host: a column with
-a mean of 1e9 and a spread of 1 keeps its digits. In a race there is one float32 copy of the data, and scalers that answer
-`in_race` are applied to each batch inside the step:
+Fitting ignores missing cells (NaN); transforming hands them on. A column that is constant (or missing throughout) gives
+its training rows one harmless value, and its scale is 1. Settings, where a scaler has some, are keywords of `fit`.
+A scaler's fields are arrays and numbers: stored by name, they rebuild it by `cls(**fields)`.
+Everything is NumPy float64 on the host: a column with a mean of 1e9 and a spread of 1 keeps its digits. In a race there is
+one float32 copy of the data, and scalers that answer `in_race` are applied to each batch inside the step:
 
     z = squash((x − centre) / spread),   squash(u) = u / √(1 + (u / clip)²), the identity for clip = ∞
 """
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
 from slalom.errors import wrong
 from slalom.types import Array
+
+LARGEST = 1e300  # of a cell: below it differences and means do not overflow
 
 
 class InRace(NamedTuple):
@@ -49,15 +54,52 @@ class Scaler(Protocol):
 
 
 def as_columns(x: Array, where: str) -> Array:
-    """Check and convert to float64 [N, D] with at least one row."""
+    """Check and convert the rows of a fit to float64 [N, D]: at least one row, no infinite cell."""
     x = np.asarray(x, dtype=np.float64)
     if x.ndim != 2 or x.shape[0] == 0:
         raise wrong(where, "a table of at least one row: shape (rows, columns)", x.shape)
+    extreme = np.abs(x) > LARGEST
+    if extreme.any():
+        row, column = np.argwhere(extreme)[0]
+        raise wrong(
+            f"Column {column} of {where}",
+            f"missing (NaN) or between -{LARGEST:g} and {LARGEST:g} in every row",
+            float(x[row, column]),
+            "Make such cells missing first.",
+        )
     return x
 
 
-def constant_columns(x: Array) -> Array:
-    """[D] True where every present value of a column is the same: max = min, as std = 0 misses columns of 0.1s."""
-    low = np.min(x, axis=0, where=~np.isnan(x), initial=np.inf)
-    high = np.max(x, axis=0, where=~np.isnan(x), initial=-np.inf)
-    return high <= low  # also true for a column that is missing throughout
+def as_fitted(x: Array, columns: int, where: str) -> Array:
+    """Check and convert rows to float64 [N, D] with as many columns as the fit had."""
+    x = np.asarray(x, dtype=np.float64)
+    if x.ndim != 2 or x.shape[1] != columns:
+        raise wrong(where, f"a table with the {columns} columns of the fit", x.shape)
+    return x
+
+
+def each_column(x: Array, fit_one: Callable[[Array], Sequence[Array] | Array]) -> Array:
+    """Fit to each column of x [N, D] by itself, on its present values: `fit_one` [n] -> [S] numbers; answers [S, D].
+
+    One column at a time needs no masked copy of the table, and sums in pairs, which a sum down the rows does not.
+    """
+    return np.array([fit_one(column[~np.isnan(column)]) for column in x.T], dtype=np.float64).T
+
+
+def is_constant(present: Array) -> bool:
+    """Whether the present values [n] of a column are one value, to the last digits of float64; n = 0 counts as one.
+
+    Not `std = 0`, which rounding breaks: a column of 0.1s would be blown up to ±1, and the column below to ±1 as well.
+
+    >>> is_constant(np.array([0.3, 0.1 + 0.2])), is_constant(np.array([1e9, 1e9 + 1]))
+    (True, False)
+    """
+    if present.size == 0:
+        return True
+    low, high = present.min(), present.max()
+    return bool(high - low <= max(4 * np.finfo(np.float64).eps * max(abs(low), abs(high)), LARGEST**-1))
+
+
+def constant_value(present: Array) -> float:
+    """The value of a constant column; 0 for a column that is missing throughout."""
+    return float(present[0]) if present.size else 0.0

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 
 from slalom.record import record
-from slalom.scaling.base import InRace, Scaler, as_columns, constant_columns
+from slalom.scaling.base import InRace, Scaler, as_columns, as_fitted, constant_value, each_column, is_constant
 from slalom.types import Array
 
 
@@ -15,7 +15,7 @@ class ZScore(Scaler):
     """Column-wise standardisation.
 
         z = (x − μ) / σ          μ, σ over the N training rows (σ divides by N)
-        a constant column gives z = 0 on the rows it was fitted to
+        a constant column gives z = 0 on the rows it was fitted to (σ = 1)
 
     mean, spread: [D], in the units of the column. Missing cells are ignored by the fit and stay missing.
 
@@ -28,17 +28,24 @@ class ZScore(Scaler):
 
     @classmethod
     def fit(cls, x: Array) -> Self:
-        x = as_columns(x, "ZScore.fit(x)")
-        constant = constant_columns(x)
-        safe = np.where(constant, np.where(np.isnan(x), 0, x), x)  # a column that is missing throughout: mean 0
-        mean = np.where(constant, np.nanmax(safe, axis=0), np.nanmean(safe, axis=0))
-        return cls(mean, np.where(constant, 1.0, np.nanstd(safe, axis=0)))
+        mean, spread = each_column(as_columns(x, "ZScore.fit(x)"), mean_and_spread)
+        return cls(mean, spread)
 
     def __call__(self, x: Array) -> Array:
-        return (np.asarray(x, np.float64) - self.mean) / self.spread
+        return (as_fitted(x, len(self.mean), "ZScore(x)") - self.mean) / self.spread
 
     def inverse(self, z: Array) -> Array:
-        return np.asarray(z, np.float64) * self.spread + self.mean
+        return as_fitted(z, len(self.mean), "ZScore.inverse(z)") * self.spread + self.mean
 
     def in_race(self) -> InRace:
         return InRace(self.mean, self.spread, math.inf)
+
+
+def mean_and_spread(present: Array) -> tuple[float, float]:
+    """μ and σ of one column, taken between its ends, where a huge offset costs no digits and no square overflows."""
+    if is_constant(present):
+        return constant_value(present), 1.0
+    low = np.min(present)
+    extent = np.max(present) - low
+    unit = (present - low) / extent  # in [0, 1]
+    return low + extent * np.mean(unit), extent * np.std(unit)

@@ -6,8 +6,10 @@ A schedule is a record that is called with the step and the horizon and answers 
 
 step: how many updates were done before this one; the first is 0. horizon: how many updates the training has in all.
 Both are explicit; a schedule owns no clock. `step` may be a number, a NumPy array (one float64 answer an element:
-this is how a race calls it) or a JAX array (then it may be traced, and Optax takes `lambda t: rate * schedule(t, horizon)`).
+this is how a race calls it) or a JAX array (then it may be traced, and Optax takes
+`lambda t: rate * schedule(t, horizon)`).
 A setting that is a length of time is a fraction of the horizon where it is below 1 and a number of steps otherwise.
+Settings and the horizon are numbers of the host. The factor lies in [0, 1], also after the horizon.
 """
 
 from typing import Any, Protocol
@@ -33,7 +35,9 @@ def namespace(step: Any) -> Any:
 def in_steps(length: float, horizon: int) -> float:
     """A length of time in steps: a fraction of the horizon where it is below 1, steps otherwise.
 
-    >>> in_steps(0.25, 200), in_steps(50, 200)
-    (50.0, 50)
+    Rounded to 12 digits, so that 0.1 of 70 steps is 7 of them and not 7.000000000000001, one too late.
+
+    >>> in_steps(0.25, 200), in_steps(0.1, 70), in_steps(50, 200)
+    (50.0, 7.0, 50)
     """
-    return length * horizon if length < 1 else length
+    return float(f"{length * max(horizon, 1):.12g}") if length < 1 else length

@@ -1,0 +1,125 @@
+"""The baselines of every race: mean or majority, a linear model, and boosted trees, fitted in a process of their own.
+
+A process can be ended at any moment, so a time limit holds even where boosted trees need minutes; and scikit-learn's
+import does not delay the first racer. `python -m slalom.baselines FOLDER` is that process: it reads arrays from the
+folder and writes one file of predictions a baseline and fold.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from slalom.types import Array
+
+NAMES = ("mean or majority", "linear model", "boosted trees (HistGradientBoosting)")
+
+
+class Baseline(NamedTuple):
+    """A baseline: predictions for all rows by its model of each fold; none where the time did not allow it."""
+
+    name: str
+    predictions: list[Array]  # a fold each: [N] or [N, classes]
+    seconds: float
+    outcome: str  # finished, out of time, or the sentence of a failure
+
+
+class Baselines:
+    """The running process of the baselines."""
+
+    def __init__(self, table: Array, labels: Array, folds: list[Array], classes: int) -> None:
+        """table [N, D] encoded columns, labels [N]; folds: the training rows of each; classes: 0 for a regression."""
+        self._folder = tempfile.TemporaryDirectory(prefix="slalom-")
+        self._began, self._folds = time.perf_counter(), len(folds)
+        path = Path(self._folder.name)
+        np.save(path / "table.npy", table)
+        np.save(path / "labels.npy", labels)
+        for i, rows in enumerate(folds):
+            np.save(path / f"rows{i}.npy", rows)
+        (path / "about.json").write_text(json.dumps({"folds": len(folds), "classes": classes}))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "slalom.baselines", str(path)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def collect(self, deadline: float) -> list[Baseline]:
+        """The baselines that are done by `deadline` (time.perf_counter()); the process is ended."""
+        try:
+            self._process.wait(timeout=max(0.0, deadline - time.perf_counter()))
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        found = [self._read(i, name) for i, name in enumerate(NAMES)]
+        self._folder.cleanup()
+        return found
+
+    def close(self) -> None:
+        """End the process and remove its files."""
+        self._process.kill()
+        self._process.wait()
+        self._folder.cleanup()
+
+    def _read(self, i: int, name: str) -> Baseline:
+        path = Path(self._folder.name)
+        if (path / f"failed{i}.txt").exists():
+            return Baseline(name, [], 0.0, "failed: " + (path / f"failed{i}.txt").read_text(encoding="utf-8"))
+        done = [path / f"answer{i}.{fold}.npy" for fold in range(self._folds)]
+        if not all(file.exists() for file in done):
+            return Baseline(name, [], 0.0, "out of time")
+        seconds = float((path / f"seconds{i}.txt").read_text()) if (path / f"seconds{i}.txt").exists() else 0.0
+        return Baseline(name, [np.load(file) for file in done], seconds, "finished")
+
+
+def _models(classes: int) -> list[Any]:
+    """The baselines, unfitted, in the order of NAMES."""
+    from sklearn.dummy import DummyClassifier, DummyRegressor
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from sklearn.linear_model import LogisticRegression, RidgeCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    if classes:
+        linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
+        return [DummyClassifier(strategy="prior"), linear, HistGradientBoostingClassifier(random_state=0)]
+    ridge = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 3, 7)))
+    return [DummyRegressor(), ridge, HistGradientBoostingRegressor(random_state=0)]
+
+
+def _answer(model: Any, table: Array, classes: int) -> Array:
+    """Predictions for all rows; a class that the training rows did not have gets probability 0."""
+    if not classes:
+        return model.predict(table)
+    probabilities = np.zeros((len(table), classes))
+    probabilities[:, model.classes_.astype(int)] = model.predict_proba(table)
+    return probabilities
+
+
+def main(folder: str) -> None:
+    """The process: fit every baseline on every fold, the quick ones first, and write what each predicts."""
+    import warnings
+
+    warnings.simplefilter("ignore")  # a linear model that has not converged is still a baseline
+    path = Path(folder)
+    about = json.loads((path / "about.json").read_text())
+    table, labels = np.load(path / "table.npy", mmap_mode="r"), np.load(path / "labels.npy")
+    for i in range(len(NAMES)):
+        began = time.perf_counter()
+        try:
+            for fold in range(about["folds"]):
+                rows = np.load(path / f"rows{fold}.npy")
+                model = _models(about["classes"])[i].fit(table[rows], labels[rows])
+                answer = _answer(model, table, about["classes"])
+                np.save(path / "part.npy", answer)
+                (path / "part.npy").replace(path / f"answer{i}.{fold}.npy")
+        except Exception as error:  # noqa: BLE001 - a baseline that cannot be fitted is an outcome
+            (path / f"failed{i}.txt").write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
+        (path / f"seconds{i}.txt").write_text(str(time.perf_counter() - began))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

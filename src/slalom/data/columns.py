@@ -1,0 +1,300 @@
+"""Turns a table into numbers: fitted on the training rows, the same at prediction, readable as JSON."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+import polars as pl
+
+from slalom.data.base import Table, as_floats, as_words, missing_cells, refuse_infinite, shown
+from slalom.errors import SlalomError, nearest, wrong
+from slalom.types import Array
+
+MAX_LEVELS = 30  # places of a column of words; the rarer levels share one more
+_ID_SHARE = 0.95  # of the cells of a column of words hold a value of their own: an id or free text
+_ID_ROWS = 10  # fewer cells than this say nothing about ids
+
+
+class Treatment(Protocol):
+    """What one input column becomes; `outputs` are the names of its output columns, in order."""
+
+    kind: ClassVar[str]
+    name: str
+
+    @property
+    def outputs(self) -> list[str]:
+        """The names of the output columns."""
+        ...
+
+    def write(self, column: pl.Series, out: Array) -> None:
+        """Fill out [N, len(outputs)] from the cells of the column."""
+        ...
+
+
+@dataclass(frozen=True)
+class Number:
+    """A column of numbers (`of` = number, boolean or date): its value, and whether it was missing if training rows were.
+
+        value = x, or fill where x is missing;  indicator = 1 where x is missing, else 0
+
+    fill: the median of the training rows, in the unit of the column; dates count in days since 1970-01-01.
+    """
+
+    kind: ClassVar[str] = "number"
+    name: str
+    of: str
+    fill: float
+    indicator: bool
+
+    @property
+    def outputs(self) -> list[str]:
+        """The names of the output columns."""
+        return [self.name, f"{self.name} is missing"][: 1 + self.indicator]
+
+    def write(self, column: pl.Series, out: Array) -> None:
+        """Fill out [N, 1 or 2] from the cells of the column."""
+        x = as_floats(column, self.of)
+        refuse_infinite(x, column.name, out.dtype)
+        missing = np.isnan(x)
+        if missing.any():
+            x = np.where(missing, self.fill, x)
+        out[:, 0] = x
+        if self.indicator:
+            out[:, 1] = missing
+
+
+@dataclass(frozen=True)
+class Presence:
+    """A column that holds one value where it holds any: 1 where the cell is missing, else 0."""
+
+    kind: ClassVar[str] = "presence"
+    name: str
+
+    @property
+    def outputs(self) -> list[str]:
+        """The name of the output column."""
+        return [f"{self.name} is missing"]
+
+    def write(self, column: pl.Series, out: Array) -> None:
+        """Fill out [N, 1] from the cells of the column."""
+        missing = column.is_null() | column.is_nan() if column.dtype.is_float() else column.is_null()
+        if column.dtype == pl.String:
+            missing = missing_cells(column)
+        out[:, 0] = missing.to_numpy()
+
+
+@dataclass(frozen=True)
+class Category:
+    """A column of words: 1 in the place of its level, else 0.
+
+    levels: those with a place of their own. other: rarer levels share a place, and so do unseen ones; without it an
+    unseen level is 0 in all places. missing: a missing cell has a place, because training rows had some.
+    """
+
+    kind: ClassVar[str] = "category"
+    name: str
+    levels: tuple[str, ...]
+    other: bool
+    missing: bool
+
+    @property
+    def outputs(self) -> list[str]:
+        """The names of the output columns."""
+        extra = [f"{self.name} is another"] * self.other + [f"{self.name} is missing"] * self.missing
+        return [f"{self.name}={level}" for level in self.levels] + extra
+
+    def write(self, column: pl.Series, out: Array) -> None:
+        """Fill out [N, places] from the cells of the column."""
+        words = as_words(column)
+        if column.dtype == pl.Boolean:  # "True" of the one file and "true" of the other
+            words = words.replace({level.lower(): level for level in self.levels})
+        place = words.replace_strict(
+            list(self.levels), list(range(len(self.levels))), default=-1, return_dtype=pl.Int64
+        ).to_numpy()
+        absent = words.is_null().to_numpy()
+        beyond = len(self.levels)
+        place = np.where(absent, beyond + self.other if self.missing else -1, place)
+        place = np.where(~absent & (place < 0) & self.other, beyond, place)
+        out[:] = 0
+        rows = np.flatnonzero(place >= 0)
+        out[rows, place[rows]] = 1
+
+
+_KINDS: dict[str, type] = {cls.kind: cls for cls in (Number, Presence, Category)}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The way from a table to numbers [N, D], fitted on training rows only.
+
+        number    value, missing → median of the training rows; + indicator if training rows had missing cells
+        boolean   0 or 1, otherwise like a number;   date   days since 1970-01-01, otherwise like a number
+        words     one place a level (the 30 most frequent; rarer ones share a place), missing a level of its own if
+                  training rows had it; a level that was never seen: 0 in all places, or the shared place
+        dropped   constant on the training rows, without any value, words of which nearly every row has its own (ids)
+
+    names: the D output columns. input_names: the columns of the table it was fitted on, without the target.
+    notes: what was decided, one sentence each. The record holds plain data only; see `to_plain`.
+
+    >>> frame = pl.DataFrame({"size": [1.0, None, 3.0, 5.0], "kind": ["a", "b", "a", None]})
+    >>> columns = Columns.fit(frame, rows=[0, 1, 2])
+    >>> columns.names
+    ('size', 'size is missing', 'kind=a', 'kind=b')
+    >>> columns(pl.DataFrame({"kind": ["b", "new"], "size": [None, 4]})).tolist()
+    [[2.0, 1.0, 0.0, 1.0], [4.0, 0.0, 0.0, 0.0]]
+    """
+
+    input_names: tuple[str, ...]
+    treatments: tuple[Treatment, ...]
+    notes: tuple[str, ...] = ()
+    target: str | None = None
+
+    @classmethod
+    def fit(cls, frame: pl.DataFrame, rows: Sequence[int] | Array | None = None, *, target: str | None = None) -> Self:
+        """Decide on every column from the training rows (indices; all of them if None).
+
+        frame: as `read` or `frame_of` hand it out. target: a column that is no input, here and at prediction.
+        Raises SlalomError for infinite numbers (column and count), columns of lists and the like, and if nothing is
+        left: no column varies on the training rows.
+        """
+        inputs = frame.drop(target) if target in frame.columns else frame
+        index = None if rows is None else pl.Series(np.asarray(rows, dtype=np.int64))
+        treatments: list[Treatment] = []
+        notes: list[str] = []
+        for column in inputs.iter_columns():
+            treatment, said = _decide(column if index is None else column.gather(index))
+            treatments += [treatment] if treatment else []
+            notes += [said] if said else []
+        if not treatments:
+            raise SlalomError(
+                f"The table must have a column that varies on the training rows. Got {inputs.width} columns, none of "
+                "which is left. " + " ".join(notes)
+            )
+        return cls(tuple(inputs.columns), tuple(treatments), tuple(notes), target)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the D output columns, all different."""
+        names: dict[str, None] = {}
+        for name in (name for treatment in self.treatments for name in treatment.outputs):
+            while name in names:
+                name += "'"
+            names[name] = None
+        return tuple(names)
+
+    @property
+    def text_names(self) -> tuple[str, ...]:
+        """The input columns that are words: `read(file, as_text=columns.text_names)` keeps 007 as it stands."""
+        return tuple(t.name for t in self.treatments if isinstance(t, Category))
+
+    def align(self, frame: pl.DataFrame) -> Table:
+        """The input columns of a table in the order they were fitted in, by name, and notes on what was ignored.
+
+        Unnamed columns ("0", "1", …, as arrays have) are taken by position. A column that was dropped may be absent.
+        Raises SlalomError, with the nearest name, if a column is missing, or if the number of unnamed ones differs.
+        """
+        given = frame.drop(self.target) if self.target in frame.columns else frame
+        wanted = [treatment.name for treatment in self.treatments]
+        unnamed = [names == [str(k) for k in range(len(names))] for names in (given.columns, list(self.input_names))]
+        if any(unnamed) and (all(unnamed) or any(name not in given.columns for name in wanted)):
+            if given.width != len(self.input_names):
+                do = "Give the columns in the order of training."
+                raise wrong("The table", f"{len(self.input_names)} columns wide, as in training", given.width, do)
+            return Table(given.rename(dict(zip(given.columns, self.input_names, strict=True))).select(wanted))
+        for name in wanted:
+            if name not in given.columns:
+                near = nearest(name, given.columns)
+                hint = f" Did you mean {shown(near)}?" if near else ""
+                raise SlalomError(f"The table must have the column {shown(name)}, as in training. It has none.{hint}")
+        extra = [shown(name) for name in given.columns if name not in self.input_names]
+        listed = ", ".join(extra[:10]) + (", …" if len(extra) > 10 else "")
+        notes = (f"Columns that were not there in training are ignored: {listed}.",) if extra else ()
+        return Table(given.select(wanted), notes)
+
+    def __call__(self, frame: pl.DataFrame, dtype: Any = np.float64) -> Array:
+        """The numbers [N, D] of a table, float64 or float32, row by row in memory.
+
+        Columns are found by `align`. 1 and "1", 1 and 1.0, true and "True" are the same. Never writes to the table.
+        Raises SlalomError for infinite numbers, and for words in a column that held numbers.
+        """
+        aligned, dtype = self.align(frame).frame, np.dtype(dtype)
+        if dtype not in (np.float64, np.float32):
+            raise wrong("columns(…, dtype=…)", "float64 or float32", str(dtype))
+        widths = [len(treatment.outputs) for treatment in self.treatments]
+        out = np.empty((aligned.height, sum(widths)), dtype)
+        at = 0
+        for treatment, width in zip(self.treatments, widths, strict=True):
+            treatment.write(aligned[treatment.name], out[:, at : at + width])
+            at += width
+        return out
+
+    def to_plain(self) -> dict[str, Any]:
+        """As dictionaries, lists, text and numbers, fit for JSON.
+
+        >>> Columns.fit(pl.DataFrame({"a": [1, 2]})).to_plain()["treatments"]
+        [{'kind': 'number', 'name': 'a', 'of': 'number', 'fill': 1.5, 'indicator': False}]
+        """
+        treatments: list[dict[str, Any]] = [{"kind": t.kind, **asdict(t)} for t in self.treatments]  # type: ignore
+        return {
+            "input_names": list(self.input_names),
+            "target": self.target,
+            "treatments": [{k: list(v) if isinstance(v, tuple) else v for k, v in t.items()} for t in treatments],
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Self:
+        """The record that `to_plain` wrote, also after a way through JSON.
+
+        >>> Columns.from_plain(Columns.fit(pl.DataFrame({"a": [1, 2]})).to_plain()).names
+        ('a',)
+        """
+        treatments = []
+        for given in plain["treatments"]:
+            values = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k != "kind"}
+            treatments.append(_KINDS[given["kind"]](**values))
+        return cls(tuple(plain["input_names"]), tuple(treatments), tuple(plain["notes"]), plain["target"])
+
+
+def _decide(column: pl.Series) -> tuple[Treatment | None, str]:
+    """What a column of training rows becomes (None: nothing), and a note where there is something to say."""
+    name, dtype = shown(column.name), column.dtype
+    if column.null_count() == len(column):
+        return None, f"Column {name} is dropped: it holds no values on the training rows."
+    if dtype in (pl.String, pl.Categorical, pl.Enum):
+        return _decide_words(column.cast(pl.String))
+    if not (dtype.is_numeric() or dtype.is_temporal() or dtype == pl.Boolean):
+        raise wrong(f"Column {name}", "of numbers, text, booleans or dates", str(dtype), "Leave it out or flatten it.")
+    of = "boolean" if dtype == pl.Boolean else "date" if dtype.is_temporal() else "number"
+    x = as_floats(column, of)
+    refuse_infinite(x, column.name, np.dtype(np.float64))
+    present = x[~np.isnan(x)]
+    missing = len(x) - len(present)
+    if len(present) == 0:
+        return None, f"Column {name} is dropped: it holds no values on the training rows."
+    if present.min() == present.max():
+        if missing:
+            return Presence(column.name), f"Column {name} holds one value or none: it becomes whether it is missing."
+        return None, f"Column {name} is dropped: it is constant on the training rows."
+    number = Number(column.name, of, float(np.median(present)), missing > 0)
+    if not missing:
+        return number, ""
+    return number, f"Column {name}: the median {number.fill:.6g} stands for {missing} missing cells, and a column says where."
+
+
+def _decide_words(words: pl.Series) -> tuple[Treatment | None, str]:
+    """What a column of words becomes."""
+    name, there = shown(words.name), words.drop_nulls()
+    missing = len(words) > len(there)
+    counts = there.value_counts(sort=False, name="count").sort(by=["count", words.name], descending=[True, False])
+    levels = counts[words.name].to_list()
+    if len(levels) == 1 and not missing:
+        return None, f"Column {name} is dropped: it is constant on the training rows."
+    if len(there) >= _ID_ROWS and len(levels) >= _ID_SHARE * len(there):
+        return None, f"Column {name} is dropped: nearly every row has its own text ({len(levels)} in {len(there)}), as ids have."
+    rare = len(levels) - MAX_LEVELS
+    kept = Category(words.name, tuple(sorted(levels[:MAX_LEVELS])), rare > 0, missing)
+    if rare <= 0:
+        return kept, ""
+    return kept, f"Column {name} has {len(levels)} levels: the {MAX_LEVELS} most frequent get a place each, {rare} rarer ones share one."

@@ -1,0 +1,102 @@
+"""Who does the work: the protocol of an executor, and one of threads, one a core."""
+
+import heapq
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol
+
+
+class Task(NamedTuple):
+    """Something to do. Less urgent tasks have a larger priority; a task may answer with tasks that it made possible."""
+
+    priority: int
+    work: Callable[[], "Iterable[Task] | None"]
+    kind: str = "race"  # or "compile": what the time is booked under
+
+
+class Executor(Protocol):
+    """Runs tasks until none is left, or until told to stop."""
+
+    workers: int
+
+    def run(self, tasks: Iterable[Task], *, deadline: float, tick: Callable[[], None]) -> bool:
+        """Run tasks and those they answer with; True if all of them ended. deadline: time.perf_counter() at which
+        waiting ends; tick: called a few times a second by the calling thread."""
+        ...
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Threads:
+    """One Python thread a core. The compiled programs run outside the interpreter's lock, so the threads do not wait
+    for each other."""
+
+    def __init__(self, workers: int | None = None) -> None:
+        self.workers = workers or cores()
+        self.compile_seconds = 0.0  # wall time in which something was compiled and no racer advanced
+        self._running = {"compile": 0, "race": 0}
+        self._since = time.perf_counter()
+        self._lock = threading.Condition()
+
+    def run(self, tasks: Iterable[Task], *, deadline: float, tick: Callable[[], None]) -> bool:
+        """See `Executor.run`; the first exception of a task is raised here."""
+        numbers, failures = itertools.count(), list[BaseException]()
+        queue = [(task.priority, next(numbers), task) for task in tasks]
+        heapq.heapify(queue)
+        busy, closed = 0, False
+
+        def worker() -> None:
+            nonlocal busy
+            while True:
+                with self._lock:
+                    while not queue and busy and not closed:
+                        self._lock.wait()
+                    if closed or failures or not queue:
+                        self._lock.notify_all()
+                        return
+                    task = heapq.heappop(queue)[2]
+                    busy += 1
+                    self._book(task.kind, 1)
+                more: list[Task] = []
+                try:
+                    more = list(task.work() or ())
+                except BaseException as error:  # noqa: BLE001 - handed to the caller of run
+                    failures.append(error)
+                with self._lock:
+                    for new in more:
+                        heapq.heappush(queue, (new.priority, next(numbers), new))
+                    busy -= 1
+                    self._book(task.kind, -1)
+                    self._lock.notify_all()
+
+        threads = [threading.Thread(target=worker, daemon=True, name=f"slalom-{i}") for i in range(self.workers)]
+        for thread in threads:
+            thread.start()
+        try:
+            while any(thread.is_alive() for thread in threads) and time.perf_counter() < deadline:
+                with self._lock:
+                    if (queue or busy) and not failures:
+                        self._lock.wait(timeout=0.1)
+                tick()
+                for thread in threads if not (queue or busy) else ():
+                    thread.join(timeout=0.1)
+        finally:
+            closed = True
+            with self._lock:
+                self._lock.notify_all()
+        if failures:
+            raise failures[0]
+        return not any(thread.is_alive() for thread in threads)
+
+    def _book(self, kind: str, change: int) -> None:
+        now = time.perf_counter()
+        if self._running["compile"] and not self._running["race"]:
+            self.compile_seconds += now - self._since
+        self._since = now
+        self._running[kind] += change

@@ -1,0 +1,105 @@
+"""The journal of a race: every recipe, score and outcome, in a SQLite file that any tool reads."""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS recipes (
+    number INTEGER PRIMARY KEY,      -- of the recipe in the race
+    wave INTEGER NOT NULL,           -- 0 for the first race, 1 for its first continuation, …
+    recipe TEXT NOT NULL,            -- JSON
+    outcome TEXT NOT NULL,
+    cost REAL,                       -- of the best moment on choosing rows, less is better; NULL for none
+    best_epoch REAL,
+    epochs REAL NOT NULL,            -- run so far
+    seconds REAL NOT NULL,
+    parameters INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS scores (
+    number INTEGER NOT NULL REFERENCES recipes (number),
+    epoch REAL NOT NULL,
+    cost REAL,                       -- NULL where it is not a number
+    PRIMARY KEY (number, epoch)
+);
+CREATE TABLE IF NOT EXISTS baselines (name TEXT PRIMARY KEY, cost REAL, test REAL, seconds REAL, outcome TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS waves (wave INTEGER PRIMARY KEY, about TEXT NOT NULL);
+"""
+
+
+class Journal:
+    """An open journal; without a path it lives in memory."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._database = sqlite3.connect(str(path) if path else ":memory:", isolation_level=None)
+        self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;" + SCHEMA)
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Fold the write-ahead log into the file and close it."""
+        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._database.close()
+
+    def write(self, recipes: Iterable[dict[str, Any]], scores: Iterable[tuple[int, float, float | None]]) -> None:
+        """Write recipes (rows named as the table's columns) and scores in one transaction; what is there is replaced."""
+        rows = [row | {"recipe": json.dumps(row["recipe"])} for row in recipes]
+        with self._transaction():
+            self._database.executemany(
+                "INSERT OR REPLACE INTO recipes VALUES (:number, :wave, :recipe, :outcome, :cost, :best_epoch, :epochs,"
+                " :seconds, :parameters)",
+                rows,
+            )
+            self._database.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?)", list(scores))
+
+    def write_baselines(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Write the baselines' scores."""
+        with self._transaction():
+            self._database.executemany(
+                "INSERT OR REPLACE INTO baselines VALUES (:name, :cost, :test, :seconds, :outcome)", list(rows)
+            )
+
+    def write_wave(self, wave: int, about: dict[str, Any]) -> None:
+        """Write what a wave did as a whole: seconds, racer-steps and the like."""
+        with self._transaction():
+            self._database.execute("INSERT OR REPLACE INTO waves VALUES (?, ?)", (wave, json.dumps(about)))
+
+    def recipes(self) -> list[dict[str, Any]]:
+        """All recipes, in the order of their numbers."""
+        rows = self._read("SELECT * FROM recipes ORDER BY number")
+        return [row | {"recipe": json.loads(row["recipe"])} for row in rows]
+
+    def baselines(self) -> list[dict[str, Any]]:
+        """All baselines."""
+        return self._read("SELECT * FROM baselines ORDER BY rowid")
+
+    def waves(self) -> list[dict[str, Any]]:
+        """What every wave did, in order."""
+        return [json.loads(row["about"]) for row in self._read("SELECT about FROM waves ORDER BY wave")]
+
+    def _read(self, query: str) -> list[dict[str, Any]]:
+        cursor = self._database.execute(query)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def _transaction(self) -> "_Transaction":
+        return _Transaction(self._database)
+
+
+class _Transaction:
+    """BEGIN … COMMIT, or ROLLBACK where something fails in between."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def __enter__(self) -> None:
+        self._database.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._database.execute("COMMIT" if kind is None else "ROLLBACK")

@@ -1,0 +1,214 @@
+"""Lanes: K racers of one structure and one rule, advanced by one call. The one door for the racer axis."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from slalom.racer import Knobs, State, Structure, outputs, rebuilt, step
+from slalom.record import settings_of
+from slalom.rules import Rule
+from slalom.types import Array, Tree
+
+SCORE_CHUNK = 1024  # rows scored at once: a larger chunk leaves the cache
+
+
+def width(structure: Structure, device: str = "cpu") -> int:
+    """K, the racers of a lane: a pure function of the structure and the kind of device."""
+    work = structure.batch_size * max(structure.net.sizes)
+    if device != "cpu":
+        return max(8, min(1024, 2**24 // work))
+    return 1 if work > 4096 else 2 if work > 2048 else 4 if work > 1024 else 8
+
+
+def call_steps(structure: Structure, lanes: int) -> int:
+    """S, the most steps of one call: about 50 ms of work, and at most 8 MB of row numbers."""
+    seconds = lanes * (structure.net.flops(structure.batch_size) / 1e11 + 2e-6 * (structure.net.depth + 1))
+    by_memory = 2**21 // (lanes * structure.batch_size)
+    return int(max(1, min(0.05 / seconds, by_memory, 4096)))
+
+
+class Room:
+    """Room for the memory of any one of several rules: the largest number of arrays of each shape that one of them needs.
+
+    So that all branches of a program hand on the same arrays, whichever rule a lane is of.
+    """
+
+    def __init__(self, rules: Sequence[type[Rule]], weights: Tree) -> None:
+        self.rules = tuple(rules)
+        self.shapes: list[tuple[tuple[int, ...], Any]] = []
+        self.places: dict[type[Rule], list[int]] = {}
+        self.structures: dict[type[Rule], Any] = {}
+        for cls in rules:
+            rule = rebuilt(cls, jnp.zeros(len(settings_of(cls))))
+            leaves, self.structures[cls] = jax.tree.flatten(jax.eval_shape(rule.init, weights))
+            used: Counter[tuple[tuple[int, ...], Any]] = Counter()
+            self.places[cls] = [self._place((leaf.shape, leaf.dtype), used) for leaf in leaves]
+
+    def _place(self, shape: tuple[tuple[int, ...], Any], used: Counter) -> int:
+        mine = [i for i, known in enumerate(self.shapes) if known == shape]
+        used[shape] += 1
+        if used[shape] > len(mine):
+            self.shapes.append(shape)
+            return len(self.shapes) - 1
+        return mine[used[shape] - 1]
+
+    def empty(self) -> tuple[Array, ...]:
+        """The arrays, all zero."""
+        return tuple(np.zeros(shape, dtype) for shape, dtype in self.shapes)
+
+    def unpack(self, cls: type[Rule], arrays: Sequence[Array]) -> Tree:
+        """A rule's memory out of the arrays."""
+        return jax.tree.unflatten(self.structures[cls], [arrays[i] for i in self.places[cls]])
+
+    def pack(self, cls: type[Rule], memory: Tree, arrays: Sequence[Array]) -> tuple[Array, ...]:
+        """The arrays with a rule's memory in its places."""
+        packed = list(arrays)
+        for i, leaf in zip(self.places[cls], jax.tree.leaves(memory), strict=True):
+            packed[i] = leaf
+        return tuple(packed)
+
+    def first(self, cls: type[Rule], settings: Array, weights: Tree) -> tuple[Array, ...]:
+        """The arrays before the first step of a rule."""
+        memory = rebuilt(cls, settings).init(weights)
+        return self.pack(cls, jax.tree.map(np.asarray, memory), self.empty())
+
+
+class Data(NamedTuple):
+    """The data on the device: one copy for all racers."""
+
+    x: Array  # [V N, D] float32: V stored variants of the columns, one below the other
+    y: Array  # [N] float32: standardised target, 0/1, or class codes
+
+
+@dataclass(frozen=True)
+class Program:
+    """The executables of one structure: all rules of the race in one, and one that scores."""
+
+    structure: Structure
+    room: Room
+    lanes: int  # K
+    steps: int  # S, the most of one call
+    settings: int  # numbers of a rule, at most
+    score_shape: tuple[int, int]  # (chunks, rows of a chunk)
+    advance: Callable[..., State]
+    score: Callable[..., Array]
+    seconds: float  # of compiling
+
+    def rule_index(self, cls: type[Rule]) -> int:
+        """Where a rule stands in the program's switch."""
+        return self.room.rules.index(cls)
+
+
+def each_racer(one: Callable[..., Any], lanes: int) -> Callable[..., Any]:
+    """`one`, written for one racer, over the racer axis of all its arguments. A lane of one has no axis at all inside:
+    25-30 % faster on the larger nets."""
+    if lanes > 1:
+        return jax.vmap(one)
+    strip = lambda tree: jax.tree.map(lambda a: a[0], tree)  # noqa: E731
+    return lambda *args: jax.tree.map(lambda a: a[None], one(*[strip(arg) for arg in args]))
+
+
+def build_advance(structure: Structure, room: Room, lanes: int) -> Callable[..., State]:
+    """The program that takes K racers of one rule some steps further.
+
+    The switch over the rules stands outside the step loop, so a lane pays for its own rule alone.
+    """
+
+    def advance(rule, count, t, state, knobs, rates, rows, data):
+        # rule, count, t: [] int32. rates: [K, S]. rows: [K, S, B] int32.
+        def branch(cls: type[Rule]) -> Callable[[State], State]:
+            def run(state: State) -> State:
+                def one(state: State, knobs: Knobs, rate: Array, rows: Array, t: Array) -> State:
+                    own = rebuilt(cls, knobs.settings)
+                    before = state._replace(rule=room.unpack(cls, state.rule))
+                    after = step(structure, own, before, knobs, t, rate, rows, data.x, data.y)
+                    return after._replace(rule=room.pack(cls, after.rule, state.rule))
+
+                every = each_racer(one, lanes)
+
+                def body(i: Array, state: State) -> State:
+                    now = jnp.broadcast_to(t + i, (lanes,))
+                    pick = lambda table: jax.lax.dynamic_index_in_dim(table, i, axis=1, keepdims=False)  # noqa: E731
+                    return every(state, knobs, pick(rates), pick(rows), now)
+
+                return jax.lax.fori_loop(0, count, body, state)
+
+            return run
+
+        return jax.lax.switch(rule, [branch(cls) for cls in room.rules], state)
+
+    return advance
+
+
+def build_score(structure: Structure, lanes: int) -> Callable[..., Array]:
+    """The program that answers the outputs [K, C, M] of K racers for rows [K, chunks, M / chunks]."""
+
+    def score(weights, memory, knobs, rows, x):
+        def one(weights, memory, knobs, rows):
+            chunks = jax.lax.map(lambda r: outputs(structure, weights, memory, knobs, r, x), rows)
+            return jnp.moveaxis(chunks, 0, 1).reshape(structure.net.outputs, -1)
+
+        return each_racer(one, lanes)(weights, memory, knobs, rows)
+
+    return score
+
+
+def compiler_options() -> dict[str, Any] | None:
+    """Options of the one executable: wide vectors where the processor has them (never global XLA flags)."""
+    if jax.default_backend() != "cpu":
+        return None
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="ignore") as file:
+            wide = "avx512f" in file.read()
+    except OSError:
+        wide = False
+    return {"xla_cpu_prefer_vector_width": 512} if wide else None
+
+
+def compile_program(
+    structure: Structure, rules: Sequence[type[Rule]], data: Data, score_rows: int, lanes: int | None = None
+) -> Program:
+    """Compile the executables of a structure for the rules of a race. score_rows: how many rows a score takes."""
+    start = time.perf_counter()
+    lanes = lanes or width(structure, jax.default_backend())
+    steps = call_steps(structure, lanes)
+    weights, memory = structure.net.init(np.random.default_rng(0))
+    room = Room(rules, weights)
+    columns, count = structure.net.inputs, max(len(settings_of(cls)) for cls in rules)
+    zero = np.float32(0)
+    knobs = Knobs(
+        np.zeros(columns, np.float32), np.zeros(columns, np.float32), zero, np.int32(0), np.int32(0), np.uint32(0),
+        zero, zero, np.zeros(count, np.float32),
+    )  # fmt: skip
+    stacked = lambda tree: jax.tree.map(  # noqa: E731
+        lambda a: jax.ShapeDtypeStruct((lanes, *np.shape(a)), np.asarray(a).dtype), tree
+    )
+    whole = jax.ShapeDtypeStruct((), np.int32)
+    rates = jax.ShapeDtypeStruct((lanes, steps), np.float32)
+    rows = jax.ShapeDtypeStruct((lanes, steps, structure.batch_size), np.int32)
+    state, numbers = stacked(State(weights, memory, room.empty())), stacked(knobs)
+    chosen = jax.ShapeDtypeStruct((lanes, *score_shape(score_rows)), np.int32)
+    options = compiler_options()
+    advance = jax.jit(build_advance(structure, room, lanes)).lower(
+        whole, whole, whole, state, numbers, rates, rows, data
+    )
+    score = jax.jit(build_score(structure, lanes)).lower(state.weights, state.memory, numbers, chosen, data.x)
+    made = [lowered.compile(compiler_options=options) for lowered in (advance, score)]
+    shape = score_shape(score_rows)
+    return Program(structure, room, lanes, steps, count, shape, made[0], made[1], time.perf_counter() - start)
+
+
+def score_shape(rows: int) -> tuple[int, int]:
+    """(chunks, rows of a chunk) that hold so many rows, at most SCORE_CHUNK each, with little waste.
+
+    >>> score_shape(2500), score_shape(40)
+    ((3, 848), (1, 48))
+    """
+    chunks = max(1, -(-rows // SCORE_CHUNK))
+    return chunks, -(-rows // (chunks * 16)) * 16

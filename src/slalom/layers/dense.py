@@ -1,0 +1,54 @@
+"""Dense: every output is a weighted sum of all inputs."""
+
+import jax
+import numpy as np
+
+from slalom.layers.base import Layer, namespace
+from slalom.record import record
+from slalom.types import Array, Tree
+
+
+@jax.custom_vjp
+def _product(w, b, x):
+    return w @ x + b
+
+
+def _forward(w, b, x):
+    return _product(w, b, x), (w, x)
+
+
+def _backward(saved, g):
+    w, x = saved
+    # The barrier materialises the transpose: a product with a transposed left operand runs at 60 % of the speed.
+    return g @ x.T, g.sum(1, keepdims=True), jax.lax.optimization_barrier(w.T) @ g
+
+
+_product.defvjp(_forward, _backward)
+
+
+@record
+class Dense(Layer):
+    """The fully connected layer.
+
+        y = W x + b        dW = g xᵀ    db = Σ g    dx = Wᵀ g
+
+    x [in, B], W [out, in], b [out, 1], y [out, B]; g is the gradient with respect to y. Starts with W ~ N(0, gain² / in)
+    and b = 0: gain √2 before a rectifier (He et al. 2015, https://arxiv.org/abs/1502.01852), 1 otherwise (LeCun 1998).
+
+    >>> weights, _ = Dense().init(np.random.default_rng(0), 2, 1)
+    >>> y, _ = Dense().apply(weights, (), np.eye(2, dtype=np.float32), training=False, key=0)
+    >>> bool((y == weights["w"]).all())
+    True
+    """
+
+    def init(self, rng: np.random.Generator, inputs: int, outputs: int, gain: float = 1.0) -> tuple[Tree, Tree]:
+        """W [out, in] and b [out, 1], float32; no memory."""
+        w = rng.standard_normal((outputs, inputs)) * gain / np.sqrt(max(inputs, 1))
+        return {"w": w.astype(np.float32), "b": np.zeros((outputs, 1), np.float32)}, ()
+
+    def apply(self, weights: Tree, memory: Tree, x: Array, *, training: bool, key: Array) -> tuple[Array, Tree]:
+        """y = W x + b."""
+        del training, key
+        if namespace(x) is np:
+            return weights["w"] @ x + weights["b"], memory
+        return _product(weights["w"], weights["b"], x), memory

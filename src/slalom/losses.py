@@ -1,0 +1,69 @@
+"""The losses a net is trained with, functions of outputs [C, B] and targets [B], and the predictions that go with each."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from slalom.types import Array
+
+
+def squared_error(outputs: Array, y: Array) -> Array:
+    """Mean squared error: mean((ŷ − y)²), ŷ = outputs[0]; y in the (standardised) unit of the target.
+
+    >>> float(squared_error(jnp.array([[1.0, 3.0]]), jnp.array([1.0, 1.0])))
+    2.0
+    """
+    return ((outputs[0] - y) ** 2).mean()
+
+
+def logistic(outputs: Array, y: Array) -> Array:
+    """Binary cross-entropy from one logit: mean(log(1 + eᶻ) − y z), z = outputs[0], y 0 or 1.
+
+    >>> round(float(logistic(jnp.array([[0.0]]), jnp.array([1.0]))), 4)
+    0.6931
+    """
+    z = outputs[0]
+    return (jax.nn.softplus(z) - y * z).mean()
+
+
+def softmax(outputs: Array, y: Array) -> Array:
+    """Cross-entropy of C classes: mean(log Σ eᶻ − z[y]); y holds the codes 0 … C − 1 as floats.
+
+    >>> round(float(softmax(jnp.zeros((3, 1)), jnp.array([2.0]))), 4)
+    1.0986
+    """
+    hit = jnp.arange(outputs.shape[0])[:, None] == y[None].astype(jnp.int32)  # a gather would be slower
+    return (jax.nn.logsumexp(outputs, 0) - jnp.where(hit, outputs, 0).sum(0)).mean()
+
+
+LOSSES: dict[str, Callable[[Array, Array], Array]] = {
+    "squared_error": squared_error,
+    "logistic": logistic,
+    "softmax": softmax,
+}
+
+
+def predictions(loss: str, outputs: Array, mean: float, spread: float) -> Array:
+    """Outputs [C, M] as predictions: [M] in the target's unit, or probabilities [M, classes], float64."""
+    outputs = np.asarray(outputs, np.float64)
+    if loss == "squared_error":
+        return outputs[0] * spread + mean
+    if loss == "logistic":
+        p = 1 / (1 + np.exp(-np.clip(outputs[0], -700, 700)))
+        return np.stack([1 - p, p], axis=1)
+    shifted = np.exp(outputs - outputs.max(axis=0))
+    return (shifted / shifted.sum(axis=0)).T
+
+
+def measured(loss: str, outputs: Array, y: Array) -> float:
+    """The training loss on scored rows, in units of that of a constant prediction, roughly."""
+    with np.errstate(over="ignore"):
+        if loss == "squared_error":
+            return float(np.mean((outputs[0] - y) ** 2))
+        if loss == "logistic":
+            return float(np.mean(np.logaddexp(0, outputs[0]) - y * outputs[0]))
+        top = outputs.max(axis=0)
+        chosen = outputs[y.astype(int), np.arange(len(y))]
+        return float(np.mean(np.log(np.exp(outputs - top).sum(axis=0)) + top - chosen)) / np.log(len(outputs))

@@ -1,0 +1,171 @@
+"""The trained model: predicts from raw tables in NumPy alone, and lives in a folder of safetensors and JSON."""
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from slalom import scaling
+from slalom.data import Columns, Target, frame_of
+from slalom.errors import SlalomError
+from slalom.layers.batch_norm import BatchNormMemory
+from slalom.losses import predictions
+from slalom.net import Net
+from slalom.recipe import Recipe
+from slalom.types import Array, Tree
+
+FORMAT = 1  # of the model folder; a newer one is refused
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained net with everything that stands around it: encoding of the columns, scaling, and the target's unit.
+
+    mean, spread: of the target on the training rows (0 and 1 for classes).
+    """
+
+    recipe: Recipe
+    columns: Columns
+    target: Target
+    scaler: Any
+    net: Net
+    weights: Tree
+    memory: Tree
+    loss: str
+    mean: float
+    spread: float
+
+    def predict(self, x: Any) -> Array:
+        """Predictions [N] for a table (file frame, data frame or array): values in the target's unit, or class labels.
+
+        Columns are found by name; a missing one raises SlalomError, others are ignored.
+        """
+        answer = self._answer(self.encoded(x))
+        return self.target.decode(answer.argmax(1)) if self.target.task == "classification" else answer
+
+    def predict_proba(self, x: Any) -> Array:
+        """Probabilities [N, classes], float64, columns in the order of `classes`; SlalomError for a regression."""
+        if self.target.task != "classification":
+            raise SlalomError("predict_proba is for classification. This model was trained for regression: use predict.")
+        return self._answer(self.encoded(x))
+
+    @property
+    def classes(self) -> Array | None:
+        """The labels, in the order of the columns of predict_proba; None for a regression."""
+        return self.target.classes if self.target.task == "classification" else None
+
+    def encoded(self, x: Any) -> Array:
+        """The table as numbers [N, D] float64, as the net's first layer gets them before scaling."""
+        return self.columns(frame_of(x, as_text=self.columns.text_names).frame)
+
+    def answer(self, table: Array) -> Array:
+        """Predictions for encoded rows [N, D]: [N] in the target's unit, or probabilities [N, classes]."""
+        return self._answer(table)
+
+    def _answer(self, table: Array) -> Array:
+        with np.errstate(over="ignore", invalid="ignore"):
+            x = np.asarray(self.scaler(table), np.float32)
+            outputs = self.net.predict(self.weights, self.memory, x)
+        return predictions(self.loss, outputs, self.mean, self.spread)
+
+    def save(self, folder: str | Path) -> None:
+        """Write `model.json` and `weights.safetensors` into a folder (made if it is not there)."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays, numbers = {}, {}
+        for field in fields(self.scaler):
+            value = np.asarray(getattr(self.scaler, field.name))
+            if value.ndim:
+                arrays[f"scaler.{field.name}"] = value
+            else:
+                numbers[field.name] = float(value)
+        for i, layer in enumerate(self.weights):
+            arrays |= {f"layer.{i}.{name}": value for name, value in layer.items()}
+        for i, memory in enumerate(self.memory):
+            if memory:
+                arrays |= {f"memory.{i}.{name}": value for name, value in memory._asdict().items()}
+        kinds = {cls: name for name, cls in scaling.REGISTRY.items()}
+        about = {
+            "format": FORMAT,
+            "recipe": self.recipe.to_plain(),
+            "columns": self.columns.to_plain(),
+            "target": self.target.to_plain(),
+            "scaler": {"name": kinds[type(self.scaler)], **numbers},
+            "net": {field.name: getattr(self.net, field.name) for field in fields(self.net)},
+            "loss": self.loss,
+            "mean": self.mean,
+            "spread": self.spread,
+        }
+        arrays = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
+        _replace(folder / "weights.safetensors", safetensors.numpy.save(arrays))
+        _replace(folder / "model.json", json.dumps(about, indent=1, allow_nan=False).encode())
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Model":
+        """Read a model folder, or a run folder that has one. Nothing in it is executed.
+
+        Raises SlalomError where it is not there, damaged, or written by a newer Slalom.
+        """
+        folder = Path(folder)
+        folder = folder / "model" if (folder / "model" / "model.json").exists() else folder
+        try:
+            about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+            arrays = safetensors.numpy.load_file(folder / "weights.safetensors")
+        except FileNotFoundError:
+            raise SlalomError(f"{folder} must be a run folder or a model folder. It has no model in it.") from None
+        except (ValueError, OSError, safetensors.SafetensorError) as error:
+            raise SlalomError(f"{folder} holds a model that cannot be read: {error}.") from None
+        if about.get("format") != FORMAT:
+            raise SlalomError(
+                f"{folder} holds a model of format {about.get('format')}. This Slalom reads format {FORMAT}: update it."
+            )
+        return cls._from_parts(folder, about, arrays)
+
+    @classmethod
+    def _from_parts(cls, folder: Path, about: dict[str, Any], arrays: dict[str, Array]) -> "Model":
+        try:
+            kind = scaling.REGISTRY[about["scaler"].pop("name")]
+            vectors = {name[7:]: value for name, value in arrays.items() if name.startswith("scaler.")}
+            net = Net(**about["net"])
+            rng = np.random.default_rng(0)
+            shape, carried = net.init(rng)
+            weights = tuple(
+                {name: _like(arrays[f"layer.{i}.{name}"], w) for name, w in layer.items()} for i, layer in enumerate(shape)
+            )
+            memory = tuple(
+                BatchNormMemory(*[_like(arrays[f"memory.{i}.{n}"], m) for n, m in zip(one._fields, one, strict=True)])
+                if one
+                else ()
+                for i, one in enumerate(carried)
+            )
+            return cls(
+                recipe=Recipe.from_plain(about["recipe"]),
+                columns=Columns.from_plain(about["columns"]),
+                target=Target.from_plain(about["target"]),
+                scaler=kind(**about["scaler"], **vectors),
+                net=net,
+                weights=weights,
+                memory=memory,
+                loss=about["loss"],
+                mean=about["mean"],
+                spread=about["spread"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise SlalomError(f"{folder} holds a damaged model: {type(error).__name__}: {error}.") from None
+
+
+def _like(value: Array, expected: Array) -> Array:
+    if value.shape != expected.shape or value.dtype != expected.dtype:
+        raise ValueError(f"an array is {value.dtype}{value.shape}, its net wants {expected.dtype}{expected.shape}")
+    return value
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)

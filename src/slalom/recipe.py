@@ -1,0 +1,192 @@
+"""A recipe: all settings of one training, validated here, to and from TOML."""
+
+import tomllib
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import tomli_w
+
+from slalom import rules, scaling, schedules
+from slalom.errors import SlalomError, unknown, wrong
+from slalom.layers import ACTIVATIONS
+from slalom.net import NORMALISATIONS, PLACEMENTS, Net
+from slalom.record import from_plain, settings_of, to_plain, within
+from slalom.rules import Rule
+from slalom.schedules import Schedule, Warmup
+
+CHOICES = {
+    "scaling": scaling.REGISTRY,
+    "activation": ACTIVATIONS,
+    "normalisation": NORMALISATIONS,
+    "placement": PLACEMENTS,
+}
+# field: (type, smallest, largest or None, whether the ends belong)
+RANGES: dict[str, tuple[type, str]] = {
+    "learning_rate": (float, "(0, inf)"),
+    "warmup": (float, "[0, inf)"),
+    "weight_decay": (float, "[0, inf)"),
+    "dropout": (float, "[0, 1)"),
+    "batch_size": (int, "[1, 1048576]"),
+    "epochs": (int, "[1, 1000000]"),
+    "depth": (int, "[0, 100]"),
+    "width": (int, "[1, 65536]"),
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All settings of one training.
+
+    scaling: name of a scaler (`slalom.scaling`). rule: an update rule or its name. learning_rate: its peak, > 0.
+    schedule: a schedule or its name. warmup: linear warm-up in front of it, a fraction of the horizon below 1, steps
+    otherwise. batch_size: rows of a step. epochs: the horizon, passes over the training rows.
+    depth, width: hidden layers and their features; depth 0 is a linear model. activation: between the layers.
+    normalisation: none, batch_norm or layer_norm, placement: before or after the activation.
+    dropout: probability of leaving out a hidden feature. weight_decay: λ ≥ 0 on all parameters; decoupled
+    (w −= η λ w) with adamw, added to the gradient (g += λ w) with every other rule, as in PyTorch.
+
+    Raises SlalomError where a field is outside its range or a name is unknown.
+
+    >>> recipe = Recipe(rule="momentum", learning_rate=0.1, width=32)
+    >>> Recipe.from_toml(recipe.to_toml()) == recipe
+    True
+    """
+
+    scaling: str = "z_score"
+    rule: Rule = field(default_factory=rules.Adam)
+    learning_rate: float = 1e-3
+    schedule: Schedule = field(default_factory=schedules.Cosine)
+    warmup: float = 0.0
+    batch_size: int = 128
+    epochs: int = 100
+    depth: int = 2
+    width: int = 128
+    activation: str = "relu"
+    normalisation: str = "none"
+    placement: str = "before"
+    dropout: float = 0.0
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rule", from_plain("rule", self.rule, rules.REGISTRY))
+        object.__setattr__(self, "schedule", from_plain("schedule", self.schedule, schedules.REGISTRY))
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                raise unknown(name, getattr(self, name), known)
+        for name, (kind, interval) in RANGES.items():
+            object.__setattr__(self, name, _number(name, getattr(self, name), kind, interval))
+
+    def net(self, inputs: int, outputs: int) -> Net:
+        """The shape of the net for a table of so many columns and a target of so many outputs."""
+        normalised = self.normalisation != "none" and self.depth > 0
+        return Net(
+            inputs=inputs,
+            outputs=outputs,
+            depth=self.depth,
+            width=self.width if self.depth else 1,
+            activation=self.activation if self.depth else "relu",
+            normalisation=self.normalisation if normalised else "none",
+            placement=self.placement if normalised else "before",
+        )
+
+    def rate_factor(self) -> Schedule:
+        """The schedule with its warm-up in front."""
+        return Warmup(self.schedule, self.warmup) if self.warmup else self.schedule
+
+    def rule_settings(self) -> dict[str, float]:
+        """The settings of the rule, the recipe's weight decay among them where the rule has one of its own."""
+        given = {name: float(getattr(self.rule, name)) for name in settings_of(self.rule)}
+        return given | ({"weight_decay": self.weight_decay} if "weight_decay" in given else {})
+
+    @property
+    def penalty(self) -> float:
+        """λ of the term λ w that is added to the gradient: 0 where the rule decays the weights itself."""
+        return 0.0 if "weight_decay" in settings_of(self.rule) else self.weight_decay
+
+    def to_plain(self) -> dict[str, Any]:
+        """The recipe as plain data: numbers, names, and a table each for rule and schedule."""
+        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        plain["rule"] = to_plain(self.rule, rules.REGISTRY)
+        plain["rule"].pop("weight_decay", None)  # it is the recipe's field
+        plain["schedule"] = to_plain(self.schedule, schedules.REGISTRY)
+        return plain
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> "Recipe":
+        """A recipe from plain data; a field that is not there keeps its default."""
+        known = [f.name for f in fields(cls)]
+        for name in plain:
+            if name not in known:
+                raise unknown("recipe field", name, known)
+        return cls(**plain)
+
+    def to_toml(self) -> str:
+        """The recipe as TOML text."""
+        return tomli_w.dumps(self.to_plain())
+
+    @classmethod
+    def from_toml(cls, text: str) -> "Recipe":
+        """A recipe from TOML text, as `to_toml` writes it; a field that is not there keeps its default."""
+        try:
+            plain = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise SlalomError(f"The recipe must be TOML. {error}.") from None
+        return cls.from_plain(plain)
+
+    def flat(self) -> dict[str, Any]:
+        """Every field in one flat row, settings of rule and schedule as `rule.beta1`: a row of the leaderboard."""
+        row: dict[str, Any] = {}
+        for name, value in self.to_plain().items():
+            if isinstance(value, dict):
+                row[name] = value["name"]
+                row |= {f"{name}.{key}": number for key, number in value.items() if key != "name"}
+            else:
+                row[name] = value
+        return row
+
+    def with_fields(self, given: dict[str, Any]) -> "Recipe":
+        """The recipe with some fields replaced, named as in `flat` (`rule`, `rule.beta1`, `learning_rate`, …)."""
+        plain = self.to_plain()
+        for name in sorted(given, key=lambda n: "." in n):  # a rule before its settings
+            head, _, tail = name.partition(".")
+            if tail and head in ("rule", "schedule"):
+                plain[head][tail] = given[name]
+            elif head in ("rule", "schedule") and isinstance(given[name], str):
+                plain[head] = {"name": given[name]}
+            else:
+                plain[name] = given[name]
+        return Recipe.from_plain(plain)
+
+    def with_epochs(self, epochs: int) -> "Recipe":
+        """The recipe with another horizon."""
+        return replace(self, epochs=epochs)
+
+
+def _number(name: str, value: Any, kind: type, interval: str) -> Any:
+    """The value as the number a field wants, or the sentence that says what it wants."""
+
+
+    where = f"Recipe({name}=…)"
+    number = f"a whole number in {interval}" if kind is int else f"a number in {interval}"
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or (kind is int and value != int(value)):
+        raise wrong(where, number, value)
+    if not within(float(value), interval):
+        raise wrong(where, number, value)
+    return kind(value)
+
+
+def parse_value(name: str, text: str) -> Any:
+    """The value that `--set FIELD=VALUE` gives as text: a number where the field is one, else the text itself.
+
+    >>> parse_value("learning_rate", "1e-3"), parse_value("rule", "adam")
+    (0.001, 'adam')
+    """
+    if name in CHOICES or name in ("rule", "schedule"):
+        return text
+    if name not in RANGES and name.partition(".")[0] not in ("rule", "schedule"):
+        raise unknown("--set FIELD", name, [*CHOICES, *RANGES, "rule", "schedule"])
+    try:
+        value = float(text)
+    except ValueError:
+        raise wrong(f"--set {name}", "a number", text) from None
+    return int(value) if RANGES.get(name, (float,))[0] is int and value == int(value) else value

@@ -1,0 +1,135 @@
+"""The space that a race draws its recipes from: what may differ between racers, and how likely each value is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+from slalom.errors import SlalomError, unknown
+from slalom.recipe import CHOICES, RANGES, Recipe
+
+SHAPE_FIELDS = ("depth", "width", "batch_size", "activation", "normalisation", "placement")
+
+# The shapes that a race opens first: small enough to run hundreds of times a minute, different enough to matter.
+SHAPES: tuple[dict[str, Any], ...] = (
+    {"depth": 2, "width": 128, "batch_size": 128, "activation": "relu", "normalisation": "none"},
+    {"depth": 3, "width": 128, "batch_size": 128, "activation": "silu", "normalisation": "none"},
+    {"depth": 2, "width": 64, "batch_size": 64, "activation": "relu", "normalisation": "batch_norm"},
+    {"depth": 2, "width": 256, "batch_size": 256, "activation": "silu", "normalisation": "none"},
+    {"depth": 3, "width": 64, "batch_size": 64, "activation": "relu", "normalisation": "layer_norm"},
+    {"depth": 1, "width": 256, "batch_size": 128, "activation": "relu", "normalisation": "none"},
+    {"depth": 4, "width": 128, "batch_size": 256, "activation": "relu", "normalisation": "batch_norm"},
+    {"depth": 2, "width": 32, "batch_size": 32, "activation": "tanh", "normalisation": "none"},
+)
+
+# rule: (how likely, lowest and highest learning rate); rates are drawn evenly on the logarithmic axis
+RULES: dict[str, tuple[float, float, float]] = {
+    "adamw": (0.20, 3e-4, 2e-2),
+    "adam": (0.17, 3e-4, 2e-2),
+    "amsgrad": (0.10, 3e-4, 2e-2),
+    "radam": (0.13, 3e-4, 2e-2),
+    "rmsprop": (0.08, 1e-4, 5e-3),
+    "adagrad": (0.08, 3e-3, 0.2),
+    "momentum": (0.08, 2e-3, 0.2),
+    "nesterov": (0.10, 2e-3, 0.2),
+    "sgd": (0.06, 1e-2, 1.0),
+}
+SCALINGS = {"z_score": 0.25, "robust_clip": 0.3, "quantile_normal": 0.3, "min_max": 0.1, "none": 0.05}
+SCHEDULES = {"cosine": 0.55, "constant": 0.15, "step": 0.15, "exponential": 0.15}
+
+
+@dataclass(frozen=True)
+class Space:
+    """Where recipes come from. Recipe number i of a seed is always the same one: a longer race draws the same and more.
+
+    fixed: fields that every recipe has (as `--set` gives them). rows: training rows; batches larger than those leave
+    the space. epochs: the horizon of all recipes.
+    """
+
+    rows: int
+    epochs: int
+    fixed: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_fields(self.fixed)
+        if self.fixed.get("batch_size", 1) > self.rows:
+            raise SlalomError(
+                f"batch_size must be at most the number of training rows, {self.rows}. Got {self.fixed['batch_size']}."
+            )
+
+    def default(self) -> Recipe:
+        """The default recipe: the baseline that every race contains as its recipe 0."""
+        plain = {"epochs": self.epochs, "batch_size": self._batch(Recipe().batch_size)}
+        return Recipe().with_fields(plain | self.fixed)
+
+    def shapes(self, count: int) -> list[dict[str, Any]]:
+        """At most so many different shapes; the default recipe's is the first."""
+        base = self.default().to_plain()
+        first = {name: base[name] for name in SHAPE_FIELDS}
+        found = [first]
+        for shape in SHAPES:
+            made = first | shape | {"batch_size": self._batch(shape["batch_size"])}
+            made |= {k: v for k, v in self.fixed.items() if k in SHAPE_FIELDS}
+            if made not in found:
+                found.append(made)
+        return found[:count]
+
+    def recipe(self, seed: int, number: int, shapes: Sequence[dict[str, Any]]) -> Recipe:
+        """Recipe `number` of a seed; the shapes take turns."""
+        if number == 0:
+            return self.default()
+        rng = np.random.default_rng([seed, 1, number])
+        drawn = shapes[number % len(shapes)] | self._draw(rng) | {"epochs": self.epochs}
+        rule = self.fixed.get("rule", drawn["rule"])
+        drawn["learning_rate"] = _rate(rng, RULES.get(rule, (1.0, 3e-4, 2e-2)))
+        if rule != drawn["rule"]:
+            drawn = {k: v for k, v in drawn.items() if not k.startswith("rule.")}
+        if self.fixed.get("schedule", drawn["schedule"]) != drawn["schedule"]:
+            drawn = {k: v for k, v in drawn.items() if not k.startswith("schedule.")}
+        return Recipe().with_fields(drawn | self.fixed)
+
+    def _batch(self, batch: int) -> int:
+        """The batch size, or the largest power of two that leaves four steps an epoch."""
+        return max(1, min(batch, 2 ** int(np.log2(max(self.rows // 4, 1)))))
+
+    def _draw(self, rng: np.random.Generator) -> dict[str, Any]:
+        """Everything but the shape and the learning rate."""
+        rule = _choice(rng, {name: weight for name, (weight, _, _) in RULES.items()})
+        drawn: dict[str, Any] = {
+            "scaling": _choice(rng, SCALINGS),
+            "rule": rule,
+            "schedule": _choice(rng, SCHEDULES),
+            "warmup": float(rng.choice([0.0, 0.05, 0.1], p=[0.5, 0.3, 0.2])),
+            "dropout": float(rng.choice([0.0, round(rng.uniform(0.02, 0.4), 3)])),
+            "weight_decay": float(rng.choice([0.0, _log_uniform(rng, *(1e-3, 0.3) if rule == "adamw" else (1e-6, 1e-3))])),
+        }
+        if rule in ("adam", "adamw", "amsgrad", "radam"):
+            drawn["rule.beta2"] = float(rng.choice([0.95, 0.99, 0.999]))
+        if rule in ("momentum", "nesterov"):
+            drawn["rule.mu"] = float(rng.choice([0.8, 0.9, 0.95]))
+        return drawn
+
+
+def check_fields(fixed: dict[str, Any]) -> None:
+    """Raise SlalomError where a name is not a recipe's field (the values are checked by the recipe)."""
+    for name in fixed:
+        if name.partition(".")[0] not in (*CHOICES, *RANGES, "rule", "schedule"):
+            raise unknown("recipe field", name, [*CHOICES, *RANGES, "rule", "schedule"])
+    Recipe().with_fields({k: v for k, v in fixed.items() if not k.startswith(("rule.", "schedule."))})
+
+
+def _choice(rng: np.random.Generator, weights: dict[str, float]) -> str:
+    names, p = list(weights), np.array(list(weights.values()))
+    return names[int(rng.choice(len(names), p=p / p.sum()))]
+
+
+def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    return float(f"{np.exp(rng.uniform(np.log(low), np.log(high))):.3g}")  # three digits are enough for anyone to read
+
+
+def _rate(rng: np.random.Generator, rule: tuple[float, float, float]) -> float:
+    return _log_uniform(rng, rule[1], rule[2])
+
+
