@@ -1,1 +1,63 @@
-"""Slalom finds out how a neural network should be trained on a data set, by racing hundreds of recipes side by side."""
+"""Slalom finds out how a neural network should be trained on a data set, by racing hundreds of recipes side by side.
+
+The public door: every name is here, each is loaded when it is first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from slalom import layers, rules, scaling, schedules
+    from slalom.errors import RaceFailed, SlalomError
+    from slalom.fit import fit
+    from slalom.model import Model
+    from slalom.opened import leaderboard, load
+    from slalom.race import race
+    from slalom.recipe import Recipe
+    from slalom.result import Best, Result
+
+_HOME = {
+    "race": "slalom.race",
+    "fit": "slalom.fit",
+    "load": "slalom.opened",
+    "leaderboard": "slalom.opened",
+    "Recipe": "slalom.recipe",
+    "Result": "slalom.result",
+    "Best": "slalom.result",
+    "Model": "slalom.model",
+    "SlalomError": "slalom.errors",
+    "RaceFailed": "slalom.errors",
+}
+_ROOMS = ("rules", "schedules", "scaling", "layers")
+
+__all__ = [
+    "Best",
+    "Model",
+    "RaceFailed",
+    "Recipe",
+    "Result",
+    "SlalomError",
+    "fit",
+    "layers",
+    "leaderboard",
+    "load",
+    "race",
+    "rules",
+    "scaling",
+    "schedules",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"slalom.{name}")
+    if name in _HOME:
+        # `slalom.race` the function, not the module of the same name that this import makes an attribute
+        found = getattr(importlib.import_module(_HOME[name]), name)
+        globals()[name] = found
+        return found
+    raise AttributeError(f"module 'slalom' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -21,6 +21,7 @@ class Executor(Protocol):
     """Runs tasks until none is left, or until told to stop."""
 
     workers: int
+    compile_seconds: float
 
     def run(self, tasks: Iterable[Task], *, deadline: float, tick: Callable[[], None]) -> bool:
         """Run tasks and those they answer with; True if all of them ended. deadline: time.perf_counter() at which

@@ -22,6 +22,8 @@ from slalom.types import Array, Tree
 
 LOSS_OF = {"regression": "squared_error", "binary": "logistic", "multiclass": "softmax"}
 CHECKS = 50  # scores taken over a full horizon, about
+FLOPS = 1.6e11  # a second and core: the cost model's optimistic rate
+STEP_SECONDS = 1.5e-6  # of a step and layer beside its arithmetic
 HOPELESS = 100.0  # a choosing loss so many times that of a constant prediction counts as diverged
 
 
@@ -34,7 +36,7 @@ class Moment(NamedTuple):
     memory: Tree
 
 
-@dataclass
+@dataclass(eq=False)
 class Racer:
     """One recipe with its weights, being trained on one fold."""
 
@@ -79,9 +81,10 @@ class Orders:
                 self._kept.popitem(last=False)
         return made
 
-    def batches(self, rows: Array, replicate: int, fold: int, start: int, count: int, batch: int) -> Array:
-        """Rows [count, batch] of steps start, start + 1, …; the last short batch of every epoch is dropped."""
-        per_epoch = len(rows) // batch
+    def batches(
+        self, rows: Array, replicate: int, fold: int, *, start: int, count: int, batch: int, per_epoch: int
+    ) -> Array:
+        """Rows [count, batch] of steps start, start + 1, …; what is left of an epoch's rows is dropped."""
         taken = np.empty((count, batch), np.int32)
         done = 0
         while done < count:
@@ -93,7 +96,7 @@ class Orders:
         return taken
 
 
-@dataclass
+@dataclass(eq=False)
 class Heat:
     """All lanes of one structure."""
 
@@ -113,8 +116,14 @@ class Heat:
         self.program = compile_program(self.structure, self.rules, self.data, rows)
 
     def steps_per_epoch(self, fold: int) -> int:
-        """Full batches in the training rows of a fold."""
-        return max(1, len(self.prepared.all_folds[fold].train) // self.structure.batch_size)
+        """Full batches in the training rows of a fold; the same for all that are cross-fitted."""
+        folds = self.prepared.folds
+        rows = min(len(f.train) for f in folds) if fold < len(folds) else len(self.prepared.all_folds[fold].train)
+        return max(1, rows // self.structure.batch_size)
+
+    def epoch_cost(self, fold: int) -> float:
+        """Modelled core-seconds of one epoch of one racer."""
+        return epoch_cost(self.structure, self.steps_per_epoch(fold))
 
     def checks(self, epochs: int, fold: int, rungs: Sequence[int]) -> list[int]:
         """The steps at which racers are scored: about CHECKS over the horizon, at ends of epochs where there are enough
@@ -191,7 +200,8 @@ class Heat:
             key = (racer.replicate, racer.fold)
             if key not in made:
                 train = self.prepared.all_folds[racer.fold].train
-                made[key] = self.orders.batches(train, *key, step, n, batch)
+                per_epoch = self.steps_per_epoch(racer.fold)
+                made[key] = self.orders.batches(train, *key, start=step, count=n, batch=batch, per_epoch=per_epoch)
             rows[k, :n] = made[key]
         return rates, rows
 
@@ -231,6 +241,13 @@ class Heat:
             racer.state = jax.tree.map(lambda a: a[k].copy(), whole)  # noqa: B023
             racer.step = step
             racer.seconds += seconds / len(racers)
+
+
+def epoch_cost(structure: Structure, steps: int) -> float:
+    """Core-seconds of so many steps of one racer, by a model: arithmetic at a common rate, and a cost a step."""
+    net = structure.net
+    layers = (net.depth + 1) * (2 if net.normalisation != "none" else 1)
+    return steps * (net.flops(structure.batch_size) / FLOPS + STEP_SECONDS * layers)
 
 
 def _stacked(trees: Sequence[Any]) -> Any:

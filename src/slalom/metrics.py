@@ -120,7 +120,9 @@ def find_metric(metric: Any, task: str) -> Metric:
     if metric is None:
         return METRICS["rmse" if task == "regression" else "log_loss"]
     if callable(metric):
-        return Metric(getattr(metric, "__name__", "metric"), metric, bool(getattr(metric, "greater_is_better", True)), task)
+        return Metric(
+            getattr(metric, "__name__", "metric"), metric, bool(getattr(metric, "greater_is_better", True)), task
+        )
     fitting = [m.name for m in METRICS.values() if m.task == task]
     if metric not in METRICS:
         raise unknown("metric", str(metric), fitting)

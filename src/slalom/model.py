@@ -50,7 +50,9 @@ class Model:
     def predict_proba(self, x: Any) -> Array:
         """Probabilities [N, classes], float64, columns in the order of `classes`; SlalomError for a regression."""
         if self.target.task != "classification":
-            raise SlalomError("predict_proba is for classification. This model was trained for regression: use predict.")
+            raise SlalomError(
+                "predict_proba is for classification. This model was trained for regression: use predict."
+            )
         return self._answer(self.encoded(x))
 
     @property
@@ -134,7 +136,8 @@ class Model:
             rng = np.random.default_rng(0)
             shape, carried = net.init(rng)
             weights = tuple(
-                {name: _like(arrays[f"layer.{i}.{name}"], w) for name, w in layer.items()} for i, layer in enumerate(shape)
+                {name: _like(arrays[f"layer.{i}.{name}"], w) for name, w in layer.items()}
+                for i, layer in enumerate(shape)
             )
             memory = tuple(
                 BatchNormMemory(*[_like(arrays[f"memory.{i}.{n}"], m) for n, m in zip(one._fields, one, strict=True)])

@@ -74,7 +74,9 @@ class Net:
             if norm and self.placement == "after":
                 x, m = norm.apply(w, m, x, training=training, key=key)
             if training and dropout is not None:
-                x, _ = Dropout(dropout).apply((), (), x, training=True, key=key ^ np.uint32(0x9E3779B9 * (i + 1) % 2**32))
+                x, _ = Dropout(dropout).apply(
+                    (), (), x, training=True, key=key ^ np.uint32(0x9E3779B9 * (i + 1) % 2**32)
+                )
             carried.append(m)
         outputs, _ = dense.apply(weights[-1], (), x, training=training, key=key)
         return outputs, tuple(carried)

@@ -22,7 +22,7 @@ class Fold(NamedTuple):
     spread: float  # of the target on the training rows; 1 for classes
 
 
-@dataclass
+@dataclass(eq=False)
 class Prepared:
     """The data of a race, on the host.
 
@@ -91,9 +91,7 @@ def prepare(
     columns = Columns.fit(frame, fitted_on)
     table = columns(frame)
     y = np.asarray(target.encode(labels), np.float64)
-    folds = tuple(
-        _fold(y, target, *rows) for rows in zip(split.train, split.choose, split.evidence, strict=True)
-    )
+    folds = tuple(_fold(y, target, *rows) for rows in zip(split.train, split.choose, split.evidence, strict=True))
     everything = _fold(y, target, fitted_on, *[np.array([], int)] * 2) if whole and len(folds) > 1 else None
     base = ZScore.fit(table[fitted_on])
     made = Prepared(columns, target, split, table, y, folds, everything, base, np.empty(0), np.empty(0), bucket(len(y)))

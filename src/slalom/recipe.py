@@ -1,6 +1,7 @@
 """A recipe: all settings of one training, validated here, to and from TOML."""
 
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from slalom.record import from_plain, settings_of, to_plain, within
 from slalom.rules import Rule
 from slalom.schedules import Schedule, Warmup
 
-CHOICES = {
+CHOICES: dict[str, Collection[str]] = {
     "scaling": scaling.REGISTRY,
     "activation": ACTIVATIONS,
     "normalisation": NORMALISATIONS,
@@ -164,7 +165,6 @@ class Recipe:
 
 def _number(name: str, value: Any, kind: type, interval: str) -> Any:
     """The value as the number a field wants, or the sentence that says what it wants."""
-
 
     where = f"Recipe({name}=…)"
     number = f"a whole number in {interval}" if kind is int else f"a number in {interval}"

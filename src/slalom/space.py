@@ -59,6 +59,14 @@ class Space:
                 f"batch_size must be at most the number of training rows, {self.rows}. Got {self.fixed['batch_size']}."
             )
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What left the space."""
+        gone = sorted({shape["batch_size"] for shape in SHAPES if shape["batch_size"] > self.rows})
+        if not gone or "batch_size" in self.fixed:
+            return ()
+        return (f"batch sizes above the {self.rows} training rows leave the space: {', '.join(map(str, gone))}.",)
+
     def default(self) -> Recipe:
         """The default recipe: the baseline that every race contains as its recipe 0."""
         plain = {"epochs": self.epochs, "batch_size": self._batch(Recipe().batch_size)}
@@ -103,7 +111,9 @@ class Space:
             "schedule": _choice(rng, SCHEDULES),
             "warmup": float(rng.choice([0.0, 0.05, 0.1], p=[0.5, 0.3, 0.2])),
             "dropout": float(rng.choice([0.0, round(rng.uniform(0.02, 0.4), 3)])),
-            "weight_decay": float(rng.choice([0.0, _log_uniform(rng, *(1e-3, 0.3) if rule == "adamw" else (1e-6, 1e-3))])),
+            "weight_decay": float(
+                rng.choice([0.0, _log_uniform(rng, *(1e-3, 0.3) if rule == "adamw" else (1e-6, 1e-3))])
+            ),
         }
         if rule in ("adam", "adamw", "amsgrad", "radam"):
             drawn["rule.beta2"] = float(rng.choice([0.95, 0.99, 0.999]))
@@ -131,5 +141,3 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 
 def _rate(rng: np.random.Generator, rule: tuple[float, float, float]) -> float:
     return _log_uniform(rng, rule[1], rule[2])
-
-

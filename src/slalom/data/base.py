@@ -1,7 +1,7 @@
-"""What reading, frames and columns share: the table with its notes, missing marks, and what a text column really holds."""
+"""What the files of this folder share: a table with its notes, missing marks, and cells as numbers, dates or words."""
 
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -12,6 +12,8 @@ from slalom.types import Array
 BLANKS = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "null", "?"})  # missing wherever they stand
 DASHES = frozenset({"-", "none"})  # missing among numbers, truths and dates; among words they may be an answer
 
+_LARGEST = {"float64": 1e150, "float32": 3e38}
+_NANOSECONDS_A_DAY = 86_400e9
 _LOOK = 1_000  # cells that are tried before a whole column is
 _ISO_DATE = r"^\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]\d|$)"
 
@@ -35,6 +37,15 @@ def shown(name: object, limit: int = 60) -> str:
     """
     text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(name))
     return f'"{text if len(text) <= limit else text[:limit] + "…"}"'
+
+
+def counted(n: int, what: str) -> str:
+    """A count in words.
+
+    >>> counted(1, "row"), counted(2, "row")
+    ('1 row', '2 rows')
+    """
+    return f"{n} {what}{'s' * (n != 1)}"
 
 
 def refuse_duplicates(names: Collection[str], where: str) -> None:
@@ -150,7 +161,7 @@ def _settled(column: pl.Series, stays_text: bool, decimal: str) -> tuple[pl.Seri
         notes += [] if stays_text else _nearly_numbers(text)
     marked = column.filter(blank & column.is_not_null())
     if len(marked):
-        cells = f'{len(marked)} cell{"s" * (len(marked) > 1)} such as "{marked[0]}"'
+        cells = f"{counted(len(marked), 'cell')} such as {shown(marked[0])}"
         notes.append(f"Column {shown(column.name)}: {cells} count{'s' * (len(marked) == 1)} as missing.")
     if decimal == "," and found is not None and found.dtype.is_numeric() and text.str.contains(",").any():
         notes.append(f"Column {shown(column.name)}: the comma is read as the decimal sign.")
@@ -184,7 +195,7 @@ def as_floats(column: pl.Series, of: str = "number") -> Array:
         column = _read_text(column.cast(pl.String), of)
     if column.dtype.is_temporal() and of == "date":
         return _days(column)
-    if column.dtype == pl.Null or (column.dtype in (pl.Boolean,) or column.dtype.is_numeric()) and of != "date":
+    if column.dtype == pl.Null or (of != "date" and (column.dtype == pl.Boolean or column.dtype.is_numeric())):
         return (column if column.dtype.is_float() else column.cast(pl.Float64)).to_numpy()
     raise wrong(f"Column {shown(column.name)}", f"a column of {of}s, as in training", str(column.dtype))
 
@@ -192,7 +203,7 @@ def as_floats(column: pl.Series, of: str = "number") -> Array:
 def _read_text(text: pl.Series, of: str) -> pl.Series:
     """Cells of text as what training rows held."""
     clean = text.set(missing_cells(text), None)
-    for parse in {"date": (parse_dates,), "boolean": (parse_truths, parse_numbers)}.get(of, (parse_numbers, parse_truths)):
+    for parse in (parse_dates,) if of == "date" else (parse_numbers, parse_truths):
         found = parse(clean)
         if found is not None:
             return found
@@ -218,12 +229,12 @@ def as_words(column: pl.Series) -> pl.Series:
     >>> as_words(pl.Series([1.0, None, 2.5])).to_list(), as_words(pl.Series([True])).to_list()
     (['1', None, '2.5'], ['true'])
     """
-    if column.dtype.is_float():
-        column = column.fill_nan(None)
-        if column.drop_nulls().is_between(-(2**53), 2**53).all() and (column.drop_nulls() % 1 == 0).all():
-            column = column.cast(pl.Int64)
     text = column.cast(pl.String)
-    return text.set(missing_cells(text, BLANKS), None) if column.dtype == pl.String else text
+    if column.dtype.is_float():
+        whole = (column % 1 == 0) & (column.abs() < 2**53)
+        text = column.cast(pl.Int64, strict=False).cast(pl.String).zip_with(whole.fill_null(False), text)
+        return text.set(column.is_nan().fill_null(False), None)
+    return text
 
 
 def refuse_infinite(x: Array, name: str, dtype: Any = np.float64) -> None:
@@ -231,13 +242,12 @@ def refuse_infinite(x: Array, name: str, dtype: Any = np.float64) -> None:
 
     >>> refuse_infinite(np.array([1.0, np.inf, np.nan]), "size")
     Traceback (most recent call last):
-    slalom.errors.SlalomError: Column "size" must hold finite numbers. Got 1 cell that is infinite, such as inf. …
+    slalom.errors.SlalomError: Column "size" must hold finite numbers below 1e+150. Got 1 that is not, such as inf.
     """
     limit = _LARGEST[np.dtype(dtype).name]
     if len(x) == 0 or (np.max(x) <= limit and np.min(x) >= -limit):
         return
-    bad = np.abs(x) > limit  # NaN, a missing cell, is not
-    if not bad.any():
-        return
-    count = f"{bad.sum()} cell{'s that are' if bad.sum() > 1 else ' that is'} {'infinite' if np.isinf(x).any() else ''}"
-    raise SlalomError("TODO")
+    bad = x[np.abs(x) > limit]  # NaN, a missing cell, is not among them
+    if len(bad):
+        got = f"{len(bad)} that {'is' if len(bad) == 1 else 'are'} not, such as {bad[0]:g}"
+        raise SlalomError(f"Column {shown(name)} must hold finite numbers below {limit:g}. Got {got}.")

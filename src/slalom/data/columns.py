@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 import polars as pl
 
-from slalom.data.base import Table, as_floats, as_words, missing_cells, refuse_infinite, shown
+from slalom.data.base import Table, as_floats, as_words, counted, missing_cells, refuse_infinite, shown
 from slalom.errors import SlalomError, nearest, wrong
 from slalom.types import Array
 
@@ -17,14 +17,18 @@ _ID_ROWS = 10  # fewer cells than this say nothing about ids
 
 
 class Treatment(Protocol):
-    """What one input column becomes; `outputs` are the names of its output columns, in order."""
+    """What one input column becomes; a dataclass of plain data."""
 
     kind: ClassVar[str]
-    name: str
+
+    @property
+    def name(self) -> str:
+        """The input column."""
+        ...
 
     @property
     def outputs(self) -> list[str]:
-        """The names of the output columns."""
+        """The names of the output columns, in order."""
         ...
 
     def write(self, column: pl.Series, out: Array) -> None:
@@ -34,7 +38,7 @@ class Treatment(Protocol):
 
 @dataclass(frozen=True)
 class Number:
-    """A column of numbers (`of` = number, boolean or date): its value, and whether it was missing if training rows were.
+    """A column of numbers, booleans or dates (`of`): its value and, if training rows were missing, whether it is.
 
         value = x, or fill where x is missing;  indicator = 1 where x is missing, else 0
 
@@ -49,11 +53,9 @@ class Number:
 
     @property
     def outputs(self) -> list[str]:
-        """The names of the output columns."""
         return [self.name, f"{self.name} is missing"][: 1 + self.indicator]
 
     def write(self, column: pl.Series, out: Array) -> None:
-        """Fill out [N, 1 or 2] from the cells of the column."""
         x = as_floats(column, self.of)
         refuse_infinite(x, column.name, out.dtype)
         missing = np.isnan(x)
@@ -73,14 +75,12 @@ class Presence:
 
     @property
     def outputs(self) -> list[str]:
-        """The name of the output column."""
         return [f"{self.name} is missing"]
 
     def write(self, column: pl.Series, out: Array) -> None:
-        """Fill out [N, 1] from the cells of the column."""
-        missing = column.is_null() | column.is_nan() if column.dtype.is_float() else column.is_null()
-        if column.dtype == pl.String:
-            missing = missing_cells(column)
+        missing = missing_cells(column) if column.dtype == pl.String else column.is_null()
+        if column.dtype.is_float():
+            missing = missing | column.is_nan().fill_null(True)
         out[:, 0] = missing.to_numpy()
 
 
@@ -100,12 +100,10 @@ class Category:
 
     @property
     def outputs(self) -> list[str]:
-        """The names of the output columns."""
         extra = [f"{self.name} is another"] * self.other + [f"{self.name} is missing"] * self.missing
         return [f"{self.name}={level}" for level in self.levels] + extra
 
     def write(self, column: pl.Series, out: Array) -> None:
-        """Fill out [N, places] from the cells of the column."""
         words = as_words(column)
         if column.dtype == pl.Boolean:  # "True" of the one file and "true" of the other
             words = words.replace({level.lower(): level for level in self.levels})
@@ -168,8 +166,8 @@ class Columns:
             notes += [said] if said else []
         if not treatments:
             raise SlalomError(
-                f"The table must have a column that varies on the training rows. Got {inputs.width} columns, none of "
-                "which is left. " + " ".join(notes)
+                "The table must have a column, besides the target, that varies on the training rows and is no id. "
+                f"Got {counted(inputs.width, 'column')}. " + " ".join(notes[:3])
             )
         return cls(tuple(inputs.columns), tuple(treatments), tuple(notes), target)
 
@@ -278,23 +276,21 @@ def _decide(column: pl.Series) -> tuple[Treatment | None, str]:
             return Presence(column.name), f"Column {name} holds one value or none: it becomes whether it is missing."
         return None, f"Column {name} is dropped: it is constant on the training rows."
     number = Number(column.name, of, float(np.median(present)), missing > 0)
-    if not missing:
-        return number, ""
-    return number, f"Column {name}: the median {number.fill:.6g} stands for {missing} missing cells, and a column says where."
+    where = f"Column {name}: {number.fill:.6g}, the median, stands for {counted(missing, 'missing cell')}."
+    return number, where if missing else ""
 
 
 def _decide_words(words: pl.Series) -> tuple[Treatment | None, str]:
     """What a column of words becomes."""
-    name, there = shown(words.name), words.drop_nulls()
+    name, there = f"Column {shown(words.name)}", words.drop_nulls()
     missing = len(words) > len(there)
-    counts = there.value_counts(sort=False, name="count").sort(by=["count", words.name], descending=[True, False])
-    levels = counts[words.name].to_list()
+    counts = there.alias("level").value_counts().sort(by=["count", "level"], descending=[True, False])
+    levels = counts["level"].to_list()
     if len(levels) == 1 and not missing:
-        return None, f"Column {name} is dropped: it is constant on the training rows."
+        return None, f"{name} is dropped: it is constant on the training rows."
     if len(there) >= _ID_ROWS and len(levels) >= _ID_SHARE * len(there):
-        return None, f"Column {name} is dropped: nearly every row has its own text ({len(levels)} in {len(there)}), as ids have."
+        return None, f"{name} is dropped: {len(levels)} different texts in {len(there)} rows are ids or free text."
     rare = len(levels) - MAX_LEVELS
-    kept = Category(words.name, tuple(sorted(levels[:MAX_LEVELS])), rare > 0, missing)
-    if rare <= 0:
-        return kept, ""
-    return kept, f"Column {name} has {len(levels)} levels: the {MAX_LEVELS} most frequent get a place each, {rare} rarer ones share one."
+    category = Category(words.name, tuple(sorted(levels[:MAX_LEVELS])), rare > 0, missing)
+    note = f"{name} has {len(levels)} levels: the {MAX_LEVELS} most frequent have a place each, {rare} share one."
+    return category, note if rare > 0 else ""

@@ -25,8 +25,8 @@ def frame_of(X: Any, *, as_text: Collection[str] = ()) -> Table:
 
     Raises SlalomError for complex, sparse or 3-D data, rows of different lengths, no rows or columns, names twice.
 
-    >>> frame_of([[1, "a"], [2, "b"]]).frame.schema
-    Schema({'0': Int64, '1': String})
+    >>> frame_of([[1, "a"], [2, "b"]]).frame.rows()
+    [(1, 'a'), (2, 'b')]
     """
     if isinstance(X, (str, bytes)) or X is None or hasattr(X, "__fspath__"):
         raise wrong("X", _WANTED, X, "Use read(path) for a file.")

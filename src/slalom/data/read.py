@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from slalom.data.base import Table, refuse_duplicates, settle, shown
+from slalom.data.base import Table, counted, refuse_duplicates, settle, shown
 from slalom.errors import SlalomError, wrong
 
 _TEXT = (".csv", ".tsv", ".txt")
@@ -69,13 +69,9 @@ def read(path: str | PathLike[str], *, as_text: Collection[str] = ()) -> Table:
     decimal = "." if layout.separator == "," else ","
     frame, settled = settle(frame, as_text=as_text, decimal=decimal)
     by = f", separated by {_SEPARATOR_WORDS[layout.separator]}" if frame.width > 1 else ""
-    first = f"{file.name}: {_count(frame.height, 'row')} and {_count(frame.width, 'column')}{by}."
-    skipped = (f"{_count(blank, 'blank line')} left out.",) if blank else ()
+    first = f"{file.name}: {counted(frame.height, 'row')} and {counted(frame.width, 'column')}{by}."
+    skipped = (f"{counted(blank, 'blank line')} left out.",) if blank else ()
     return Table(frame, (first, *notes, *layout.notes, *skipped, *settled))
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}{'s' * (n != 1)}"
 
 
 def _checked(file: Path) -> Path:
@@ -102,7 +98,9 @@ def _read_parquet(file: Path, as_text: Collection[str]) -> Table:
     if frame.height == 0 or frame.width == 0:
         raise SlalomError(f"{file} must hold at least one row and one column. Got {frame.height} x {frame.width}.")
     frame, settled = settle(frame, as_text=as_text)
-    return Table(frame, (f"{file.name}: {_count(frame.height, 'row')} and {_count(frame.width, 'column')}.", *settled))
+    return Table(
+        frame, (f"{file.name}: {counted(frame.height, 'row')} and {counted(frame.width, 'column')}.", *settled)
+    )
 
 
 def _first_line(error: Exception) -> str:
@@ -248,16 +246,15 @@ def _parse(data: bytes, layout: _Layout, as_text: Collection[str], file: Path) -
             continue
     if frame is None or frame.width != len(layout.names) or data.count(b'"') % 2:
         rows = [cells for _, cells in _scan(data, layout, file)]
-        full = [cells for cells in rows if not _is_blank(cells) or len(layout.names) == 1]
-        whole = [cells or [""] for cells in full]
-        columns = zip(*whole, strict=True) if whole else [()] * len(layout.names)
+        full = [cells for cells in rows if not _is_blank(cells)]
+        columns = zip(*full, strict=True) if full else [()] * len(layout.names)
         frame = pl.DataFrame([pl.Series(n, c, pl.String) for n, c in zip(layout.names, columns, strict=True)])
         return frame, len(rows) - len(full)
     frame.columns = list(layout.names)
     if not _may_have_short_rows(frame, data, layout.separator):
         return frame, 0
-    full = [not _is_blank(cells) for _, cells in _scan(data, layout, file)]
-    return frame.filter(pl.Series(full)), len(full) - sum(full)
+    kept = [not _is_blank(cells) for _, cells in _scan(data, layout, file)]
+    return frame.filter(pl.Series(kept)), len(kept) - sum(kept)
 
 
 def _may_have_short_rows(frame: pl.DataFrame, data: bytes, separator: str) -> bool:
@@ -274,13 +271,15 @@ def _scan(data: bytes, layout: _Layout, file: Path) -> Iterator[tuple[int, list[
     """The records below the header with their lines, one by one; the first that is not whole is refused."""
     width, line = len(layout.names), layout.line
     try:
-        for place, (number, cells) in enumerate(_records(io.StringIO(data.decode(), newline=""), layout.separator, strict=True)):
+        for place, (number, cells) in enumerate(
+            _records(io.StringIO(data.decode(), newline=""), layout.separator, strict=True)
+        ):
             line = layout.line + number
             if place and not _is_blank(cells) and len(cells) != width:
                 where, do = f"{file}, line {line},", "Complete the row, or quote cells that hold the separator."
                 if len(cells) == width + 1:
                     do = "Quote cells that hold the separator, or name the first column if it holds row names."
-                raise wrong(where, f"{_count(width, 'field')} wide, like the header", len(cells), do)
+                raise wrong(where, f"{counted(width, 'field')} wide, like the header", len(cells), do)
             if place:
                 yield line, cells
     except csv.Error:

@@ -7,8 +7,8 @@
 Fitting ignores missing cells (NaN); transforming hands them on. A column that is constant (or missing throughout) gives
 its training rows one harmless value, and its scale is 1. Settings, where a scaler has some, are keywords of `fit`.
 A scaler's fields are arrays and numbers: stored by name, they rebuild it by `cls(**fields)`.
-Everything is NumPy float64 on the host: a column with a mean of 1e9 and a spread of 1 keeps its digits. In a race there is
-one float32 copy of the data, and scalers that answer `in_race` are applied to each batch inside the step:
+Everything is NumPy float64 on the host: a column with a mean of 1e9 and a spread of 1 keeps its digits. In a race
+there is one float32 copy of the data, and scalers that answer `in_race` are applied to each batch inside the step:
 
     z = squash((x − centre) / spread),   squash(u) = u / √(1 + (u / clip)²), the identity for clip = ∞
 """
@@ -54,10 +54,10 @@ class Scaler(Protocol):
 
 
 def as_columns(x: Array, where: str) -> Array:
-    """Check and convert the rows of a fit to float64 [N, D]: at least one row, no infinite cell."""
+    """Check and convert the rows of a fit to float64 [N, D]: at least one row and one column, no infinite cell."""
     x = np.asarray(x, dtype=np.float64)
-    if x.ndim != 2 or x.shape[0] == 0:
-        raise wrong(where, "a table of at least one row: shape (rows, columns)", x.shape)
+    if x.ndim != 2 or 0 in x.shape:
+        raise wrong(where, "a table of at least one row and one column: shape (rows, columns)", x.shape)
     extreme = np.abs(x) > LARGEST
     if extreme.any():
         row, column = np.argwhere(extreme)[0]
@@ -83,7 +83,8 @@ def each_column(x: Array, fit_one: Callable[[Array], Sequence[Array] | Array]) -
 
     One column at a time needs no masked copy of the table, and sums in pairs, which a sum down the rows does not.
     """
-    return np.array([fit_one(column[~np.isnan(column)]) for column in x.T], dtype=np.float64).T
+    fitted = np.array([fit_one(column[~np.isnan(column)]) for column in x.T], dtype=np.float64)
+    return np.ascontiguousarray(fitted.T)
 
 
 def is_constant(present: Array) -> bool:
@@ -97,7 +98,7 @@ def is_constant(present: Array) -> bool:
     if present.size == 0:
         return True
     low, high = present.min(), present.max()
-    return bool(high - low <= max(4 * np.finfo(np.float64).eps * max(abs(low), abs(high)), LARGEST**-1))
+    return bool(high - low <= max(4 * np.finfo(np.float64).eps * max(abs(low), abs(high)), 1 / LARGEST))
 
 
 def constant_value(present: Array) -> float:

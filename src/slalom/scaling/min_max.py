@@ -18,9 +18,9 @@ class MinMax(Scaler):
         z = low + (high − low) (x − min) / (max − min)          min, max over the N training rows
         a constant column gives z = low on the rows it was fitted to (max − min counts as 1)
 
-    minimum, extent: [D], min and max − min, in the units of the column. low, high: [] the ends of the target range, given
-    to `fit`. New rows outside the training range leave the target range: nothing is clipped. One outlier squeezes the
-    rest of its column. Missing cells are ignored by the fit and stay missing.
+    minimum, extent: [D], min and max − min, in the units of the column. low, high: [] the ends of the target range,
+    given to `fit`. New rows outside the training range leave the target range: nothing is clipped. One outlier squeezes
+    the rest of its column. Missing cells are ignored by the fit and stay missing.
 
     >>> MinMax.fit([[0, 1], [10, 3]], low=-1)([[5, 5]]).tolist()
     [[0.0, 3.0]]

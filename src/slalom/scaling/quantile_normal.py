@@ -1,12 +1,13 @@
 """Quantile to normal: every column's ranks laid out as a normal distribution."""
 
+from collections.abc import Callable
 from typing import Self
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
 from slalom.record import record
-from slalom.scaling.base import Scaler, as_columns, as_fitted, each_column
+from slalom.scaling.base import Scaler, as_columns, as_fitted, each_column, is_constant
 from slalom.types import Array
 
 EDGE = 1e-7  # the smallest probability that is told from 0, as in scikit-learn: |z| ≤ 5.199
@@ -18,12 +19,13 @@ class QuantileNormal(Scaler):
 
         p = F(x)                      F linear between Q quantiles of the N training rows
         z = Φ⁻¹(p), between Φ⁻¹(1e-7) and Φ⁻¹(1 − 1e-7), which is ±5.199
-        F of a repeated value is the middle of its ranks, so that a constant column gives z = 0
+        F of a repeated value is the middle of its ranks; of the smallest value 0, of the largest 1
+        a constant column gives z = 0 on the rows it was fitted to
 
-    quantiles: [Q, D], in the units of the column, at the probabilities references: [Q]. Q = max(min(N / 30, 1000), 10),
-    at most N, as in RTDL and TabM. Missing cells are ignored by the fit and stay missing. Rows outside the training range
-    get its end: there the inverse answers with the smallest or largest training value.
-    scikit-learn also moves to the end whatever lies within 1e-7 of it in the column's own units; here units do not matter.
+    quantiles: [Q, D], in the units of the column, at the probabilities references: [Q]. Q = max(min(⌊N / 30⌋, 1000),
+    10), at most N, as in RTDL and TabM. Missing cells are ignored by the fit and stay missing. Rows outside the
+    training range get its end: there the inverse answers with the smallest or largest training value.
+    scikit-learn also moves to an end what lies within 1e-7 of it in the column's own units; here no unit matters.
 
     >>> QuantileNormal.fit([[0], [1], [2], [3], [4]])([[2], [3], [9]]).round(3).tolist()
     [[0.0], [0.674], [5.199]]
@@ -59,11 +61,15 @@ class QuantileNormal(Scaler):
 
     def _probability(self, x: Array, quantiles: Array) -> Array:
         """F of one column [N]: the mean of reading its steps from the left and from the right."""
-        from_left = np.interp(x, quantiles, self.references)
-        from_right = 1 - np.interp(-x, -quantiles[::-1], 1 - self.references[::-1])
-        return (from_left + from_right) / 2
+        low, high = quantiles[0], quantiles[-1]
+        if is_constant(quantiles):
+            p = np.where(x < low, 0.0, np.where(x > high, 1.0, 0.5))
+        else:
+            from_left = np.interp(x, quantiles, self.references)
+            from_right = -np.interp(-x, -quantiles[::-1], -self.references[::-1])
+            p = np.where(x <= low, 0.0, np.where(x >= high, 1.0, (from_left + from_right) / 2))
+        return np.where(np.isnan(x), np.nan, p)
 
-    def _by_column(self, x, one):
+    def _by_column(self, x: Array, one: Callable[[Array, Array], Array]) -> Array:
         """`one` of each column of x [N, D] and its quantiles [Q]."""
-        columns = [one(x[:, d], self.quantiles[:, d]) for d in range(x.shape[1])]
-        return np.stack(columns, axis=1) if columns else x
+        return np.stack([one(column, q) for column, q in zip(x.T, self.quantiles.T, strict=True)], axis=1)

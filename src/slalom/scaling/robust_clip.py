@@ -17,8 +17,8 @@ class RobustClip(Scaler):
         z = u / √(1 + (u / clip)²)
         a constant column gives z = 0 on the rows it was fitted to (s = 1)
 
-    centre, spread: [D], median and s, in the units of the column. clip: [] the bound that |z| approaches, given to `fit`.
-    Missing cells are ignored by the fit and stay missing.
+    centre, spread: [D], median and s, in the units of the column. clip: [] the bound that |z| approaches, given to
+    `fit`. Missing cells are ignored by the fit and stay missing.
     The inverse, u = z / √((1 − z / clip) (1 + z / clip)), is exact inside (−clip, clip), up to rounding that grows with
     (u / clip)²: float64 cannot tell |u| > 1e8 clip from ∞. At the bound and beyond it the inverse is ±∞, its limit.
 

@@ -1,0 +1,10 @@
+"""From a file or a frame to numbers: reading, columns, the target, and which rows serve what."""
+
+from slalom.data.base import Table
+from slalom.data.columns import Columns
+from slalom.data.frames import frame_of
+from slalom.data.read import read
+from slalom.data.split import Split, split, split_given
+from slalom.data.target import Target, find_target
+
+__all__ = ["Columns", "Split", "Table", "Target", "find_target", "frame_of", "read", "split", "split_given"]

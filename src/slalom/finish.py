@@ -1,0 +1,230 @@
+"""The end of a race: the winner, its model, its scores beside the baselines, and what is said about it all."""
+
+import math
+import platform
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from slalom.baselines import Baseline
+from slalom.heat import LOSS_OF, Heat, Moment, Racer
+from slalom.metrics import Metric
+from slalom.model import Model
+from slalom.prepare import Prepared
+from slalom.racer import Structure
+from slalom.recipe import Recipe
+from slalom.result import Best
+from slalom.track import Entry, Track
+
+CONSTANT = "mean or majority"
+
+
+def structure_of(recipe: Recipe, prepared: Prepared) -> Structure:
+    """The structure that a recipe has on this data."""
+    outputs = prepared.target.outputs
+    return Structure(recipe.net(prepared.table.shape[1], outputs), recipe.batch_size, loss_of(prepared))
+
+
+def loss_of(prepared: Prepared) -> str:
+    """The loss that fits the target."""
+    if prepared.target.task == "regression":
+        return LOSS_OF["regression"]
+    return LOSS_OF["binary" if prepared.target.outputs == 1 else "multiclass"]
+
+
+def class_count(prepared: Prepared) -> int:
+    """How many classes; 0 for a regression."""
+    return len(prepared.target.classes) if prepared.target.task == "classification" else 0
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The winner of a race with its model."""
+
+    name: str
+    recipe: Recipe
+    cost: float
+    epoch: float
+    model: Model
+
+
+def crowned(ranked: list[Entry], prepared: Prepared, metric: Metric, track: Track, limit: float) -> Winner:
+    """The best recipe with its model; the constant model where no recipe has a score.
+
+    One fold: the weights of the best moment. Cross-fitted folds: the recipe is trained once more on all rows but the test
+    rows, to the step that was best on average; where the time does not allow it, the first fold's best moment.
+    """
+    entry = ranked[0] if ranked else None
+    if entry is None or not math.isfinite(entry.best[0]):
+        return _constant(prepared, metric)
+    cost, step = entry.best
+    epoch = step / entry.heat.steps_per_epoch(0)
+    moment, fold = entry.racers[0].best, 0
+    if prepared.whole:
+        again = _whole(entry.heat, entry, epoch, lambda: track.interrupted or time.perf_counter() > limit)
+        if again is not None:
+            track.racer_steps += again.step
+            moment, fold = again, len(prepared.folds)
+    assert moment is not None
+    return Winner(f"recipe {entry.number}", entry.recipe, cost, epoch, model_of(entry.heat, entry.recipe, fold, moment))
+
+
+def _whole(heat: Heat, entry: Entry, epoch: float, halted: Any) -> Moment | None:
+    """The recipe trained on all rows but the test rows, up to an epoch; None where time ran out or it diverged."""
+    racer = Racer(entry.number, entry.recipe, len(heat.prepared.folds))
+    stop = max(1, round(epoch * heat.steps_per_epoch(racer.fold)))
+    heat.advance([racer], stop, [], halted)
+    assert racer.state is not None
+    finite = all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(racer.state.weights))
+    if racer.step < stop or not finite:
+        return None
+    return Moment(math.nan, racer.step, racer.state.weights, racer.state.memory)
+
+
+def model_of(heat: Heat, recipe: Recipe, fold: int, moment: Moment) -> Model:
+    """The model that a racer of a fold was at a moment."""
+    prepared = heat.prepared
+    about = prepared.all_folds[fold]
+    return Model(
+        recipe=recipe,
+        columns=prepared.columns,
+        target=prepared.target,
+        scaler=prepared.fitted(recipe.scaling, fold),
+        net=heat.structure.net,
+        weights=moment.weights,
+        memory=moment.memory,
+        loss=heat.structure.loss,
+        mean=about.mean,
+        spread=about.spread,
+    )
+
+
+def _constant(prepared: Prepared, metric: Metric) -> Winner:
+    """The model that predicts the mean, or every class as often as it is: a net without hidden layers, all weights 0."""
+    fold = prepared.folds[0]
+    recipe = Recipe(depth=0, epochs=1, batch_size=1)
+    net = recipe.net(prepared.table.shape[1], prepared.target.outputs)
+    bias = np.zeros((net.outputs, 1), np.float32)
+    if classes := class_count(prepared):
+        counts = np.bincount(prepared.labels[fold.train].astype(int), minlength=classes)
+        logs = np.log(np.maximum(counts, 0.5) / len(fold.train))
+        bias[:, 0] = logs[1] - logs[0] if net.outputs == 1 else logs
+    weights = ({"w": np.zeros((net.outputs, net.inputs), np.float32), "b": bias},)
+    model = Model(
+        recipe, prepared.columns, prepared.target, prepared.fitted("z_score", 0), net, weights, (), loss_of(prepared),
+        fold.mean, fold.spread,
+    )  # fmt: skip
+    rows = fold.choose if len(fold.choose) else fold.train
+    return Winner(CONSTANT, recipe, metric.cost(prepared.labels[rows], model.answer(prepared.table[rows])), 0.0, model)
+
+
+def test_score(model: Model, prepared: Prepared, metric: Metric) -> float | None:
+    """The metric on the test rows; None where there are none."""
+    rows = prepared.split.test
+    if not len(rows):
+        return None
+    return metric.score_of(metric.cost(prepared.labels[rows], model.answer(prepared.table[rows])))
+
+
+def best_of(winner: Winner, prepared: Prepared, metric: Metric) -> Best:
+    """The winner as a result holds it."""
+    test = test_score(winner.model, prepared, metric)
+    return Best(winner.name, winner.recipe, metric.score_of(winner.cost), winner.epoch, test)
+
+
+def baseline_rows(found: list[Baseline], prepared: Prepared, metric: Metric) -> list[dict[str, Any]]:
+    """The baselines as rows of the journal: cost on choosing rows (mean over the folds), score on test rows."""
+    rows: list[dict[str, Any]] = []
+    test, labels = prepared.split.test, prepared.labels
+    for baseline in found:
+        row: dict[str, Any] = {"name": baseline.name, "seconds": baseline.seconds, "outcome": baseline.outcome}
+        row |= {"cost": None, "test": None}
+        if baseline.predictions:
+            pairs = list(zip(prepared.folds, baseline.predictions, strict=False))
+            costs = [metric.cost(labels[fold.choose], answer[fold.choose]) for fold, answer in pairs if len(fold.choose)]
+            row["cost"] = _finite(float(np.mean(costs)) if costs else math.inf)
+            if len(test):
+                row["test"] = _finite(metric.score_of(metric.cost(labels[test], baseline.predictions[-1][test])))
+        rows.append(row)
+    return rows
+
+
+def recipe_rows(track: Track, wave: int) -> tuple[list[dict[str, Any]], list[tuple[int, float, float | None]]]:
+    """The recipes that started as rows of the journal, and their scores."""
+    rows, scores = [], []
+    for entry in sorted(track.started, key=lambda entry: entry.number):
+        cost, step = entry.best
+        per_epoch = entry.heat.steps_per_epoch(0)
+        rows.append(
+            {
+                "number": entry.number,
+                "wave": wave,
+                "recipe": entry.recipe.to_plain(),
+                "outcome": entry.outcome or "racing",
+                "cost": _finite(cost),
+                "best_epoch": step / per_epoch if math.isfinite(cost) else None,
+                "epochs": entry.epochs,
+                "seconds": sum(racer.seconds for racer in entry.racers),
+                "parameters": entry.heat.structure.net.parameters,
+            }
+        )
+        scores += [(entry.number, step / per_epoch, _finite(cost)) for step, cost in entry.curve.items()]
+    return rows, scores
+
+
+def about_wave(track: Track, prepared: Prepared, compile_seconds: float) -> dict[str, Any]:
+    """What a wave did as a whole."""
+    outcomes: dict[str, int] = {}
+    for entry in track.started:
+        outcomes[entry.outcome] = outcomes.get(entry.outcome, 0) + 1
+    return {
+        "compile_seconds": round(compile_seconds, 3),
+        "recipes": len(track.started),
+        "racer_steps": track.racer_steps,
+        "outcomes": outcomes,
+        "rungs": [[rung.recipes, rung.epochs] for rung in track.plan.rungs],
+        "workers": track.executor.workers,
+        "task": prepared.target.task,
+        "rows": {
+            "training": [len(fold.train) for fold in prepared.folds],
+            "choosing": [len(fold.choose) for fold in prepared.folds],
+            "evidence": [len(fold.evidence) for fold in prepared.folds],
+            "test": len(prepared.split.test),
+        },
+        "columns": prepared.table.shape[1],
+    }
+
+
+def environment() -> dict[str, Any]:
+    """Versions and device, for race.toml."""
+    return {
+        "python": platform.python_version(),
+        "jax": jax.__version__,
+        "numpy": np.__version__,
+        "device": jax.default_backend(),
+    }
+
+
+def heat_settings(heats: list[Heat]) -> list[dict[str, Any]]:
+    """The structures of a race with K, the places of their lanes, for race.toml."""
+    return [
+        {
+            "lane_places": heat.program.lanes,
+            "compile_seconds": round(heat.program.seconds, 3),
+            "batch_size": heat.structure.batch_size,
+            "sizes": list(heat.structure.net.sizes),
+            "activation": heat.structure.net.activation,
+            "normalisation": heat.structure.net.normalisation,
+            "placement": heat.structure.net.placement,
+            "rules": len(heat.rules),
+        }
+        for heat in heats
+        if heat.program is not None
+    ]
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,32 @@
+"""What is read back from a run folder: its model and its leaderboard."""
+
+from pathlib import Path
+
+import polars as pl
+
+from slalom.errors import SlalomError
+from slalom.folder import RunFolder
+from slalom.journal import Journal
+from slalom.metrics import METRICS, Metric
+from slalom.model import Model
+from slalom.result import leaderboard as board_of
+
+
+def load(folder: str | Path) -> Model:
+    """The model of a run folder, or of a model folder: `load("runs/houses").predict(X)`. Nothing in it is executed.
+
+    Raises SlalomError where there is none, or it is damaged or of a newer Slalom.
+    """
+    return Model.load(folder)
+
+
+def leaderboard(folder: str | Path) -> pl.DataFrame:
+    """The leaderboard of a run folder, as `Result.leaderboard`; SlalomError where the folder is not a race's."""
+    opened = RunFolder.extend(folder)
+    name = str(opened.settings()["order"]["metric"])
+    metric = METRICS.get(name) or Metric(name, lambda y, prediction: 0.0, True, "")
+    try:
+        with Journal(opened.journal) as journal:
+            return board_of(journal.recipes(), journal.baselines(), metric)
+    except Exception as error:  # a damaged file: sqlite3 has many ways of saying so
+        raise SlalomError(f"{folder} has a journal that cannot be read: {error}.") from error

@@ -1,0 +1,90 @@
+"""What a race hands back: the leaderboard, the winner and its model; and the same from a folder on disk."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from slalom.metrics import Metric
+from slalom.model import Model
+from slalom.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Best:
+    """The winner: its recipe, its score on choosing rows (optimistic: it was chosen by it) and on test rows.
+
+    name: `recipe 17`, or the baseline's where no recipe was scored. epoch: of the best moment, which the model is of.
+    test: None where the caller gave the validation rows.
+    """
+
+    name: str
+    recipe: Recipe
+    score: float
+    epoch: float
+    test: float | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """The end of a race.
+
+    leaderboard: a polars data frame, the best first: rank, name, kind (recipe or baseline), outcome, score, best epoch,
+    epochs run, seconds, parameters, and every field of the recipe. best: the winner. model: predicts.
+    about: seconds, compile_seconds, recipes, racer_steps, the metric, versions. notes: what was decided on the way.
+    out: the run folder, or None.
+    """
+
+    leaderboard: pl.DataFrame
+    best: Best
+    model: Model
+    metric: Metric
+    about: dict[str, Any]
+    tests: dict[str, float | None]  # test scores of the winner and the baselines
+    notes: tuple[str, ...]
+    out: Path | None
+
+    def summary(self) -> dict[str, Any]:
+        """One JSON-able object: what `slalom race --json` prints and `report.json` holds."""
+        return {
+            "score": self.best.score,
+            "metric": self.metric.name,
+            "greater_is_better": self.metric.greater,
+            "test": self.best.test,
+            "tests": self.tests,
+            "winner": self.best.name,
+            "epoch": self.best.epoch,
+            "recipe": self.best.recipe.to_plain(),
+            **self.about,
+            "out": str(self.out) if self.out else None,
+            "notes": list(self.notes),
+        }
+
+
+def leaderboard(recipes: list[dict[str, Any]], baselines: list[dict[str, Any]], metric: Metric) -> pl.DataFrame:
+    """The leaderboard out of the journal's rows: less cost first, what diverged or was never scored last."""
+    rows = []
+    for row in recipes:
+        rows.append(
+            {
+                "name": f"recipe {row['number']}",
+                "kind": "recipe",
+                "outcome": row["outcome"],
+                "cost": row["cost"],
+                "best_epoch": row["best_epoch"],
+                "epochs_run": row["epochs"],
+                "seconds": row["seconds"],
+                "parameters": row["parameters"],
+                "wave": row["wave"],
+                **Recipe.from_plain(row["recipe"]).flat(),
+            }
+        )
+    for row in baselines:
+        rows.append({"name": row["name"], "kind": "baseline", **{k: row[k] for k in ("outcome", "cost", "seconds")}})
+    rows.sort(key=lambda row: (row["cost"] is None, row["cost"] if row["cost"] is not None else 0.0))
+    for rank, row in enumerate(rows, start=1):
+        row["rank"], row["score"] = rank, None if row["cost"] is None else metric.score_of(row["cost"])
+    names = list(dict.fromkeys(["rank", "name", "kind", "outcome", "score", *[key for row in rows for key in row]]))
+    names.remove("cost")
+    return pl.DataFrame([{name: row.get(name) for name in names} for row in rows], infer_schema_length=None)

@@ -1,0 +1,230 @@
+"""The track: takes the recipes of a race through the rungs of its plan, and says how each of them ended."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from slalom.executor import Executor, Task
+from slalom.heat import Heat, Racer
+from slalom.lane import width
+from slalom.plan import Plan
+from slalom.recipe import Recipe
+
+FINISHED, DIVERGED, OUT_OF_TIME = "finished", "diverged", "out of time"
+
+
+@dataclass(eq=False)
+class Entry:
+    """One recipe of the race, with its racers: one a fold."""
+
+    number: int
+    recipe: Recipe
+    heat: Heat
+    racers: list[Racer]
+    outcome: str = ""
+
+    @property
+    def curve(self) -> dict[int, float]:
+        """step -> cost, the mean over the folds."""
+        steps = sorted(set.intersection(*[set(racer.costs) for racer in self.racers]))
+        return {step: sum(racer.costs[step] for racer in self.racers) / len(self.racers) for step in steps}
+
+    @property
+    def best(self) -> tuple[float, int]:
+        """(cost, step) of the best moment; (∞, 0) where there is none or a racer diverged."""
+        curve = self.curve
+        if self.diverged or not curve:
+            return float("inf"), 0
+        step = min(curve, key=lambda s: (curve[s], s))
+        return curve[step], step
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the last score of a racer says that it left for good."""
+        return any(racer.diverged for racer in self.racers)
+
+    @property
+    def epochs(self) -> float:
+        """Epochs run so far."""
+        return min(racer.step for racer in self.racers) / self.heat.steps_per_epoch(0)
+
+    @property
+    def epoch_cost(self) -> float:
+        """Modelled core-seconds of one epoch of all its racers."""
+        return sum(self.heat.epoch_cost(racer.fold) for racer in self.racers)
+
+
+class Status(NamedTuple):
+    """What a display shows while a race runs."""
+
+    phase: str
+    alive: int  # recipes racing
+    best: float | None  # best score so far, in the metric's own direction
+    racer_steps: int
+    seconds: float  # since the start
+    left: float | None  # seconds until the limit
+
+
+@dataclass(eq=False)
+class Track:
+    """The running race. Everything here is decided at rungs, between which nothing is compared."""
+
+    plan: Plan
+    heats: list[Heat]
+    entries: list[Entry]
+    executor: Executor
+    end: float  # time.perf_counter() at which racers stop; ∞ without a limit
+    report: Callable[[str, int, int], None] = lambda phase, alive, steps: None
+    at_rung: Callable[[list[Entry]], None] = lambda entries: None
+    racer_steps: int = 0
+    interrupted: bool = False
+    started: list[Entry] = field(default_factory=list)
+    _closed: bool = False  # no further recipe starts
+    _modelled: float = 0.0  # core-seconds of the lanes that ended, by the model
+    _measured: float = 0.0  # and by the clock
+    _running: float = 0.0  # modelled core-seconds of the lanes that are under way
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def halted(self) -> bool:
+        """Whether racers must stop where they are."""
+        return self.interrupted or time.perf_counter() > self.end
+
+    def run(self) -> list[Entry]:
+        """Run all rungs; every entry that started has an outcome afterwards. Returns them, the best first."""
+        alive = self.entries
+        for i, rung in enumerate(self.plan.rungs):
+            phase = f"rung {i + 1} of {len(self.plan.rungs)}"
+            if not self._race(alive, rung.epochs, first=i == 0, phase=phase):
+                break
+            alive = self._settle(alive if i else self.started, i)
+            self.at_rung(self.started)
+            if self.halted() or not alive:
+                break
+        return self.stop()
+
+    def stop(self) -> list[Entry]:
+        """Give an outcome to every entry that started and has none. Returns them, the best first."""
+        for entry in self.started:
+            entry.outcome = entry.outcome or (DIVERGED if entry.diverged else OUT_OF_TIME)
+        return sorted(self.started, key=lambda entry: (entry.best[0], entry.number))
+
+    def _race(self, alive: list[Entry], epochs: int, *, first: bool, phase: str) -> bool:
+        """Take these entries to an epoch; False where the executor did not come to an end."""
+        tasks: list[Task] = []
+        for heat in self.heats:
+            mine = [entry for entry in alive if entry.heat is heat]
+            lanes = self._lanes(heat, mine, epochs, first=first)
+            if first and mine:
+                tasks.append(Task(-1, self._compiling(heat, lanes), "compile"))
+            else:
+                tasks.extend(lanes)
+        deadline = self.end + 3.0  # the call that is under way ends within a fraction of this
+        return self.executor.run(
+            tasks, deadline=deadline, tick=lambda: self.report(self._phase(phase), len(alive), self.racer_steps)
+        )
+
+    def _phase(self, phase: str) -> str:
+        waiting = sum(heat.program is None and not heat.failed for heat in self.heats)
+        return f"{phase}, compiling {waiting} of {len(self.heats)} shapes" if waiting else phase
+
+    def _compiling(self, heat: Heat, lanes: list[Task]) -> Callable[[], Iterable[Task]]:
+        def work() -> Iterable[Task]:
+            if self.halted():
+                return ()
+            heat.compile()
+            return lanes
+
+        return work
+
+    def _lanes(self, heat: Heat, entries: Sequence[Entry], epochs: int, *, first: bool) -> list[Task]:
+        """The lanes of a heat as tasks: racers of one rule, in the order of their numbers, as many as there are places.
+
+        On the first rung lanes start in the order of the recipes' numbers, later the longest first.
+        """
+        groups: dict[type, list[tuple[Entry, Racer]]] = {}
+        for entry in entries:
+            for racer in entry.racers:
+                groups.setdefault(racer.rule, []).append((entry, racer))
+        tasks, places = [], width(heat.structure)
+        for group in groups.values():
+            for i in range(0, len(group), places):
+                lane = group[i : i + places]
+                cost = sum(heat.epoch_cost(racer.fold) * epochs for _, racer in lane)
+                priority = lane[0][0].number if first else -int(cost * 1e6)
+                tasks.append(Task(priority, self._lane(heat, lane, epochs, first=first)))
+        return tasks
+
+    def _lane(self, heat: Heat, lane: list[tuple[Entry, Racer]], epochs: int, *, first: bool) -> Callable[[], None]:
+        def work() -> None:
+            racers = [racer for _, racer in lane]
+            stop = epochs * heat.steps_per_epoch(racers[0].fold)
+            cost = sum(heat.epoch_cost(racer.fold) for racer in racers) * (
+                epochs - racers[0].step / heat.steps_per_epoch(racers[0].fold)
+            )
+            if self.halted() or (first and not self._may_start(lane, cost)):
+                return
+            began = time.perf_counter()
+            checks = heat.checks(self.plan.epochs, racers[0].fold, [rung.epochs for rung in self.plan.rungs])
+            made = heat.advance(racers, stop, checks, self.halted)
+            with self._lock:
+                self.racer_steps += made
+                self._running -= cost
+                self._modelled += cost * made / max(1, (stop - racers[0].step) * len(racers) + made)
+                self._measured += time.perf_counter() - began
+
+        return work
+
+    def _may_start(self, lane: list[tuple[Entry, Racer]], cost: float) -> bool:
+        """Whether recipes that have not started still fit: with them and all that started, the whole plan must end in
+        time at the speed measured so far."""
+        with self._lock:
+            new = [entry for entry, _ in lane if entry not in self.started]
+            if not self._closed and self.end < float("inf") and self.started:
+                later = self.plan.later_epochs() * sum(entry.epoch_cost for entry in [*self.started, *new])
+                left = (self.end - time.perf_counter()) * self.executor.workers
+                self._closed = (self._running + cost + later) * self.slowness > left
+            if self._closed and new:
+                return False
+            self.started.extend({id(entry): entry for entry in new}.values())
+            self._running += cost
+            return True
+
+    @property
+    def slowness(self) -> float:
+        """Measured over modelled time of the lanes that ended: 1 before any has."""
+        return self._measured / self._modelled if self._modelled > 0.2 else 1.0
+
+    def _settle(self, alive: list[Entry], i: int) -> list[Entry]:
+        """Compare at a rung: outcomes for those that end here; the others, at most as many as the plan and the time
+        allow."""
+        self.started.sort(key=lambda entry: entry.number)
+        if i + 1 == len(self.plan.rungs):
+            for entry in alive:
+                done = entry.epochs >= self.plan.epochs
+                entry.outcome = DIVERGED if entry.diverged else FINISHED if done else OUT_OF_TIME
+            return []
+        for entry in alive:
+            if entry.diverged:
+                entry.outcome = DIVERGED
+        ranked = sorted(
+            (entry for entry in alive if not entry.diverged and entry.curve), key=lambda e: (e.best[0], e.number)
+        )
+        if self.halted():
+            return []
+        stay = min(self.plan.rungs[i + 1].recipes, len(ranked))
+        while stay > 1 and self._cost_of_rest(ranked[:stay], i) > (self.end - time.perf_counter()):
+            stay -= 1
+        for entry in ranked[stay:]:
+            entry.outcome = f"dropped at rung {i + 1}"
+        return sorted(ranked[:stay], key=lambda entry: entry.number)
+
+    def _cost_of_rest(self, ranked: Sequence[Entry], i: int) -> float:
+        """Seconds until the end of the plan, were these to stay at rung i."""
+        total, rungs = 0.0, self.plan.rungs
+        for j in range(i + 1, len(rungs)):
+            stay = max(1, round(len(ranked) * rungs[j].recipes / rungs[i + 1].recipes))
+            total += sum(entry.epoch_cost for entry in ranked[:stay]) * (rungs[j].epochs - rungs[j - 1].epochs)
+        longest = max(entry.epoch_cost for entry in ranked) * (rungs[-1].epochs - rungs[-2].epochs)
+        return max(total / self.executor.workers, longest) * self.slowness * 1.03

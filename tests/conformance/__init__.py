@@ -1,0 +1,1 @@
+"""Every member of every registry, held to the laws of its kind."""

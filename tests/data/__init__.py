@@ -1,0 +1,1 @@
+"""Files and frames, columns, the target, and who gets which rows."""

@@ -1,0 +1,1 @@
+"""Every part, held against an independent answer."""
