@@ -6,6 +6,7 @@ folder and writes one file of predictions a baseline and fold.
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,8 @@ import numpy as np
 
 from slalom.types import Array
 
+# Spinning threads beside the racers would cost both of them more than they give the trees.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 NAMES = ("mean or majority", "linear model", "boosted trees (HistGradientBoosting)")
 
 
@@ -44,7 +47,7 @@ class Baselines:
         (path / "about.json").write_text(json.dumps({"folds": len(folds), "classes": classes}))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "slalom.baselines", str(path)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, env=os.environ | ONE_THREAD,
         )  # fmt: skip
 
     def collect(self, deadline: float) -> list[Baseline]:

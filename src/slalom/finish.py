@@ -144,7 +144,9 @@ def baseline_rows(found: list[Baseline], prepared: Prepared, metric: Metric) -> 
         row |= {"cost": None, "test": None}
         if baseline.predictions:
             pairs = list(zip(prepared.folds, baseline.predictions, strict=False))
-            costs = [metric.cost(labels[fold.choose], answer[fold.choose]) for fold, answer in pairs if len(fold.choose)]
+            costs = [
+                metric.cost(labels[fold.choose], answer[fold.choose]) for fold, answer in pairs if len(fold.choose)
+            ]
             row["cost"] = _finite(float(np.mean(costs)) if costs else math.inf)
             if len(test):
                 row["test"] = _finite(metric.score_of(metric.cost(labels[test], baseline.predictions[-1][test])))

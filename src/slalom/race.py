@@ -11,11 +11,10 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-import polars as pl
 
 from slalom import plan as planning
 from slalom.baselines import Baselines
-from slalom.data import Target, find_target, frame_of, read, split, split_given
+from slalom.data import Target, split, split_given
 from slalom.errors import SlalomError, wrong
 from slalom.executor import Threads, cores
 from slalom.finish import (
@@ -42,6 +41,7 @@ from slalom.recipe import Recipe
 from slalom.result import Best, Result, leaderboard
 from slalom.rules import REGISTRY
 from slalom.space import SCALINGS, Space, check_fields
+from slalom.table import Table, table_of
 from slalom.track import FINISHED, Entry, Status, Track
 
 VERSION = version("slalom")
@@ -77,18 +77,6 @@ class Order:
         if self.task not in ("auto", "regression", "classification"):
             raise wrong("task", "one of auto, regression, classification", self.task)
         check_fields(self.fixed)
-
-
-@dataclass(frozen=True)
-class Table:
-    """The rows of a race: the columns, the target, and how many of the rows are the caller's validation rows."""
-
-    frame: pl.DataFrame
-    labels: Any
-    validation: int = 0
-    notes: tuple[str, ...] = ()
-    source: str = ""
-    target: str = ""
 
 
 def race(
@@ -147,37 +135,6 @@ class Interrupted(KeyboardInterrupt):
         self.result = result
 
 
-def table_of(X: Any, y: Any, target: str | None, validation: tuple[Any, Any] | None = None) -> Table:
-    """The rows that a caller gave, in whatever form."""
-    source = str(X) if isinstance(X, (str, Path)) else ""
-    given = read(X) if source else frame_of(X)
-    frame, notes = given.frame, list(given.notes)
-    if target is not None:
-        if y is not None:
-            raise SlalomError("y and target must not be given together: y is the target.")
-        y, frame = find_target(frame, target), frame.drop(target)
-    elif y is None:
-        raise SlalomError("y or target must be given: the values to predict, or the name of their column.")
-    elif isinstance(y, str):
-        raise wrong("y", "the values to predict; target= takes the name of their column", y)
-    if validation is None:
-        return Table(frame, _listed(y), 0, tuple(notes), source, target or "")
-    held, held_y = validation
-    held = (read(held) if isinstance(held, (str, Path)) else frame_of(held)).frame
-    if len(held) != len(_listed(held_y)):
-        raise wrong("validation", "X and y of the same length", (len(held), len(_listed(held_y))))
-    missing = [name for name in frame.columns if name not in held.columns]
-    if missing:
-        raise SlalomError(f"validation must have the columns of X. It lacks {', '.join(map(repr, missing[:5]))}.")
-    both = pl.concat([frame, held.select(frame.columns)], how="vertical_relaxed")
-    labels = np.concatenate([_listed(y), _listed(held_y)])
-    return Table(both, labels, len(held), tuple(notes), source, target or "")
-
-
-def _listed(y: Any) -> Any:
-    return y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
-
-
 @dataclass(eq=False)
 class Race:
     """One race, from the rows to the result. `run` reads as the order of what happens."""
@@ -213,6 +170,29 @@ class Race:
         if track.interrupted:
             raise Interrupted(result)
         return result
+
+    def preview(self) -> dict[str, Any]:
+        """What would run, for `--dry-run`: rows, rungs, structures, memory and time; nothing is trained or written."""
+        self.notes += self.table.notes
+        prepared = self._prepare()
+        plan, shapes = self._plan(prepared)
+        track = self._track(prepared, plan, shapes, first=0)
+        state = (
+            4 * 4 * max(heat.structure.net.parameters for heat in track.heats)
+        )  # weights, memory of a rule, the best
+        held = prepared.table.nbytes + prepared.x.nbytes + prepared.y.nbytes
+        work = plan.recipe_epochs() * sum(entry.epoch_cost for entry in track.entries) / len(track.entries)
+        return {
+            **about_wave(track, prepared, 0.0),
+            "metric": self.metric.name if self.metric else "",
+            "recipes": plan.recipes,
+            "epochs": plan.epochs,
+            "structures": [list(heat.structure.net.sizes) + [heat.structure.batch_size] for heat in track.heats],
+            "memory_bytes": held + state * plan.recipes * len(prepared.folds),
+            "training_seconds": round(work / track.executor.workers, 1),
+            "limit_seconds": self.order.seconds,
+            "notes": list(self.notes),
+        }
 
     def _prepare(self) -> Prepared:
         """Decide the task and the metric, divide the rows, turn the columns into numbers."""
@@ -337,9 +317,7 @@ class Race:
         journal.write_wave(wave, about)
         return Result(board, best, model, metric, about, tests, tuple(self.notes), folder.path)
 
-    def _settings(
-        self, track: Track, metric: Metric, best: Best, cost: float, fingerprint: str
-    ) -> dict[str, Any]:
+    def _settings(self, track: Track, metric: Metric, best: Best, cost: float, fingerprint: str) -> dict[str, Any]:
         """race.toml: everything that is needed to repeat the race."""
         order = self.order
         return {

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-
 from slalom.errors import SlalomError, unknown
 from slalom.recipe import CHOICES, RANGES, Recipe
 

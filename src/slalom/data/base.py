@@ -245,9 +245,9 @@ def refuse_infinite(x: Array, name: str, dtype: Any = np.float64) -> None:
     slalom.errors.SlalomError: Column "size" must hold finite numbers below 1e+150. Got 1 that is not, such as inf.
     """
     limit = _LARGEST[np.dtype(dtype).name]
-    if len(x) == 0 or (np.max(x) <= limit and np.min(x) >= -limit):
+    if len(x) == 0 or (float(np.max(x)) <= limit and float(np.min(x)) >= -limit):
         return
-    bad = x[np.abs(x) > limit]  # NaN, a missing cell, is not among them
+    bad = x[np.abs(x) > np.float64(limit)]  # NaN, a missing cell, is not among them
     if len(bad):
         got = f"{len(bad)} that {'is' if len(bad) == 1 else 'are'} not, such as {bad[0]:g}"
         raise SlalomError(f"Column {shown(name)} must hold finite numbers below {limit:g}. Got {got}.")

@@ -266,7 +266,7 @@ def _decide(column: pl.Series) -> tuple[Treatment | None, str]:
         raise wrong(f"Column {name}", "of numbers, text, booleans or dates", str(dtype), "Leave it out or flatten it.")
     of = "boolean" if dtype == pl.Boolean else "date" if dtype.is_temporal() else "number"
     x = as_floats(column, of)
-    refuse_infinite(x, column.name, np.dtype(np.float64))
+    refuse_infinite(x, column.name)
     present = x[~np.isnan(x)]
     missing = len(x) - len(present)
     if len(present) == 0:

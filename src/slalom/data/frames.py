@@ -44,22 +44,28 @@ def _from_frame(X: Any) -> pl.DataFrame | None:
     """A frame or series of any make, or a dictionary of columns, as polars; None if X is no such thing."""
     if isinstance(X, pl.DataFrame):
         return X
+    if isinstance(X, pl.LazyFrame):
+        raise SlalomError(f"X must be {_WANTED}. Got a lazy frame. Use X.collect().")
     names = [str(name) for name in X] if isinstance(X, dict) else [str(name) for name in getattr(X, "columns", ())]
     refuse_duplicates(names, "X")
     if isinstance(X, dict):
-        return pl.DataFrame([_series(str(name), np.asarray(cells)) for name, cells in X.items()])
+        columns = [_series(str(name), _as_array(cells)) for name, cells in X.items()]
+        if len({len(column) for column in columns}) > 1:
+            raise SlalomError(f"X must be {_WANTED}. Got columns of different lengths.")
+        return pl.DataFrame(columns)
     try:
         known = nw.from_native(X, eager_only=True, allow_series=True)
     except TypeError:
-        if hasattr(X, "collect"):
-            raise SlalomError(f"X must be {_WANTED}. Got a lazy {type(X).__name__}. Use X.collect().") from None
+        if names:
+            raise SlalomError(f"X must be {_WANTED}. Got a {type(X).__name__}. Use its own way to pandas.") from None
         return None
     if isinstance(known, nw.Series):
-        known = known.alias(known.name or "0").to_frame()
+        known = known.alias("0" if known.name in (None, "") else str(known.name)).to_frame()
+        names = known.columns
     if not known.implementation.is_pandas_like():
         return known.to_polars()
     # not narwhals' own way to polars: for pandas it needs PyArrow, and refuses columns of mixed objects
-    return pl.DataFrame([_from_pandas(name, c) for name, c in zip(names or ["0"], known.iter_columns(), strict=True)])
+    return pl.DataFrame([_from_pandas(name, c) for name, c in zip(names, known.iter_columns(), strict=True)])
 
 
 def _from_pandas(name: str, column: Any) -> pl.Series:
@@ -72,17 +78,23 @@ def _from_pandas(name: str, column: Any) -> pl.Series:
 
 def _from_array(X: Any) -> pl.DataFrame:
     """Anything NumPy can take as [N] or [N, D], column by column."""
-    try:
-        a = X if isinstance(X, np.ma.MaskedArray) else np.asarray(X)
-        if a.dtype.kind in "US" and not isinstance(X, np.ndarray):
-            a = np.asarray(X, dtype=object)  # a list of 1 and "a" keeps its 1
-    except (ValueError, TypeError):
-        raise SlalomError(f"X must be {_WANTED}. Got rows of different lengths.") from None
+    a = _as_array(X)
     if a.ndim not in (1, 2) or a.dtype.kind in "cV":
         raise SlalomError(f"X must be {_WANTED}, of numbers, text or dates. Got shape {a.shape} of {a.dtype}.")
+    if 0 in a.shape:
+        raise SlalomError(f"X must have at least one row and one column. Got shape {a.shape}.")
     if a.ndim == 1:
         a = a[:, None]
     return pl.DataFrame([_series(str(k), a[:, k]) for k in range(a.shape[1])])
+
+
+def _as_array(X: Any) -> Array:
+    """Anything as an array; a list of 1 and "a" keeps its 1."""
+    try:
+        a = X if isinstance(X, np.ma.MaskedArray) else np.asarray(X)
+        return np.asarray(X, dtype=object) if a.dtype.kind in "US" and not isinstance(X, np.ndarray) else a
+    except (ValueError, TypeError):
+        raise SlalomError(f"X must be {_WANTED}. Got rows of different lengths.") from None
 
 
 def _series(name: str, cells: Array) -> pl.Series:
@@ -96,7 +108,9 @@ def _series(name: str, cells: Array) -> pl.Series:
         cells = cells.astype(np.float32 if cells.dtype.itemsize == 2 else np.float64)
     if not cells.dtype.isnative:
         cells = cells.astype(cells.dtype.newbyteorder("="))
-    if kind in "biufMm":
+    if kind in "mM" and np.datetime_data(cells.dtype)[0] not in ("ms", "us", "ns"):
+        cells = cells.astype(f"{kind}8[us]")
+    if kind in "biufmM":
         return pl.Series(name, cells)
     if kind == "S":
         cells = np.char.decode(cells, "utf-8", "replace")

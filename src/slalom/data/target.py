@@ -224,8 +224,14 @@ def _decide(values: Array) -> tuple[Task, str]:
         return "regression", "because it holds numbers with fractions"
     distinct = len(np.unique(values))
     if distinct <= 2 or (distinct <= MOST_INTEGER_CLASSES and distinct * ROWS_A_CLASS <= len(values)):
-        return "classification", f"because it holds {distinct} distinct whole numbers (name the task regression to change that)"
-    return "regression", f"because it holds {distinct} distinct whole numbers (name the task classification to change that)"
+        return (
+            "classification",
+            f"because it holds {distinct} distinct whole numbers (name the task regression to change that)",
+        )
+    return (
+        "regression",
+        f"because it holds {distinct} distinct whole numbers (name the task classification to change that)",
+    )
 
 
 def _refuse_classes(labels: Array, values: Array, name: str) -> None:

@@ -1,0 +1,71 @@
+"""Fit: trains exactly one recipe, to its end."""
+
+import math
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from slalom.data import Split, Target, split_given
+from slalom.errors import RaceFailed, wrong
+from slalom.finish import model_of, structure_of
+from slalom.heat import Heat, Moment, Orders, Racer
+from slalom.lane import Data
+from slalom.metrics import find_metric
+from slalom.model import Model
+from slalom.prepare import prepare
+from slalom.recipe import Recipe
+from slalom.table import table_of
+
+
+def fit(
+    X: Any,
+    y: Any = None,
+    *,
+    recipe: Recipe | None = None,
+    target: str | None = None,
+    validation: tuple[Any, Any] | None = None,
+    task: str = "auto",
+    metric: Any = None,
+    seed: int = 0,
+) -> Model:
+    """Train exactly this one recipe on all rows of X, for all its epochs, and hand back the model.
+
+    X, y, target, task: as in `slalom.race`. recipe: the default one unless given. validation: (X, y) to choose the best
+    moment by (with `metric`); without it the model is that of the last step. seed: of first weights and row orders.
+
+    Raises SlalomError where something given cannot be used, RaceFailed where the training diverged.
+
+    >>> rng = np.random.default_rng(0); X = rng.normal(size=(200, 2)); y = X @ [2.0, -1.0]
+    >>> model = fit(X, y, recipe=Recipe(depth=0, learning_rate=0.05, batch_size=20, epochs=20))
+    >>> bool(np.abs(model.predict(X) - y).max() < 0.1)
+    True
+    """
+    recipe = recipe or Recipe()
+    table = table_of(X, y, target, validation)
+    kind = Target.fit(table.labels, task)
+    rows = len(table.frame) - table.validation
+    if table.validation:
+        split = split_given(rows, table.validation, seed=seed)
+    else:
+        none = np.array([], dtype=np.intp)
+        split = Split((np.arange(rows),), (none,), (none,), none)
+    if recipe.batch_size > rows:
+        raise wrong("batch_size", f"at most the number of training rows, {rows}", recipe.batch_size)
+    prepared = prepare(table.frame, table.labels, kind, split, {recipe.scaling}, whole=False)
+    data = Data(jnp.asarray(prepared.x), jnp.asarray(prepared.y))
+    rules = (type(recipe.rule),)
+    heat = Heat(
+        structure_of(recipe, prepared), prepared, data, find_metric(metric, kind.task), Orders(seed), seed, rules
+    )
+    heat.compile()
+    racer, horizon = Racer(0, recipe, 0), recipe.epochs * heat.steps_per_epoch(0)
+    heat.advance([racer], horizon, heat.checks(recipe.epochs, 0, []) if table.validation else [], lambda: False)
+    assert racer.state is not None
+    last = Moment(math.nan, racer.step, racer.state.weights, racer.state.memory)
+    moment = racer.best if table.validation else last
+    if moment is None or not all(np.isfinite(w).all() for layer in moment.weights for w in layer.values()):
+        raise RaceFailed(
+            f"The training diverged: its weights are not finite. Try a learning rate below {recipe.learning_rate}."
+        )
+    return model_of(heat, recipe, 0, moment)

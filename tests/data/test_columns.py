@@ -1,0 +1,415 @@
+"""Laws of turning a table into numbers."""
+
+import datetime
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slalom.data import Columns, frame_of, read
+from slalom.errors import SlalomError
+
+
+def refusal(act, *args, **options):
+    with pytest.raises(SlalomError) as caught:
+        act(*args, **options)
+    return str(caught.value)
+
+
+def encoded(column, rows=None):
+    """(output names, numbers) of a table of one column beside one that always stays."""
+    frame = pl.DataFrame({"stays": range(len(column)), "a": column}, strict=False)
+    columns = Columns.fit(frame, rows)
+    return columns.names[1:], columns(frame)[:, 1:].tolist(), columns.notes
+
+
+def test_numbers_pass():
+    """A column of numbers without missing cells is itself, without a note."""
+    assert encoded([1.5, 2.5, -3.0]) == (("a",), [[1.5], [2.5], [-3.0]], ())
+
+
+def test_missing_numbers():
+    """A missing number (null or NaN) is the median of the training rows, and a second column says where."""
+    names, x, notes = encoded([1.0, None, 2.0, 4.0, math.nan, 100.0], rows=[0, 1, 2, 3])
+    assert names == ("a", "a is missing")
+    assert x == [[1, 0], [2, 1], [2, 0], [4, 0], [2, 1], [100, 0]]
+    assert notes == ('Column "a": 2, the median, stands for 1 missing cell.',)
+
+
+def test_missing_only_at_prediction():
+    """Where training rows had no missing cell there is no second column, and a missing cell is their median."""
+    names, x, _ = encoded([1.0, 3.0, None], rows=[0, 1])
+    assert (names, x) == (("a",), [[1], [3], [2]])
+
+
+def test_truths():
+    """Booleans are 0 and 1, missing ones like numbers."""
+    names, x, _ = encoded([True, False, True, None])
+    assert (names, x) == (("a", "a is missing"), [[1, 0], [0, 0], [1, 0], [1, 1]])
+
+
+def test_dates():
+    """Dates count in days since 1970-01-01, hours as fractions; spans and times of day in days."""
+    start = datetime.datetime(1970, 1, 1)
+    day, hour = datetime.timedelta(days=1), datetime.timedelta(hours=6)
+    assert encoded([start + day, start + 2 * day + hour, None])[1] == [[1, 0], [2.25, 0], [1.625, 1]]
+    assert encoded([(start + 3 * day).date(), start.date()])[1] == [[3], [0]]
+    assert encoded([day, hour])[1] == [[1], [0.25]]
+    assert encoded([datetime.time(12), datetime.time(6)])[1] == [[0.5], [0.25]]
+    for unit in ("ms", "us", "ns"):
+        frame = pl.DataFrame({"a": pl.Series([start, start + hour], dtype=pl.Datetime(unit, "UTC"))})
+        assert Columns.fit(frame)(frame).tolist() == [[0], [0.25]]
+
+
+def test_words():
+    """Each level has a place, in the order of the alphabet; an unseen one is 0 in all, and so is a missing one."""
+    names, x, notes = encoded(["b", "a", "b", "new", None], rows=[0, 1, 2])
+    assert names == ("a=a", "a=b")
+    assert x == [[0, 1], [1, 0], [0, 1], [0, 0], [0, 0]]
+    assert notes == ()
+
+
+def test_missing_words():
+    """A missing word is a level of its own if training rows had one."""
+    names, x, _ = encoded(["b", "a", None, "new"], rows=[0, 1, 2])
+    assert names == ("a=a", "a=b", "a is missing")
+    assert x == [[0, 1, 0], [1, 0, 0], [0, 0, 1], [0, 0, 0]]
+
+
+def test_many_levels():
+    """Of more than 30 levels the most frequent have a place each; rarer and unseen ones share one."""
+    words = [f"w{k:02}" for k in range(40) for _ in range(40 - k)]
+    names, x, notes = encoded([*words, "new", None], rows=range(len(words)))
+    assert names == (*(f"a=w{k:02}" for k in range(30)), "a is another")
+    x = np.array(x)
+    assert x.sum(axis=1).tolist() == [1] * (len(words) + 1) + [0]
+    assert x[-2, 30] == 1
+    assert x[words.index("w29"), 29] == 1
+    assert x[words.index("w30"), 30] == 1
+    assert notes == ('Column "a" has 40 levels: the 30 most frequent have a place each, 10 share one.',)
+    assert encoded([f"w{k:02}" for k in range(30)] * 2)[0][-1] == "a=w29"
+
+
+def test_many_levels_with_missing():
+    """Missing and rare words have different places."""
+    words = [f"w{k:02}" for k in range(40)] * 2
+    names, x, _ = encoded([*words, None])
+    assert names[-2:] == ("a is another", "a is missing")
+    assert x[-1] == [0] * 31 + [1]
+
+
+def test_categories_of_polars():
+    """Categorical and enum columns are words."""
+    for kind in (pl.Categorical, pl.Enum(["u", "v", "unused"])):
+        names, x, _ = encoded(pl.Series(["u", "v", "u"], dtype=kind))
+        assert (names, x) == (("a=u", "a=v"), [[1, 0], [0, 1], [1, 0]])
+
+
+@pytest.mark.parametrize(
+    ("column", "note"),
+    [
+        ([0.1, 0.1, 0.1], "it is constant on the training rows"),
+        (["x", "x", "x"], "it is constant on the training rows"),
+        ([True, True, True], "it is constant on the training rows"),
+        ([None, None, None], "it holds no values on the training rows"),
+        ([math.nan, None, math.nan], "it holds no values on the training rows"),
+    ],
+)
+def test_constant_columns(column, note):
+    """A column that does not vary is dropped, and a note says so, also where it varies beyond the training rows."""
+    assert encoded(column) == ((), [[], [], []], (f'Column "a" is dropped: {note}.',))
+    assert encoded([*column, None], rows=[0, 1, 2])[0] == ()
+
+
+def test_one_number_or_none():
+    """A column of one number and missing cells becomes whether it is missing."""
+    names, x, notes = encoded([7.0, None, 7.0, 8.0, math.nan], rows=[0, 1, 2])
+    assert (names, x) == (("a is missing",), [[0], [1], [0], [0], [1]])
+    assert notes == ('Column "a" holds one value or none: it becomes whether it is missing.',)
+    columns = Columns.fit(frame_of({"a": [1.0, None]}).frame)
+    assert columns(pl.DataFrame({"a": ["x", " "]})).tolist() == [[0.0], [1.0]]
+
+
+def test_ids():
+    """Words of which nearly every row has its own are dropped; ten of twelve are levels; numbers are never ids."""
+    assert encoded([f"id{k}" for k in range(100)])[2] == (
+        'Column "a" is dropped: 100 different texts in 100 rows are ids or free text.',
+    )
+    assert encoded([f"id{k}" for k in range(96)] + ["id0"] * 4)[0] == ()
+    assert len(encoded([f"id{k}" for k in range(94)] + ["id0"] * 6)[0]) == 31
+    assert encoded(list(range(100)))[0] == ("a",)
+    assert len(encoded(["a", "b", "c"])[0]) == 3
+
+
+def test_names_differ():
+    """No two output columns have one name."""
+    frame = pl.DataFrame({"a": ["b", None], "a=b": [1, 2], "a is missing": [2, 3]})
+    assert Columns.fit(frame).names == ("a=b", "a is missing", "a=b'", "a is missing'")
+
+
+numbers = st.one_of(st.none(), st.floats(-1e6, 1e6), st.just(math.nan))
+words = st.one_of(st.none(), st.sampled_from("abcdefg"))
+
+
+@given(
+    table=st.lists(st.tuples(numbers, words, st.booleans()), min_size=8, max_size=30),
+    other=st.lists(st.tuples(numbers, words, st.booleans()), min_size=30, max_size=30),
+)
+def test_only_training_rows_count(table, other):
+    """Whatever stands in the other rows, the fit is the same; and every number that comes out is finite."""
+    schema = {"n": pl.Float64, "w": pl.String, "b": pl.Boolean}
+    rows = list(range(5))
+    first = pl.DataFrame(table, schema=schema, orient="row").with_columns(k=pl.int_range(pl.len()))
+    second = pl.DataFrame(table[:5] + other, schema=schema, orient="row").with_columns(k=pl.int_range(pl.len()))
+    columns = Columns.fit(first, rows)
+    assert columns == Columns.fit(second, rows)
+    assert np.isfinite(columns(second)).all()
+    assert columns(second).shape == (second.height, len(columns.names))
+
+
+@given(st.lists(st.tuples(numbers, words, st.booleans()), min_size=2, max_size=30))
+def test_rows_one_by_one(table):
+    """A row alone gives what it gives among others."""
+    schema = {"n": pl.Float64, "w": pl.String, "b": pl.Boolean}
+    frame = pl.DataFrame(table, schema=schema, orient="row").with_columns(k=pl.int_range(pl.len()))
+    columns = Columns.fit(frame)
+    alone = np.concatenate([columns(frame[[k]]) for k in range(frame.height)])
+    np.testing.assert_array_equal(columns(frame), alone)
+
+
+@given(st.lists(st.tuples(numbers, words, st.booleans()), min_size=2, max_size=30))
+def test_round_trip(table):
+    """Through JSON and back it is the same record with the same answers."""
+    schema = {"n": pl.Float64, "w": pl.String, "b": pl.Boolean}
+    frame = pl.DataFrame(table, schema=schema, orient="row").with_columns(k=pl.int_range(pl.len()))
+    columns = Columns.fit(frame, target="t")
+    back = Columns.from_plain(json.loads(json.dumps(columns.to_plain(), allow_nan=False)))
+    assert back == columns
+    np.testing.assert_array_equal(back(frame), columns(frame))
+
+
+TRAINED = pl.DataFrame({"size": [1.0, 2.0, 4.0], "kind": ["u", "v", "u"], "old": [True, False, True]})
+
+
+@pytest.fixture
+def columns():
+    return Columns.fit(TRAINED)
+
+
+def test_order_is_free(columns):
+    """Columns are found by name, in whatever order."""
+    np.testing.assert_array_equal(columns(TRAINED.select("old", "size", "kind")), columns(TRAINED))
+
+
+def test_missing_column(columns):
+    """A column that is not there is named, with the nearest that is."""
+    assert refusal(columns, TRAINED.rename({"size": "sice"})) == (
+        'The table must have the column "size", as in training. It has none. Did you mean "sice"?'
+    )
+    assert refusal(columns, TRAINED.drop("kind")) == (
+        'The table must have the column "kind", as in training. It has none.'
+    )
+
+
+def test_dropped_columns_need_not_be_there():
+    """A column that was dropped may be missing at prediction."""
+    columns = Columns.fit(TRAINED.with_columns(same=pl.lit(1)))
+    assert columns.input_names == ("size", "kind", "old", "same")
+    np.testing.assert_array_equal(columns(TRAINED), columns(TRAINED.with_columns(same=pl.lit(2))))
+
+
+def test_extra_columns(columns):
+    """Columns that were not there are ignored, and said."""
+    more = TRAINED.with_columns(b=pl.lit("x"), c=pl.lit(None))
+    np.testing.assert_array_equal(columns(more), columns(TRAINED))
+    assert columns.align(more).notes == ('Columns that were not there in training are ignored: "b", "c".',)
+    assert columns.align(TRAINED).notes == ()
+
+
+def test_target_is_no_input():
+    """The target is no input, in training and at prediction, and nothing is said of it."""
+    columns = Columns.fit(TRAINED, target="size")
+    assert columns.input_names == ("kind", "old")
+    assert columns.align(TRAINED).notes == ()
+    np.testing.assert_array_equal(columns(TRAINED), columns(TRAINED.drop("size")))
+
+
+def test_arrays_align_by_place():
+    """Unnamed columns are taken by place if their number is that of training, trained on names or not."""
+    named = Columns.fit(TRAINED)
+    assert named(frame_of([[1.0, "u", True]]).frame).tolist() == [[1, 1, 0, 1]]
+    unnamed = Columns.fit(frame_of([[1.0, "u", True], [2.0, "v", False]]).frame)
+    assert unnamed(TRAINED)[0].tolist() == [1, 1, 0, 1]
+    for columns in (named, unnamed):
+        for width in (2, 4):
+            assert refusal(columns, frame_of([[1.0] * width]).frame) == (
+                f"The table must be 3 columns wide, as in training. Got {width}. "
+                "Give the columns in the order of training."
+            )
+
+
+def test_file_without_header(tmp_path):
+    """A file without a header can be predicted with its target in it, wherever that stands, or without it."""
+    path = tmp_path / "t.csv"
+    path.write_text("1.5,0,7\n2.5,1,8\n3.5,0,9\n")
+    frame = read(path).frame
+    for target in ("0", "1", "2"):
+        columns = Columns.fit(frame, target=target)
+        np.testing.assert_array_equal(columns(frame), columns(frame.drop(target)))
+        bare = frame_of(frame.drop(target).to_numpy()).frame
+        if target != "0" and target != "1":
+            np.testing.assert_array_equal(columns(bare), columns(frame))
+
+
+@pytest.mark.parametrize(
+    "drifted",
+    [
+        {"size": [1, 2, 4]},
+        {"size": ["1", " 2.0", "4"]},
+        {"size": np.array([1, 2, 4], np.float32)},
+        {"size": pl.Series(["1", "2", "4"], dtype=pl.Categorical)},
+        {"kind": pl.Series(["u", "v", "u"], dtype=pl.Categorical)},
+        {"old": [1, 0, 1]},
+        {"old": ["True", "false", "TRUE"]},
+        {"old": ["1", "0", "1"]},
+        {"old": [1.0, 0.0, 1.0]},
+    ],
+)
+def test_drift_of_kinds(columns, drifted):
+    """1, 1.0, "1" and true, "True", 1 are the same where the column was trained on one of them."""
+    np.testing.assert_array_equal(
+        columns(TRAINED.with_columns(pl.Series(*cells) for cells in drifted.items())), columns(TRAINED)
+    )
+
+
+def test_drift_of_words():
+    """Words that look like numbers or booleans are found again however they come."""
+    columns = Columns.fit(frame_of(pd.DataFrame({"k": pd.Categorical([1, 2, 1])})).frame)
+    assert columns.names == ("k=1", "k=2")
+    for k in ([1, 2], [1.0, 2.0], ["1", "2"], pl.Series([1.0, 2.0], dtype=pl.Float32)):
+        assert columns(pl.DataFrame({"k": k})).tolist() == [[1, 0], [0, 1]]
+    assert columns(pl.DataFrame({"k": [1.0, math.nan, 2.5]})).tolist() == [[1, 0], [0, 0], [0, 0]]
+    columns = Columns.fit(pl.DataFrame({"k": ["True", "False", "maybe"]}))
+    assert columns(pl.DataFrame({"k": [True, False]})).tolist() == [[0, 1, 0], [1, 0, 0]]
+
+
+def test_drift_of_dates():
+    """A date column takes dates as text and dates without a time."""
+    columns = Columns.fit(pl.DataFrame({"d": [datetime.datetime(2024, 5, 1), datetime.datetime(2024, 5, 3)]}))
+    day = columns(pl.DataFrame({"d": [datetime.date(2024, 5, 1)]}))
+    np.testing.assert_array_equal(columns(pl.DataFrame({"d": ["2024-05-01"]})), day)
+    assert columns(pl.DataFrame({"d": [None]})).tolist() == [[day[0, 0] + 1]]
+
+
+def test_leading_zeros(tmp_path):
+    """Words such as 007 keep their zeros at prediction when the file is read as the columns ask."""
+    train, new = tmp_path / "train.csv", tmp_path / "new.csv"
+    train.write_text("k,n\n007,1\n7,2\nx,3\n")
+    new.write_text("k,n\n007,1\n7,2\n")
+    columns = Columns.fit(read(train).frame)
+    assert columns.text_names == ("k",)
+    assert columns(read(new, as_text=columns.text_names).frame)[:, :3].tolist() == [[1, 0, 0], [0, 1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("drifted", "sentence"),
+    [
+        ({"size": ["1", "2", "large"]}, "Column \"size\" must be a column of numbers, as in training. Got 'large'."),
+        ({"old": ["yes", "no", "no"]}, "Column \"old\" must be a column of booleans, as in training. Got 'yes'."),
+        (
+            {"size": [datetime.date(2024, 5, 1)] * 3},
+            "Column \"size\" must be a column of numbers, as in training. Got 'Date'.",
+        ),
+        ({"size": [[1], [2], [3]]}, "Column \"size\" must be a column of numbers, as in training. Got 'List(Int64)'."),
+    ],
+)
+def test_drift_that_has_no_meaning(columns, drifted, sentence):
+    """Words in a column of numbers are refused with an example."""
+    assert refusal(columns, TRAINED.with_columns(pl.Series(*cells) for cells in drifted.items())) == sentence
+
+
+def test_dates_are_no_numbers():
+    """A column of dates takes no numbers and no other words."""
+    columns = Columns.fit(pl.DataFrame({"d": [datetime.date(2024, 5, 1), datetime.date(2024, 5, 3)]}))
+    for cell, got in ((3, "Int64"), ("3", "3"), ("May", "May")):
+        assert refusal(columns, pl.DataFrame({"d": [cell]})) == (
+            f"Column \"d\" must be a column of dates, as in training. Got '{got}'."
+        )
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, 1e308])
+def test_infinite_cells(columns, value):
+    """Infinite and unsquarable numbers are refused with column and count, in training and at prediction."""
+    frame = pl.DataFrame({"size": [value, value, 1.0], "kind": ["u", "v", "u"], "old": [True, True, False]})
+    sentence = f'Column "size" must hold finite numbers below 1e+150. Got 2 that are not, such as {value:g}.'
+    assert refusal(Columns.fit, frame) == sentence
+    assert refusal(columns, frame) == sentence
+    assert "Got 1 that is not" in refusal(columns, frame[1:])
+    missing = frame.with_columns(size=pl.Series([value, None, math.nan]))
+    assert "Got 1 that is not" in refusal(columns, missing)
+
+
+def test_beyond_float32(columns):
+    """A number that float32 cannot hold is refused there and kept in float64."""
+    frame = TRAINED.with_columns(size=pl.Series([1e39, 1.0, 2.0]))
+    assert columns(frame)[0, 0] == 1e39
+    assert "must hold finite numbers below 3e+38. Got 1 that is not, such as 1e+39." in refusal(
+        columns, frame, np.float32
+    )
+
+
+def test_digits():
+    """A column with a mean of 1e9 and a spread of 1, and one of 1e-300, keep their digits."""
+    frame = pl.DataFrame({"a": [1e9 + 1, 1e9 + 2, None], "b": [1e-300, 2e-300, 5e-324]})
+    np.testing.assert_array_equal(Columns.fit(frame)(frame)[:, [0, 2]].T, [[1e9 + 1, 1e9 + 2, 1e9 + 1.5], frame["b"]])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, "float32"])
+def test_dtypes(columns, dtype):
+    """The numbers come in the dtype that is asked for, row by row in memory."""
+    x = columns(TRAINED, dtype)
+    assert x.dtype == dtype
+    assert x.flags.c_contiguous
+    np.testing.assert_allclose(x, columns(TRAINED))
+
+
+def test_other_dtypes(columns):
+    """Nothing but float64 and float32 comes out."""
+    assert refusal(columns, TRAINED, np.int64) == "columns(…, dtype=…) must be float64 or float32. Got 'int64'."
+
+
+def test_nothing_left():
+    """A table of which every column is dropped is refused, with the reasons."""
+    assert refusal(Columns.fit, pl.DataFrame({"a": [1, 1], "t": [1, 2]}), target="t") == (
+        "The table must have a column, besides the target, that varies on the training rows and is no id. "
+        'Got 1 column. Column "a" is dropped: it is constant on the training rows.'
+    )
+    assert "Got 0 columns." in refusal(Columns.fit, pl.DataFrame({"t": [1, 2]}), target="t")
+
+
+def test_columns_without_a_meaning():
+    """A column of lists is refused with its type."""
+    assert refusal(Columns.fit, pl.DataFrame({"a": [[1], [2]]})) == (
+        "Column \"a\" must be of numbers, text, booleans or dates. Got 'List(Int64)'. Leave it out or flatten it."
+    )
+
+
+def test_the_table_is_not_changed(columns):
+    """Neither fitting nor encoding writes to the table, also where no copy was made of the caller's array."""
+    a = np.asfortranarray([[1.0, 5.0], [np.nan, 6.0], [3.0, 7.0]])
+    before, frame = a.copy(), frame_of(a).frame
+    x = Columns.fit(frame)(frame)
+    x[:] = 9
+    np.testing.assert_array_equal(a, before)
+    assert frame.height == 3
+
+
+def test_kinds_of_numbers():
+    """Every numeric dtype of polars is a number, decimals too."""
+    for dtype in (pl.Int8, pl.UInt64, pl.Int128, pl.Float32, pl.Decimal(10, 2)):
+        assert encoded(pl.Series([1, 2, None], dtype=dtype))[1] == [[1, 0], [2, 0], [1.5, 1]]
