@@ -54,8 +54,8 @@ class Winner:
 def crowned(ranked: list[Entry], prepared: Prepared, metric: Metric, track: Track, limit: float) -> Winner:
     """The best recipe with its model; the constant model where no recipe has a score.
 
-    One fold: the weights of the best moment. Cross-fitted folds: the recipe is trained once more on all rows but the test
-    rows, to the step that was best on average; where the time does not allow it, the first fold's best moment.
+    One fold: the weights of the best moment. Cross-fitted folds: the recipe is trained once more on all rows but the
+    test rows, to the step that was best on average; where the time does not allow it, the first fold's best moment.
     """
     entry = ranked[0] if ranked else None
     if entry is None or not math.isfinite(entry.best[0]):
@@ -103,7 +103,7 @@ def model_of(heat: Heat, recipe: Recipe, fold: int, moment: Moment) -> Model:
 
 
 def _constant(prepared: Prepared, metric: Metric) -> Winner:
-    """The model that predicts the mean, or every class as often as it is: a net without hidden layers, all weights 0."""
+    """The model that predicts the mean, or every class as often as it is: a net of nothing but biases."""
     fold = prepared.folds[0]
     recipe = Recipe(depth=0, epochs=1, batch_size=1)
     net = recipe.net(prepared.table.shape[1], prepared.target.outputs)

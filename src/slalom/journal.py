@@ -48,7 +48,7 @@ class Journal:
         self._database.close()
 
     def write(self, recipes: Iterable[dict[str, Any]], scores: Iterable[tuple[int, float, float | None]]) -> None:
-        """Write recipes (rows named as the table's columns) and scores in one transaction; what is there is replaced."""
+        """Write recipes (rows named as the table's columns) and scores in one transaction; older rows are replaced."""
         rows = [row | {"recipe": json.dumps(row["recipe"])} for row in recipes]
         with self._transaction():
             self._database.executemany(

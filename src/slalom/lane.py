@@ -34,7 +34,7 @@ def call_steps(structure: Structure, lanes: int) -> int:
 
 
 class Room:
-    """Room for the memory of any one of several rules: the largest number of arrays of each shape that one of them needs.
+    """Room for the memory of any one of several rules: of each shape the most arrays that one of them needs.
 
     So that all branches of a program hand on the same arrays, whichever rule a lane is of.
     """

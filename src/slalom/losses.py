@@ -1,4 +1,4 @@
-"""The losses a net is trained with, functions of outputs [C, B] and targets [B], and the predictions that go with each."""
+"""The losses a net is trained with, functions of outputs [C, B] and targets [B], and the predictions of each."""
 
 from collections.abc import Callable
 

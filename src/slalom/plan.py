@@ -1,4 +1,4 @@
-"""The plan of a race: which rungs, how many racers, how many epochs. Plain numbers, computed before anything is compiled."""
+"""The plan of a race: its rungs, as plain numbers, computed before anything is compiled."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -80,10 +80,10 @@ def for_seconds(seconds: float, cores: int, epoch_costs: Sequence[float], start:
     """The plan that fills so many seconds, by a cost model alone: nothing is measured.
 
     epoch_costs: core-seconds of one epoch of one recipe, a number for each structure. start: seconds that reading and
-    compiling take before racers run. Among the plans with 9 finishers and 4, 3, 2, 1 or 0 drops the widest is taken that
-    leaves each recipe a horizon of at least 27 epochs; if none does, the one with the longest horizon. The horizon is at
-    most 243 epochs; what is then left widens the field. The model is optimistic on purpose: the measured speed may only
-    take away recipes that have not started.
+    compiling take before racers run. Among the plans with 9 finishers and 4, 3, 2, 1 or 0 drops the widest is taken
+    that leaves each recipe a horizon of at least 27 epochs; if none does, the one with the longest horizon. The horizon
+    is at most 243 epochs; what is then left widens the field. The model is optimistic on purpose: the measured speed
+    may only take away recipes that have not started.
 
     >>> for_seconds(60, 2, [0.02]).rungs[0]
     Rung(recipes=729, epochs=1)

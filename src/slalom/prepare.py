@@ -1,4 +1,4 @@
-"""From a table to what racers train on: encoded columns, one float32 copy of X, a variant of the target for each fold."""
+"""From a table to what racers train on: encoded columns, one float32 copy of X, the target of each fold."""
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple

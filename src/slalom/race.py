@@ -38,6 +38,7 @@ from slalom.plan import Plan
 from slalom.prepare import Prepared, prepare
 from slalom.racer import Structure
 from slalom.recipe import Recipe
+from slalom.report import page
 from slalom.result import Best, Result, leaderboard
 from slalom.rules import REGISTRY
 from slalom.space import SCALINGS, Space, check_fields
@@ -52,14 +53,14 @@ DEFAULT_SECONDS = 60.0
 class Order:
     """What a caller wants of a race, checked: see `race` for the meaning of the fields."""
 
-    seconds: float | None
-    recipes: int | None
-    epochs: int | None
-    recipe: Recipe | None
-    fixed: dict[str, Any]
-    seed: int
-    task: str
-    metric: Any
+    seconds: float | None = None
+    recipes: int | None = None
+    epochs: int | None = None
+    recipe: Recipe | None = None
+    fixed: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    task: str = "auto"
+    metric: Any = None
 
     def __post_init__(self) -> None:
         if self.seconds is not None and not (isinstance(self.seconds, (int, float)) and 0 < self.seconds < math.inf):
@@ -100,7 +101,8 @@ def race(
 ) -> Result:
     """Race recipes on a data set; hand back the trained model, the leaderboard and what was noticed.
 
-    X: the path of a table, a data frame of any make, or an array [N, D]. y: the target [N]; or target: its column's name.
+    X: the path of a table, a data frame of any make, or an array [N, D]. y: the target [N]; or target: the name of its
+    column.
     validation: (X, y) rows held out by the caller: no other rows are held out, and there is no test score.
     task: auto, regression or classification. metric: a name, or f(y, prediction) that is larger when better (set its
     attribute `greater_is_better = False` otherwise); log loss and RMSE where none is named.
@@ -119,12 +121,43 @@ def race(
     >>> result.leaderboard["kind"].to_list().count("recipe"), result.model.predict(X).shape
     (2, (300,))
     """
+    return _entered(
+        X, y, target=target, validation=validation, task=task, metric=metric, seconds=seconds, recipes=recipes,
+        epochs=epochs, recipe=recipe, fixed=fixed, seed=seed, out=out, extend=extend, progress=progress, began=began,
+    ).run()  # fmt: skip
+
+
+def preview(X: Any, y: Any = None, **asked: Any) -> dict[str, Any]:
+    """What `race` would run with the same arguments: rows, rungs, structures, memory and time. Nothing is trained or
+    written; raises SlalomError as `race` would.
+
+    >>> import numpy as np
+    >>> X = np.arange(300.0).reshape(100, 3)
+    >>> preview(X, X[:, 0], recipes=2, epochs=3)["rungs"]
+    [[2, 3]]
+    """
+    return _entered(X, y, **asked).preview()
+
+
+def _entered(
+    X: Any,
+    y: Any = None,
+    *,
+    target: str | None = None,
+    validation: tuple[Any, Any] | None = None,
+    out: str | Path | None = None,
+    extend: str | Path | None = None,
+    progress: Callable[[Status], None] | None = None,
+    began: float | None = None,
+    **asked: Any,
+) -> "Race":
+    """The race that is asked for, its arguments checked, its rows read; see `race`."""
     began = time.perf_counter() if began is None else began
-    bounded = recipes is not None or epochs is not None or recipe is not None
-    limit = DEFAULT_SECONDS if seconds is None and not bounded else seconds
-    order = Order(limit, recipes, epochs, recipe, dict(fixed or {}), seed, task, metric)
+    if all(asked.get(name) is None for name in ("seconds", "recipes", "epochs", "recipe")):
+        asked["seconds"] = DEFAULT_SECONDS
+    order = Order(**asked | {"fixed": dict(asked.get("fixed") or {})})
     folder = RunFolder.extend(extend) if extend else RunFolder.new(out)
-    return Race(order, table_of(X, y, target, validation), folder, began, progress).run()
+    return Race(order, table_of(X, y, target, validation), folder, began, progress)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -187,7 +220,7 @@ class Race:
             "metric": self.metric.name if self.metric else "",
             "recipes": plan.recipes,
             "epochs": plan.epochs,
-            "structures": [list(heat.structure.net.sizes) + [heat.structure.batch_size] for heat in track.heats],
+            "structures": [[*heat.structure.net.sizes, heat.structure.batch_size] for heat in track.heats],
             "memory_bytes": held + state * plan.recipes * len(prepared.folds),
             "training_seconds": round(work / track.executor.workers, 1),
             "limit_seconds": self.order.seconds,
@@ -198,7 +231,7 @@ class Race:
         """Decide the task and the metric, divide the rows, turn the columns into numbers."""
         self._say("reading", 0, 0)
         table, order = self.table, self.order
-        target = Target.fit(table.labels, order.task)
+        target = Target.fit(table.labels, order.task, name=table.target or "target")
         self.notes += target.notes
         self.metric = find_metric(order.metric, target.task)
         codes = target.encode(table.labels) if target.task == "classification" else None
@@ -307,6 +340,7 @@ class Race:
         found = baseline_rows(baselines.collect(waiting), prepared, metric)
         journal.write_baselines(row for row in found if row["outcome"] == FINISHED or not folder.extends)
         about = about_wave(track, prepared, track.executor.compile_seconds)
+        about |= {"source": self.table.source, "target": self.table.target, "seed": order.seed}
         if folder.model:
             model.save(folder.model)
         board = leaderboard(journal.recipes(), journal.baselines(), metric)
@@ -315,7 +349,10 @@ class Race:
         folder.write_settings(self._settings(track, metric, best, metric.cost_of(best.score), fingerprint))
         about["seconds"] = round(time.perf_counter() - self.began, 3)
         journal.write_wave(wave, about)
-        return Result(board, best, model, metric, about, tests, tuple(self.notes), folder.path)
+        result = Result(board, best, model, metric, about, tests, tuple(self.notes), folder.path)
+        if folder.path:
+            folder.write_report(page(result), result.summary())
+        return result
 
     def _settings(self, track: Track, metric: Metric, best: Best, cost: float, fingerprint: str) -> dict[str, Any]:
         """race.toml: everything that is needed to repeat the race."""
@@ -360,7 +397,7 @@ class Race:
         made.update(np.ascontiguousarray(prepared.labels).data)
         if self.folder.extends and self.folder.settings()["data"]["fingerprint"] != made.hexdigest():
             raise SlalomError(
-                f"The data must be the same as in {self.folder.path}. Its rows, columns or target differ: start a new race."
+                f"The data must be the same as in {self.folder.path}. Rows, columns or target differ: start a new race."
             )
         return made.hexdigest()
 

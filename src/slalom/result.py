@@ -1,5 +1,6 @@
 """What a race hands back: the leaderboard, the winner and its model; and the same from a folder on disk."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,19 +48,36 @@ class Result:
 
     def summary(self) -> dict[str, Any]:
         """One JSON-able object: what `slalom race --json` prints and `report.json` holds."""
-        return {
-            "score": self.best.score,
-            "metric": self.metric.name,
-            "greater_is_better": self.metric.greater,
-            "test": self.best.test,
-            "tests": self.tests,
-            "winner": self.best.name,
-            "epoch": self.best.epoch,
-            "recipe": self.best.recipe.to_plain(),
-            **self.about,
-            "out": str(self.out) if self.out else None,
-            "notes": list(self.notes),
-        }
+        return finite(
+            {
+                "score": self.best.score,
+                "metric": self.metric.name,
+                "greater_is_better": self.metric.greater,
+                "test": self.best.test,
+                "tests": self.tests,
+                "winner": self.best.name,
+                "epoch": self.best.epoch,
+                "recipe": self.best.recipe.to_plain(),
+                **self.about,
+                "out": str(self.out) if self.out else None,
+                "notes": list(self.notes),
+            }
+        )
+
+
+def finite(value: Any) -> Any:
+    """The same plain data with None for NaN and infinity, which JSON does not have.
+
+    >>> finite({"a": [1.0, float("nan")]})
+    {'a': [1.0, None]}
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(one) for one in value]
+    return value
 
 
 def leaderboard(recipes: list[dict[str, Any]], baselines: list[dict[str, Any]], metric: Metric) -> pl.DataFrame:

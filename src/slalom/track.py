@@ -13,6 +13,7 @@ from slalom.plan import Plan
 from slalom.recipe import Recipe
 
 FINISHED, DIVERGED, OUT_OF_TIME = "finished", "diverged", "out of time"
+SPARE = 5  # dropped recipes whose weights are kept
 
 
 @dataclass(eq=False)
@@ -81,6 +82,7 @@ class Track:
     racer_steps: int = 0
     interrupted: bool = False
     started: list[Entry] = field(default_factory=list)
+    _begun: set[int] = field(default_factory=set)  # id of the entries in `started`
     _closed: bool = False  # no further recipe starts
     _modelled: float = 0.0  # core-seconds of the lanes that ended, by the model
     _measured: float = 0.0  # and by the clock
@@ -158,38 +160,40 @@ class Track:
 
     def _lane(self, heat: Heat, lane: list[tuple[Entry, Racer]], epochs: int, *, first: bool) -> Callable[[], None]:
         def work() -> None:
-            racers = [racer for _, racer in lane]
-            stop = epochs * heat.steps_per_epoch(racers[0].fold)
-            cost = sum(heat.epoch_cost(racer.fold) for racer in racers) * (
-                epochs - racers[0].step / heat.steps_per_epoch(racers[0].fold)
-            )
-            if self.halted() or (first and not self._may_start(lane, cost)):
+            start, per_epoch = lane[0][1].step, heat.steps_per_epoch(0)
+            one = heat.epoch_cost(0) * (epochs - start / per_epoch)  # modelled core-seconds of one racer
+            racers = self._admitted(lane, one, first=first)
+            if not racers or self.halted():
                 return
-            began = time.perf_counter()
-            checks = heat.checks(self.plan.epochs, racers[0].fold, [rung.epochs for rung in self.plan.rungs])
+            began, stop = time.perf_counter(), epochs * per_epoch
+            checks = heat.checks(self.plan.epochs, 0, [rung.epochs for rung in self.plan.rungs])
             made = heat.advance(racers, stop, checks, self.halted)
             with self._lock:
                 self.racer_steps += made
-                self._running -= cost
-                self._modelled += cost * made / max(1, (stop - racers[0].step) * len(racers) + made)
+                self._running -= one * len(racers)
+                self._modelled += one * made / (stop - start)
                 self._measured += time.perf_counter() - began
 
         return work
 
-    def _may_start(self, lane: list[tuple[Entry, Racer]], cost: float) -> bool:
-        """Whether recipes that have not started still fit: with them and all that started, the whole plan must end in
-        time at the speed measured so far."""
+    def _admitted(self, lane: list[tuple[Entry, Racer]], one: float, *, first: bool) -> list[Racer]:
+        """The racers of a lane that may run: recipes that have not started only if they still fit.
+
+        With them and all that started, the whole plan must end in time at the speed measured so far.
+        """
         with self._lock:
-            new = [entry for entry, _ in lane if entry not in self.started]
-            if not self._closed and self.end < float("inf") and self.started:
+            new = [entry for entry, _ in lane if id(entry) not in self._begun] if first else []
+            if new and not self._closed and self.end < float("inf") and self.started:
                 later = self.plan.later_epochs() * sum(entry.epoch_cost for entry in [*self.started, *new])
                 left = (self.end - time.perf_counter()) * self.executor.workers
-                self._closed = (self._running + cost + later) * self.slowness > left
-            if self._closed and new:
-                return False
-            self.started.extend({id(entry): entry for entry in new}.values())
-            self._running += cost
-            return True
+                self._closed = (self._running + one * len(lane) + later) * self.slowness > left
+            for entry in new:
+                if not self._closed and id(entry) not in self._begun:
+                    self._begun.add(id(entry))
+                    self.started.append(entry)
+            racers = [racer for entry, racer in lane if id(entry) in self._begun]
+            self._running += one * len(racers)
+            return racers
 
     @property
     def slowness(self) -> float:
@@ -218,7 +222,16 @@ class Track:
             stay -= 1
         for entry in ranked[stay:]:
             entry.outcome = f"dropped at rung {i + 1}"
+        self._forget()
         return sorted(ranked[:stay], key=lambda entry: entry.number)
+
+    def _forget(self) -> None:
+        """Free the weights of those that ended, but for a few that come next should all survivors diverge."""
+        ended = sorted((entry for entry in self.started if entry.outcome), key=lambda e: (e.best[0], e.number))
+        for place, entry in enumerate(ended):
+            for racer in entry.racers:
+                racer.state = None
+                racer.best = racer.best if place < SPARE else None
 
     def _cost_of_rest(self, ranked: Sequence[Entry], i: int) -> float:
         """Seconds until the end of the plan, were these to stay at rung i."""

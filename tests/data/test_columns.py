@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slalom.data import Columns, frame_of, read
 from slalom.errors import SlalomError
+
+few = settings(derandomize=True, deadline=None, database=None, max_examples=60)
 
 
 def refusal(act, *args, **options):
@@ -156,6 +158,7 @@ numbers = st.one_of(st.none(), st.floats(-1e6, 1e6), st.just(math.nan))
 words = st.one_of(st.none(), st.sampled_from("abcdefg"))
 
 
+@few
 @given(
     table=st.lists(st.tuples(numbers, words, st.booleans()), min_size=8, max_size=30),
     other=st.lists(st.tuples(numbers, words, st.booleans()), min_size=30, max_size=30),
@@ -172,6 +175,7 @@ def test_only_training_rows_count(table, other):
     assert columns(second).shape == (second.height, len(columns.names))
 
 
+@few
 @given(st.lists(st.tuples(numbers, words, st.booleans()), min_size=2, max_size=30))
 def test_rows_one_by_one(table):
     """A row alone gives what it gives among others."""
@@ -182,6 +186,7 @@ def test_rows_one_by_one(table):
     np.testing.assert_array_equal(columns(frame), alone)
 
 
+@few
 @given(st.lists(st.tuples(numbers, words, st.booleans()), min_size=2, max_size=30))
 def test_round_trip(table):
     """Through JSON and back it is the same record with the same answers."""

@@ -9,12 +9,14 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import scipy.sparse
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from slalom.data import frame_of
 from slalom.errors import SlalomError
+
+few = settings(derandomize=True, deadline=None, database=None, max_examples=60)
 
 
 def refusal(X):
@@ -84,6 +86,7 @@ def test_series_are_one_column():
     assert frame_of(pl.Series([1, 2])).frame.to_dict(as_series=False) == {"0": [1, 2]}
 
 
+@few
 @given(
     hnp.arrays(
         st.sampled_from([np.float64, np.float32, np.float16, np.int8, np.uint8, np.int64, np.bool_, ">f8", ">i4"]),

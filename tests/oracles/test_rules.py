@@ -48,14 +48,11 @@ def momentum(gradient, w, rate, mu):
 def nesterov(gradient, w, rate, mu):
     # Sutskever et al. 2013, eq. 3 and 4, written for a velocity without the rate; yields the point ahead.
     x, v = w, 0 * w
-    for k, eta in enumerate(rate):
-        ahead = x - eta * mu * v
-        assert k > 0 or np.array_equal(ahead, w)
-        v = mu * v + gradient(ahead)
+    for eta, following in zip(rate, [*rate[1:], rate[-1]], strict=True):
+        v = mu * v + gradient(x - eta * mu * v)
         x = x - eta * v
-        following = rate[min(k + 1, len(rate) - 1)]
         yield x - eta * mu * v
-        x = x + (following - eta) * mu * v  # the next point ahead is looked up at the next rate
+        x = x + (following - eta) * mu * v  # where the rate moves, the point ahead stays and the one behind it moves
 
 
 def adagrad(gradient, w, rate, epsilon):
@@ -323,7 +320,7 @@ def test_amsgrad_never_forgets_a_large_gradient():
     assert lengths[rules.AMSGrad] < 0.1
 
 
-@pytest.mark.parametrize("beta2", [0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999])
+@pytest.mark.parametrize("beta2", [0.9, 0.999, 0.99999])
 @pytest.mark.parametrize(("threshold", "first"), [(5.0, 6), (4.0, 5)])
 def test_radam_is_rectified_from_its_sixth_step(beta2, threshold, first):
     """Above 5 the first rectified step is the 6th, above 4 the 5th, even where float32 cannot take the difference."""

@@ -120,12 +120,11 @@ def _side_by_side(classes: Array, draw: np.random.Generator) -> Array:
 def _evenly(order: Array, k: int, draw: np.random.Generator) -> tuple[Array, Array]:
     """Take k rows at even distances, from a random start, and hand back (taken, left).
 
-        row i is taken where ⌊(i + 1) k/n + u⌋ > ⌊i k/n + u⌋,  u uniform in [0, 1)
+        row i is taken where ⌊(i + 1) k / n + u⌋ > ⌊i k / n + u⌋,  u uniform in [0, 1)
 
-    Exactly k are taken, and of any run of m rows (a class) m k/n to within one.
+    Exactly k are taken, and of any run of m rows (a class) m k / n to within one.
     """
-    marks = np.floor(np.arange(len(order) + 1) * (k / max(len(order), 1)) + draw.random())
-    marks[-1] = marks[0] + k  # against the rounding of the last product
+    marks = np.floor(np.arange(len(order) + 1) * k / max(len(order), 1) + draw.random())
     taken = np.diff(marks) > 0
     return order[taken], order[~taken]
 

@@ -199,9 +199,10 @@ def _from_objects(a: Array, where: str) -> Array:
         other = next(c for c in cells if not isinstance(c, str))
         raise SlalomError(f"{where} must be of one kind. Got text and {other!r}. Write all labels as text.")
     try:
-        return _finite(np.array([float(c) for c in cells]), where)
+        numbers = np.array([float(c) for c in cells])
     except (TypeError, ValueError):
         raise SlalomError(f"{where} must be numbers, text or booleans. Got {type(cells[0]).__name__}.") from None
+    return _finite(numbers, where)
 
 
 def _finite(a: Array, where: str) -> Array:

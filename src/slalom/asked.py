@@ -1,0 +1,132 @@
+"""From the options of `slalom race` to the arguments of `slalom.race`, whatever is wrong with them said in one sentence."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from slalom.errors import SlalomError, wrong
+
+Given = dict[str, Any]
+KEPT = ("target", "seed", "task", "metric", "out")  # what a continued race cannot have otherwise
+
+
+def wanted(given: Given) -> dict[str, Any]:
+    """The arguments of `slalom.race` for the options of the command (SlalomError).
+
+    >>> asked = wanted({"file": Path("a/houses.csv"), "target": "price", "fixed": ["depth=1"], "dry_run": True})
+    >>> asked["X"].name, asked["target"], asked["fixed"], asked["out"]
+    ('houses.csv', 'price', {'depth': 1}, None)
+    """
+    fixed = fields(given.get("fixed") or ())
+    amount = {name: given.get(name) for name in ("seconds", "recipes", "epochs")}
+    if given.get("recipe"):
+        amount["recipe"] = recipe_of(given["recipe"])
+    if given.get("extend"):
+        return _continued(given, amount, fixed)
+    file = given.get("file")
+    if file is None:
+        raise SlalomError("FILE must be given: slalom race houses.csv --target price. Or --continue DIR.")
+    if not given.get("target"):
+        raise SlalomError(f"--target must be given: the column of {file} to predict.")
+    out = given.get("out") or (None if given.get("dry_run") else free_folder(file))
+    named = {name: given[name] for name in ("task", "metric") if given.get(name)}
+    return {"X": file, "target": given["target"], "seed": given.get("seed") or 0, "out": out, "fixed": fixed} | (
+        amount | named
+    )
+
+
+def fields(pairs: Sequence[str]) -> dict[str, Any]:
+    """The values of `--set FIELD=VALUE`.
+
+    >>> fields(["rule=adam", "width=8"])
+    {'rule': 'adam', 'width': 8}
+    """
+    from slalom.recipe import parse_value
+
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name.strip() or not text.strip():
+            raise wrong("--set", "FIELD=VALUE, as in --set rule=adam", pair)
+        found[name.strip()] = parse_value(name.strip(), text.strip())
+    return found
+
+
+def recipe_of(file: Path) -> Any:
+    """The recipe in a TOML file (SlalomError)."""
+    from slalom.recipe import Recipe
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SlalomError(f"--recipe must be a TOML file. {file}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise SlalomError(f"--recipe must be a TOML file. {file} is not UTF-8 text.") from None
+    try:
+        return Recipe.from_toml(text)
+    except SlalomError as error:
+        raise SlalomError(f"{file}: {error}") from None
+
+
+def free_folder(file: Path) -> Path:
+    """`runs/NAME`, or the first of `runs/NAME-2`, `runs/NAME-3`, … that is not there yet."""
+    stem = file.name.removesuffix(".gz").rpartition(".")[0] or file.name
+    found, number = Path("runs") / stem, 1
+    while found.exists():
+        number += 1
+        found = Path("runs") / f"{stem}-{number}"
+    return found
+
+
+def _continued(given: Given, amount: dict[str, Any], fixed: dict[str, Any]) -> dict[str, Any]:
+    """The arguments that add recipes to the race in a folder: what it was asked, unless time or fields are given anew."""
+    from slalom.folder import RunFolder
+
+    folder = given["extend"]
+    for name in KEPT:
+        if given.get(name) is not None:
+            raise SlalomError(f"--{name} must not be given beside --continue. It stays as it was in {folder}.")
+    settings = RunFolder.extend(folder).settings()
+    try:
+        data, order = settings["data"], settings["order"]
+        source, target, seed, task, metric = (
+            data["source"], data["target"], order["seed"], order["task"], order["metric"],
+        )  # fmt: skip
+    except KeyError as error:
+        raise SlalomError(f"{folder / 'race.toml'} must be as Slalom wrote it. It lacks {error}.") from None
+    _refuse_made_in_python(folder, source, target, metric, data)
+    file = Path(given.get("file") or source)
+    if not file.exists():
+        again = f"slalom race FILE --continue {shlex.quote(str(folder))}"
+        raise SlalomError(f"The data of {folder} must still be there. There is none at {file}: give its place, {again}.")
+    return {
+        "X": file, "target": target, "seed": seed, "task": task, "metric": metric, "extend": folder,
+        "fixed": order.get("fixed", {}) | fixed, **_amount(folder, order, amount),
+    }  # fmt: skip
+
+
+def _refuse_made_in_python(folder: Path, source: str, target: str, metric: str, data: dict[str, Any]) -> None:
+    from slalom.metrics import METRICS
+
+    why = ""
+    if not source or not target:
+        why = "Its rows came from Python"
+    elif data.get("validation_rows"):
+        why = "Its validation rows came from Python"
+    elif metric not in METRICS:
+        why = f"Its metric {metric!r} is a function in Python"
+    if why:
+        raise SlalomError(
+            f"{folder} must be a race from a file. {why}: continue it there, slalom.race(…, extend={str(folder)!r})."
+        )
+
+
+def _amount(folder: Path, order: dict[str, Any], amount: dict[str, Any]) -> dict[str, Any]:
+    """How much to run: what is given now, else as much as the race was given."""
+    given = {name: value for name, value in amount.items() if value is not None}
+    if given:
+        return given
+    if "recipe" in order:
+        raise SlalomError(f"--seconds must be given: {folder} holds one recipe alone, and others can race against it.")
+    return {name: order[name] for name in ("seconds", "recipes", "epochs") if name in order}

@@ -1,0 +1,235 @@
+"""The command line: `slalom race`, `slalom predict`, `slalom leaderboard`; results on stdout, progress on stderr.
+
+Exit codes: 0; 1 the race failed; 2 something given cannot be used; 130 interrupted.
+"""
+
+import json
+import os
+import shutil
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from slalom.errors import RaceFailed, SlalomError
+
+FAILED, REFUSED, INTERRUPTED = 1, 2, 130
+FOLDER = click.Path(path_type=Path)
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        _print(f"slalom {version('slalom')}")
+        ctx.exit()
+
+
+@click.group(context_settings=CONTEXT)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version.")
+def command() -> None:
+    """Find out how a neural network should be trained on your data.
+
+    \b
+    Examples:
+      slalom race houses.csv --target price --seconds 60 --out runs/houses
+      slalom predict runs/houses new_rows.csv --out predictions.csv
+      slalom leaderboard runs/houses
+      slalom race --continue runs/houses --seconds 120
+    """
+
+
+@command.command(short_help="Race recipes on a table; keep the best model.")
+@click.argument("file", type=FOLDER, required=False)
+@click.option("--target", metavar="COLUMN", help="The column to predict.")
+@click.option("--seconds", type=float, help="A hard limit on everything.  [60, unless recipes are counted]")
+@click.option("--seed", type=int, help="Of the division of rows, the recipes drawn and first weights.  [0]")
+@click.option("--out", type=FOLDER, help="A new folder for everything.  [runs/NAME-OF-FILE]")
+@click.option("--task", type=click.Choice(["auto", "regression", "classification"]), help="What is predicted.  [auto]")
+@click.option("--metric", metavar="NAME", help="What chooses the winner.  [rmse, or log_loss for classes]")
+@click.option("--recipes", type=int, metavar="N", help="Exactly N recipes, none dropped; goes with --epochs.")
+@click.option("--epochs", type=int, metavar="E", help="Exactly E epochs for each.")
+@click.option("--recipe", type=FOLDER, metavar="FILE.toml", help="Just this one recipe.")
+@click.option("--set", "fixed", multiple=True, metavar="FIELD=VALUE", help="Fix a field of all recipes (repeatable).")
+@click.option("--continue", "extend", type=FOLDER, metavar="DIR", help="Add recipes to the race in this folder.")
+@click.option("--dry-run", is_flag=True, help="Say what would run, its memory and time; write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
+def race(**given: Any) -> int:
+    """Race recipes on the rows of FILE (.csv, .tsv, .txt, also with .gz, or .parquet) and keep the best model.
+
+    \b
+    Examples:
+      slalom race houses.csv --target price
+      slalom race houses.csv --target price --seconds 60 --seed 0 --out runs/houses
+      slalom race houses.csv --target price --set rule=adamw --set depth=3
+      slalom race houses.csv --target price --recipes 64 --epochs 20 --json
+      slalom race houses.csv --target price --dry-run
+      slalom race --continue runs/houses --seconds 120
+    """
+    from slalom.display import display
+
+    with display(quiet=given["quiet"]) as progress:
+        from slalom.asked import wanted  # what is heavy is loaded with the display on
+
+        asked = wanted(given)
+        asked |= {"began": process_start(), "progress": progress}
+        from slalom.race import preview
+
+        if given["dry_run"]:
+            plan, result, interrupted = preview(**asked), None, False
+        else:
+            plan, (result, interrupted) = {}, _raced(asked)
+    from slalom import told
+
+    if result is None:
+        _print(_json(plan) if given["as_json"] else told.plan(plan))
+        return 0
+    _print(_json(result.summary()) if given["as_json"] else told.result(result, _columns(), interrupted=interrupted))
+    return INTERRUPTED if interrupted else 0 if told.has_winner(result) else FAILED
+
+
+def _raced(asked: dict[str, Any]) -> tuple[Any, bool]:
+    """(the result, whether Ctrl-C ended the race)."""
+    from slalom.race import Interrupted
+    from slalom.race import race as run_race
+
+    try:
+        return run_race(**asked), False
+    except Interrupted as stopped:
+        return stopped.result, True
+
+
+@command.command(short_help="Predict the rows of a table with a race's model.")
+@click.argument("folder", type=FOLDER, metavar="DIR")
+@click.argument("file", type=FOLDER)
+@click.option("--out", type=FOLDER, help="A .csv file for the predictions.  [stdout]")
+@click.option("--proba", is_flag=True, help="The probability of every class, too.")
+@click.option("--quiet", "-q", is_flag=True, help="Nothing on stderr.")
+def predict(folder: Path, file: Path, out: Path | None, proba: bool, quiet: bool) -> int:
+    """Predict every row of FILE with the model in DIR: a CSV, in the order of the rows.
+
+    \b
+    Examples:
+      slalom predict runs/houses new_rows.csv --out predictions.csv
+      slalom predict runs/flowers new_rows.csv --proba
+    """
+    from slalom.told import predictions, write
+
+    frame = predictions(folder, file, proba=proba)
+    if out is None:
+        _print(frame.write_csv(), raw=True)
+        return 0
+    write(frame, out, source=file)
+    if not quiet:
+        click.echo(f"{len(frame):,} rows predicted: {out}", err=True)
+    return 0
+
+
+@command.command(short_help="Show the leaderboard of a race.")
+@click.argument("folder", type=FOLDER, metavar="DIR")
+@click.option("--json", "form", flag_value="json", help="As a JSON list of objects.")
+@click.option("--csv", "form", flag_value="csv", help="As CSV.")
+@click.option("--top", type=click.IntRange(min=1), metavar="N", help="The best N rows.  [20; all in JSON and CSV]")
+def leaderboard(folder: Path, form: str | None, top: int | None) -> int:
+    """Show the leaderboard of the race in DIR.
+
+    \b
+    Examples:
+      slalom leaderboard runs/houses
+      slalom leaderboard runs/houses --top 5
+      slalom leaderboard runs/houses --csv > leaderboard.csv
+    """
+    from slalom import board, opened
+
+    found = opened.leaderboard(folder)
+    cut = found.head(top) if top else found
+    if form == "json":
+        _print(_json(cut.to_dicts()))
+    elif form == "csv":
+        _print(cut.write_csv(), raw=True)
+    else:
+        _print(board.table(found, _columns(), top or 20))
+    return 0
+
+
+def process_start() -> float:
+    """The time.perf_counter() at which this process began, so that its own start counts (Linux; else now)."""
+    now = time.perf_counter()
+    try:
+        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, AttributeError):
+        return now
+    return now - age if 0 <= age < 3600 else now
+
+
+def _columns() -> int:
+    """Signs in a line of the terminal; a pipe gets 100."""
+    return max(shutil.get_terminal_size((100, 24)).columns, 40)
+
+
+def _json(value: Any) -> str:
+    """JSON in which NaN and infinity, that it does not have, are null."""
+    from slalom.result import finite
+
+    return json.dumps(finite(value), indent=1, allow_nan=False, default=str)
+
+
+def _print(text: str, *, raw: bool = False) -> None:
+    """Write to stdout; a reader that has had enough (`| head`) is no failure. raw: data, as it is in a pipe."""
+    from slalom.board import clean
+
+    try:
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors="replace")
+        sys.stdout.write(text if raw and not sys.stdout.isatty() else clean(text))
+        sys.stdout.write("" if text.endswith("\n") else "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _complain(sentence: str) -> None:
+    """One line on stderr."""
+    if os.environ.get("SLALOM_DEBUG") and sys.exc_info()[0]:
+        traceback.print_exc()
+    text = " ".join(sentence.split())
+    click.echo("".join(c if c.isprintable() else "�" for c in text), err=True)
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; the exit code."""
+    try:
+        return int(command.main(arguments, prog_name="slalom", standalone_mode=False) or 0)
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "slalom"
+        _complain(f"{error.format_message()} See {path} --help.")
+        return REFUSED
+    except SlalomError as error:
+        _complain(str(error))
+        return REFUSED
+    except RaceFailed as error:
+        _complain(str(error))
+        return FAILED
+    except (KeyboardInterrupt, click.Abort):
+        _complain("Interrupted before there was anything to keep.")
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last floor: a person gets a sentence, SLALOM_DEBUG the traceback
+        _complain(f"slalom failed: {type(error).__name__}: {error} (SLALOM_DEBUG=1 shows where).")
+        return FAILED
+
+
+def main() -> NoReturn:
+    """The entry point. A thread that still compiles does not keep the process alive."""
+    code = run(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            code = code or FAILED
+    os._exit(code)

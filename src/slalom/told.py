@@ -1,0 +1,113 @@
+"""What the command line says: the result of a race, the plan of one that has not run, predictions as a table."""
+
+import shlex
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from slalom import board
+from slalom.errors import SlalomError
+from slalom.result import Result
+from slalom.verdict import counts, has_winner, verdict
+
+__all__ = ["has_winner", "plan", "predictions", "result"]
+
+
+def result(result: Result, width: int, *, interrupted: bool = False) -> str:
+    """The end of a race for a person: leaderboard, verdict, counts, notes, and what to do next."""
+    said = [
+        board.table(result.leaderboard, width),
+        *(["Interrupted: this is the best so far."] if interrupted else []),
+        "\n".join(_wrapped(sentence, width) for sentence in verdict(result)),
+        _wrapped(counts(result), width),
+        "\n".join(_wrapped(f"- {note}", width) for note in result.notes),
+        _next(result.out),
+    ]
+    return "\n\n".join(part for part in said if part)
+
+
+def _next(out: Path | None) -> str:
+    if out is None:
+        return ""
+    folder = shlex.quote(str(out))
+    return (
+        f"The model, leaderboard.csv and report.html are in {folder}\n"
+        f"Predict:   slalom predict {folder} NEW_ROWS.csv --out predictions.csv\n"
+        f"Continue:  slalom race --continue {folder} --seconds 60"
+    )
+
+
+def plan(preview: dict[str, Any]) -> str:
+    """What would run, for a person: the preview of a race."""
+    rows = preview["rows"]
+    folds = len(rows["training"])
+    limit, training = preview["limit_seconds"], preview["training_seconds"]
+    shapes = [f"  {_arrows(sizes)}, batches of {batch}" for *sizes, batch in preview["structures"]]
+    rungs = [f"  rung {i}: {n:,} recipes to epoch {e}" for i, (n, e) in enumerate(preview["rungs"], start=1)]
+    crossed = f" (the first of {folds} cross-fitted folds)" if folds > 1 else ""
+    counted = ", ".join(f"{_first(rows[kind]):,} {kind}" for kind in ("training", "choosing", "evidence", "test"))
+    said = [
+        f"A {preview['task']}, chosen by {preview['metric']}; {preview['columns']} encoded columns.",
+        f"Rows: {counted}{crossed}.",
+        f"Recipes: at most {preview['recipes']:,}, horizon {preview['epochs']} epochs.",
+        *rungs,
+        f"Structures, a compiled program each: {len(shapes)}.",
+        *shapes,
+        f"Memory: about {preview['memory_bytes'] / 1e6:,.0f} MB for rows and weights.",
+        f"Time: {f'at most {limit:g} s' if limit else 'no limit'}; by the cost model {training:,.0f} s of training on"
+        f" {preview['workers']} cores, and reading and compiling before it.",
+        *(f"- {note}" for note in preview["notes"]),
+        "Nothing was trained or written.",
+    ]
+    return "\n".join(said)
+
+
+def _first(count: int | list[int]) -> int:
+    return count[0] if isinstance(count, list) else count
+
+
+def _arrows(sizes: list[int]) -> str:
+    return " → ".join(map(str, sizes))
+
+
+def _wrapped(text: str, width: int) -> str:
+    indent = "  " if text.startswith("- ") else ""
+    return textwrap.fill(
+        text, min(width, 120), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def predictions(folder: Path, file: Path, *, proba: bool) -> pl.DataFrame:
+    """Predictions for every row of a file by the model in a folder, with a probability for each class if wanted."""
+    from slalom.data import read
+    from slalom.model import Model
+
+    model = Model.load(folder)
+    if proba and model.classes is None:
+        raise SlalomError("--proba is for classification. This model was trained for regression: leave it away.")
+    rows = read(file, as_text=model.columns.text_names).frame
+    frame = pl.DataFrame({"prediction": model.predict(rows)})
+    if proba:
+        chances = model.predict_proba(rows)
+        frame = frame.with_columns(
+            pl.Series(f"p_{label}", chances[:, i]) for i, label in enumerate(model.classes.tolist())
+        )
+    return frame
+
+
+def write(frame: pl.DataFrame, out: Path, *, source: Path) -> None:
+    """Write predictions as CSV, whole or not at all; never over the rows they are of (SlalomError)."""
+    if out.is_dir():
+        raise SlalomError(f"--out must be a file. {out} is a folder.")
+    if out.exists() and out.samefile(source):
+        raise SlalomError(f"--out must not be the file with the rows, {source}.")
+    special = out.exists() and not out.is_file()  # /dev/stdout and the like are written to, not replaced
+    temporary = out if special else out.with_name(out.name + ".tmp")
+    try:
+        temporary.write_text(frame.write_csv(), encoding="utf-8")
+        if not special:
+            temporary.replace(out)
+    except OSError as error:
+        raise SlalomError(f"--out must be a file that can be written. {out}: {error.strerror}.") from None

@@ -1,0 +1,95 @@
+"""What a race found, in plain sentences: the winner, its scores beside the baselines, and how the recipes ended."""
+
+import re
+
+from slalom.board import numbers, short
+from slalom.result import Result
+
+
+def has_winner(result: Result) -> bool:
+    """Whether a recipe won; without a recipe that has a score, the model predicts the mean or the majority."""
+    return result.best.name.startswith("recipe ")
+
+
+def verdict(result: Result) -> list[str]:
+    """The sentences that stand first: who won, how well, and whether a baseline is better."""
+    return [_winner(result), *_on_test_rows(result)]
+
+
+def _winner(result: Result) -> str:
+    best, metric = result.best, result.metric
+    direction = "more is better" if metric.greater else "less is better"
+    score = numbers([best.score])[0]
+    if not has_winner(result):
+        return (
+            "No recipe could be scored: every one diverged or the time was over. The model that is kept predicts the"
+            f" {'mean' if result.about.get('task') == 'regression' else 'classes as often as they are'}"
+            f" ({metric.name} {score}). Give more seconds, or smaller learning rates."
+        )
+    return (
+        f"{best.name.capitalize()} won with {metric.name} {score} on the choosing rows ({direction}). It was chosen by"
+        " that score, so the score is optimistic."
+    )
+
+
+def _on_test_rows(result: Result) -> list[str]:
+    """The test scores, and what they say about the baselines."""
+    own = result.best.test
+    baselines = {name: score for name, score in result.tests.items() if name != result.best.name}
+    if own is None:
+        return ["There is no test score: all rows serve training or choosing.", *_on_choosing_rows(result)]
+    known = {name: score for name, score in baselines.items() if score is not None}
+    texts = numbers([own, *known.values()])
+    others = ", ".join(f"{short(name)} {text}" for name, text in zip(known, texts[1:], strict=True))
+    rows = result.about.get("rows", {}).get("test")
+    where = f"the {rows:,} test rows" if rows else "the test rows"
+    said = [f"On {where}, which chose nothing: {result.metric.name} {texts[0]}" + (f"; {others}." if others else ".")]
+    if has_winner(result) and known:
+        said.append(_comparison(result, own, known))
+    lacking = [short(name) for name, score in baselines.items() if score is None]
+    return [*said, *([f"No test score within the time: {', '.join(lacking)}."] if lacking else [])]
+
+
+def _comparison(result: Result, own: float, known: dict[str, float]) -> str:
+    sign = -1 if result.metric.greater else 1
+    better = sorted((name for name in known if sign * known[name] < sign * own), key=lambda name: sign * known[name])
+    split = "(single runs on one division of the rows: small differences may be chance)"
+    if not better:
+        equal = [short(name) for name in known if known[name] == own]
+        beaten = "The net is better than every baseline" if not equal else f"The net is level with {', '.join(equal)}"
+        return f"{beaten} {split}."
+    first = short(better[0])
+    verb = "win" if first.endswith("s") else "wins"
+    first = first if first.endswith("s") else f"the baseline “{first}”"
+    said = f"{first[0].upper()}{first[1:]} {verb} on this data {split}."
+    rest = [short(name) for name in better[1:]]
+    return said + (f" Better than the net, too: {', '.join(rest)}." if rest else "")
+
+
+def _on_choosing_rows(result: Result) -> list[str]:
+    rows = result.leaderboard.to_dicts()
+    known = [row for row in rows if row["kind"] == "baseline" and row["score"] is not None]
+    if not known:
+        return []
+    texts = numbers(row["score"] for row in known)
+    listed = ", ".join(f"{short(row['name'])} {text}" for row, text in zip(known, texts, strict=True))
+    return [f"The baselines on the same choosing rows: {listed}."]
+
+
+def counts(result: Result) -> str:
+    """How the recipes of this race ended.
+
+    The drops of all rungs are counted together.
+    """
+    found: dict[str, int] = {}
+    for outcome, count in result.about.get("outcomes", {}).items():
+        name = re.sub(r" at rung \d+", "", outcome)
+        found[name] = found.get(name, 0) + count
+    order = ["finished", "dropped", "diverged", "out of time"]
+    listed = [f"{found[name]} {name}" for name in sorted(found, key=lambda n: (order.index(n) if n in order else 9, n))]
+    about = result.about
+    recipes = f"{about['recipes']:,} recipe{'s' * (about['recipes'] != 1)}"
+    return (
+        f"{recipes} raced in {about['seconds']:.1f} s ({about['compile_seconds']:.1f} s of it compiling):"
+        f" {', '.join(listed) or 'none started'}. {about['racer_steps']:,} racer-steps."
+    )
