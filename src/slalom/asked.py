@@ -1,4 +1,4 @@
-"""From the options of `slalom race` to the arguments of `slalom.race`, whatever is wrong with them said in one sentence."""
+"""From the options of `slalom race` to the arguments of `slalom.race`; what is wrong with them is one sentence."""
 
 import shlex
 from collections.abc import Sequence
@@ -80,7 +80,7 @@ def free_folder(file: Path) -> Path:
 
 
 def _continued(given: Given, amount: dict[str, Any], fixed: dict[str, Any]) -> dict[str, Any]:
-    """The arguments that add recipes to the race in a folder: what it was asked, unless time or fields are given anew."""
+    """The arguments that add recipes to the race in a folder: as it was asked, unless time or fields are given anew."""
     from slalom.folder import RunFolder
 
     folder = given["extend"]
@@ -99,7 +99,7 @@ def _continued(given: Given, amount: dict[str, Any], fixed: dict[str, Any]) -> d
     file = Path(given.get("file") or source)
     if not file.exists():
         again = f"slalom race FILE --continue {shlex.quote(str(folder))}"
-        raise SlalomError(f"The data of {folder} must still be there. There is none at {file}: give its place, {again}.")
+        raise SlalomError(f"The data of {folder} must still be there. {file} is not: give its place, {again}.")
     return {
         "X": file, "target": target, "seed": seed, "task": task, "metric": metric, "extend": folder,
         "fixed": order.get("fixed", {}) | fixed, **_amount(folder, order, amount),

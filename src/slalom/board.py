@@ -90,7 +90,7 @@ FIELDS = (
 
 
 def columns_of(board: pl.DataFrame) -> tuple[list[Column], list[Column]]:
-    """(always shown, fields of the recipe): of the fields those in which recipes differ; all of them where none does."""
+    """(always shown, fields of the recipe): the fields in which recipes differ; all of them where none does."""
     rows = board.to_dicts()
     scores = {row["rank"]: text for row, text in zip(rows, numbers(row["score"] for row in rows), strict=True)}
     first = [
@@ -124,7 +124,7 @@ def chosen(board: pl.DataFrame, top: int | None) -> list[Row | None]:
 
 
 def table(board: pl.DataFrame, width: int, top: int | None = 10) -> str:
-    """The leaderboard as text of at most so many signs a line: the best rows, the baselines, the most telling fields."""
+    """The leaderboard as text at most so wide: the best rows, the baselines, the most telling fields."""
     rows = chosen(board, top)
     shown, fields = columns_of(board)
     given = [row for row in rows if row]

@@ -30,7 +30,7 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 
 @click.group(context_settings=CONTEXT)
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version.")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Say which it is.")
 def command() -> None:
     """Find out how a neural network should be trained on your data.
 
@@ -54,7 +54,13 @@ def command() -> None:
 @click.option("--recipes", type=int, metavar="N", help="Exactly N recipes, none dropped; goes with --epochs.")
 @click.option("--epochs", type=int, metavar="E", help="Exactly E epochs for each.")
 @click.option("--recipe", type=FOLDER, metavar="FILE.toml", help="Just this one recipe.")
-@click.option("--set", "fixed", multiple=True, metavar="FIELD=VALUE", help="Fix a field of all recipes (repeatable).")
+@click.option(
+    "--set",
+    "fixed",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Fix a field of all recipes (repeatable); a name that is not known is answered with those that are.",
+)
 @click.option("--continue", "extend", type=FOLDER, metavar="DIR", help="Add recipes to the race in this folder.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, its memory and time; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")

@@ -1,4 +1,4 @@
-"""What is shown while a race runs: a live display on a terminal, plain lines in a pipe, nothing when asked to be quiet."""
+"""What is shown while a race runs: a live display on a terminal, plain lines in a pipe, or nothing at all."""
 
 import sys
 import time
@@ -137,7 +137,7 @@ def open_nowhere() -> TextIO:
     """A stream whose text nobody reads."""
     import os
 
-    return open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - lives as long as the process
+    return open(os.devnull, "w", encoding="utf-8")
 
 
 def display(*, quiet: bool) -> Silent | Lines | Live:

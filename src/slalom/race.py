@@ -187,12 +187,12 @@ class Race:
         prepared = self._prepare()
         plan, shapes = self._plan(prepared)
         fingerprint = self._fingerprint(prepared)
+        track = self._track(prepared, plan, shapes, self._first())  # what cannot race is refused before a write
         self.folder.make()
         folds = [fold.train for fold in prepared.all_folds]
         baselines = Baselines(prepared.table, prepared.labels, folds, class_count(prepared))
         try:
             with Journal(self.folder.journal) as journal:
-                track = self._track(prepared, plan, shapes, first=len(journal.recipes()))
                 wave = len(journal.waves())
                 track.at_rung = lambda entries: self._rung(track, journal, wave)
                 ranked = self._raced(track)
@@ -204,12 +204,19 @@ class Race:
             raise Interrupted(result)
         return result
 
+    def _first(self) -> int:
+        """The number of the first recipe: those of the race that is continued come before it."""
+        if not self.folder.extends:
+            return 0
+        with Journal(self.folder.journal) as journal:
+            return len(journal.recipes())
+
     def preview(self) -> dict[str, Any]:
         """What would run, for `--dry-run`: rows, rungs, structures, memory and time; nothing is trained or written."""
         self.notes += self.table.notes
         prepared = self._prepare()
         plan, shapes = self._plan(prepared)
-        track = self._track(prepared, plan, shapes, first=0)
+        track = self._track(prepared, plan, shapes, self._first())
         state = (
             4 * 4 * max(heat.structure.net.parameters for heat in track.heats)
         )  # weights, memory of a rule, the best

@@ -126,7 +126,10 @@ def check_fields(fixed: dict[str, Any]) -> None:
     for name in fixed:
         if name.partition(".")[0] not in (*CHOICES, *RANGES, "rule", "schedule"):
             raise unknown("recipe field", name, [*CHOICES, *RANGES, "rule", "schedule"])
-    Recipe().with_fields({k: v for k, v in fixed.items() if not k.startswith(("rule.", "schedule."))})
+        head, dot, _ = name.partition(".")
+        if dot and head not in fixed:
+            raise SlalomError(f"{name} must be given beside {head}: it is a setting that only some of them have.")
+    Recipe().with_fields(fixed)
 
 
 def _choice(rng: np.random.Generator, weights: dict[str, float]) -> str:

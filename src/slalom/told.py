@@ -85,15 +85,14 @@ def predictions(folder: Path, file: Path, *, proba: bool) -> pl.DataFrame:
     from slalom.model import Model
 
     model = Model.load(folder)
-    if proba and model.classes is None:
+    classes = model.classes
+    if proba and classes is None:
         raise SlalomError("--proba is for classification. This model was trained for regression: leave it away.")
     rows = read(file, as_text=model.columns.text_names).frame
     frame = pl.DataFrame({"prediction": model.predict(rows)})
-    if proba:
+    if classes is not None and proba:
         chances = model.predict_proba(rows)
-        frame = frame.with_columns(
-            pl.Series(f"p_{label}", chances[:, i]) for i, label in enumerate(model.classes.tolist())
-        )
+        frame = frame.with_columns(pl.Series(f"p_{label}", chances[:, i]) for i, label in enumerate(classes.tolist()))
     return frame
 
 

@@ -21,10 +21,13 @@ def _winner(result: Result) -> str:
     direction = "more is better" if metric.greater else "less is better"
     score = numbers([best.score])[0]
     if not has_winner(result):
+        diverged = result.about.get("outcomes", {}).get("diverged", 0)
+        why, do = ("every one diverged", "Try smaller learning rates") if diverged else (
+            "the time was over before", "Give more seconds"
+        )  # fmt: skip
+        kept = "the mean" if result.about.get("task") == "regression" else "every class as often as it is"
         return (
-            "No recipe could be scored: every one diverged or the time was over. The model that is kept predicts the"
-            f" {'mean' if result.about.get('task') == 'regression' else 'classes as often as they are'}"
-            f" ({metric.name} {score}). Give more seconds, or smaller learning rates."
+            f"No recipe could be scored: {why}. {do}. The model that is kept predicts {kept} ({metric.name} {score})."
         )
     return (
         f"{best.name.capitalize()} won with {metric.name} {score} on the choosing rows ({direction}). It was chosen by"
@@ -38,7 +41,9 @@ def _on_test_rows(result: Result) -> list[str]:
     baselines = {name: score for name, score in result.tests.items() if name != result.best.name}
     if own is None:
         return ["There is no test score: all rows serve training or choosing.", *_on_choosing_rows(result)]
+    sign = -1 if result.metric.greater else 1
     known = {name: score for name, score in baselines.items() if score is not None}
+    known = dict(sorted(known.items(), key=lambda pair: sign * pair[1]))
     texts = numbers([own, *known.values()])
     others = ", ".join(f"{short(name)} {text}" for name, text in zip(known, texts[1:], strict=True))
     rows = result.about.get("rows", {}).get("test")

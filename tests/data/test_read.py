@@ -65,6 +65,7 @@ def test_text_separator_inside_quotes(write):
 def test_stray_quotes_are_letters(write):
     """A quote inside a cell without quotes is a letter."""
     assert read(write('a,b\n5" pipe,1\n6,2\n')).frame.rows() == [('5" pipe', 1), ("6", 2)]
+    assert read(write('a,b\n5" pipe,1\n6,2\n7" pipe,3\n')).frame["a"].to_list() == ['5" pipe', "6", '7" pipe']
     assert read(write('a,b\n5" x 6",1\n6,\n')).frame.rows() == [('5" x 6"', 1), ("6", None)]
 
 
@@ -177,7 +178,7 @@ def test_names_that_are_numbers(write, header):
     assert table.notes[1] == "The first line is taken for the header, because its numbers count up."
 
 
-@pytest.mark.parametrize("first", ["0,0,5", "1,2,x", "2,1,0", "7"])
+@pytest.mark.parametrize("first", ["0,0,5", "1,2,x", "2,1,0", "7", "0.5,1.5"])
 def test_data_that_is_no_names(write, first):
     """Other numbers in the first line are data."""
     assert read(write(f"{first}\n{first}\n")).frame.height == 2
@@ -311,7 +312,10 @@ def test_unclosed_quotes(write, rows):
 def test_duplicate_names(write):
     """Names that stand twice are refused by name, never renamed."""
     path = write("a,b,a,c,b\n1,2,3,4,5\n")
-    assert refusal(path) == f'{path} must name every column differently. Got "a", "b" more than once. Rename them.'
+    assert refusal(path) == (
+        f'{path} must name every column differently. Got "a", "b" more than once. '
+        "Rename them, or put a line of names above the rows if there is none."
+    )
 
 
 def test_nul_bytes(write):

@@ -76,8 +76,8 @@ def test_the_task_can_be_named():
     assert Target.fit([0.5, 1.5, 0.5], "classification").decode([1, 0]).tolist() == [1.5, 0.5]
     assert Target.fit([True, False], "regression").encode([True, False]).tolist() == [1.0, 0.0]
     assert Target.fit(["1.5", "2"], "regression").encode(["1.5", " 2"]).tolist() == [1.5, 2.0]
-    assert refusal(Target.fit, [0, 1], "regresion") == (
-        "task must be one of auto, regression, classification. Got 'regresion'. Did you mean 'regression'?"
+    assert refusal(Target.fit, [0, 1], "regressio") == (
+        "task must be one of auto, regression, classification. Got 'regressio'. Did you mean 'regression'?"
     )
 
 

@@ -48,7 +48,7 @@ def counted(n: int, what: str) -> str:
     return f"{n} {what}{'s' * (n != 1)}"
 
 
-def refuse_duplicates(names: Collection[str], where: str) -> None:
+def refuse_duplicates(names: Collection[str], where: str, do: str = "Rename them.") -> None:
     """Refuse column names that stand twice, naming them.
 
     >>> refuse_duplicates(["a", "b", "a"], "houses.csv")
@@ -60,7 +60,7 @@ def refuse_duplicates(names: Collection[str], where: str) -> None:
     seen: set[str] = set()
     twice = dict.fromkeys(n for n in names if n in seen or seen.add(n))  # type: ignore[func-returns-value]
     listed = ", ".join(shown(n) for n in list(twice)[:5])
-    raise SlalomError(f"{where} must name every column differently. Got {listed} more than once. Rename them.")
+    raise SlalomError(f"{where} must name every column differently. Got {listed} more than once. {do}")
 
 
 def missing_cells(text: pl.Series, marks: Collection[str] = BLANKS | DASHES) -> pl.Series:

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import math
 import re
 import zlib
 from collections.abc import Collection, Iterator
@@ -184,41 +185,41 @@ def _sniff(data: bytes, file: Path) -> _Layout:
 
     def agreement(separator: str) -> tuple[float, int]:
         widths = [len(cells) for cells in _first_records(data, separator)]
-        return (widths.count(widths[0]) / len(widths) if widths[0] > 1 else 0.0), widths[0]
+        same = widths.count(widths[0]) / len(widths) if widths[0] > 1 and len(widths) > 1 else 0.0
+        return same, 0 if same else widths[0]
 
     separator = max(_SEPARATORS, key=agreement)  # the first of them where several agree
-    if agreement(separator)[1] == 1:
+    if agreement(separator) == (0.0, 1):
         separator = ","
-    records = _first_records(data, separator)
-    first, notes = records[0], []
-    has_header = not _looks_like_data(first)
+    first, notes = _first_records(data, separator)[0], []
+    numbers = [number for cell in first if (number := _number(cell, separator)) is not None]
+    has_header = not numbers or _are_names(numbers, sum(cell.strip() != "" for cell in first))
     if has_header:
-        if any(_number(cell) is not None for cell in first):
+        if numbers:
             notes.append("The first line is taken for the header, because its numbers count up.")
         names, renamed = _named(first)
         notes += renamed
     else:
         names = [str(k) for k in range(len(first))]
         notes.append(f'The first line holds numbers, so there is no header: columns are "0" to "{len(first) - 1}".')
-    refuse_duplicates(names, str(file))
+    refuse_duplicates(names, str(file), "Rename them, or put a line of names above the rows if there is none.")
     return _Layout(separator, tuple(names), has_header, tuple(notes))
 
 
-def _number(cell: str) -> float | None:
+def _number(cell: str, separator: str) -> float | None:
+    text = cell.strip().strip("'")
     try:
-        return float(cell.strip().strip("'"))
+        number = float(text if separator == "," else text.replace(",", "."))
     except ValueError:
         return None
+    return number if math.isfinite(number) and "_" not in text else None
 
 
-def _looks_like_data(first: list[str]) -> bool:
-    """Whether the first line holds numbers that are not names such as 0, 1, 2, … or the years 2019, 2020, …."""
-    numbers = [number for cell in first if (number := _number(cell)) is not None]
-    if not numbers:
-        return False
-    count_up = numbers == [numbers[0] + k for k in range(len(numbers))] and len(numbers) > 1
-    all_named = numbers[0] in (0, 1) and len(numbers) == sum(cell.strip() != "" for cell in first)
-    return not (count_up and (all_named or 1900 <= numbers[0] <= numbers[-1] <= 2100))
+def _are_names(numbers: list[float], cells: int) -> bool:
+    """Whether numbers of the first line are names: 0, 1, 2, … or 1, 2, 3, … throughout, or years such as 2019, 2020."""
+    count_up = len(numbers) > 1 and numbers == [numbers[0] + k for k in range(len(numbers))]
+    throughout = numbers[0] in (0, 1) and len(numbers) == cells
+    return count_up and (throughout or 1900 <= numbers[0] <= numbers[-1] <= 2100)
 
 
 def _named(first: list[str]) -> tuple[list[str], list[str]]:
@@ -244,7 +245,7 @@ def _parse(data: bytes, layout: _Layout, as_text: Collection[str], file: Path) -
             break
         except pl.exceptions.PolarsError:
             continue
-    if frame is None or frame.width != len(layout.names) or data.count(b'"') % 2:
+    if frame is None or frame.width != len(layout.names):
         rows = [cells for _, cells in _scan(data, layout, file)]
         full = [cells for cells in rows if not _is_blank(cells)]
         columns = zip(*full, strict=True) if full else [()] * len(layout.names)

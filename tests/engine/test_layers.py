@@ -1,0 +1,405 @@
+"""The layers against their formulas, written once more in float64, and their hand-written gradients."""
+
+import json
+import math
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from slalom.layers import ACTIVATIONS, REGISTRY, BatchNorm, Dense, Dropout, LayerNorm
+from slalom.layers.base import standardise
+from slalom.layers.batch_norm import BatchNormMemory
+from slalom.layers.dropout import hashed
+from slalom.net import Net
+from slalom.racer import Knobs, State, Structure, step
+from slalom.rules import SGD
+
+WORKED = json.loads((Path(__file__).parents[1] / "worked_examples.json").read_text())
+EPSILON = 1e-5  # of both normalisations, as the registry's defaults say
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(5)
+
+
+def finite_difference(f, x, h=1e-6):
+    """df/dx of a scalar function, element by element, by central differences: error h² f''' / 6 + 1e-16 / h."""
+    x, slope = np.array(x, np.float64), np.zeros(np.shape(x))
+    for i in np.ndindex(*x.shape):
+        up, down = x.copy(), x.copy()
+        up[i] += h
+        down[i] -= h
+        slope[i] = (float(f(up)) - float(f(down))) / (2 * h)
+    return slope
+
+
+def naive_standardise(x, axis):
+    """The formula, in whatever array library x comes from."""
+    return (x - x.mean(axis, keepdims=True)) / (x.var(axis, keepdims=True) + EPSILON) ** 0.5
+
+
+# --- dense ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [np.asarray, jnp.asarray], ids=["numpy", "jax"])
+def test_dense_is_w_x_plus_b(rng, kind):
+    """Dense answers W x + b, with NumPy and with JAX alike."""
+    w, b, x = rng.normal(size=(4, 3)), rng.normal(size=(4, 1)), rng.normal(size=(3, 5))
+    with jax.enable_x64(True):
+        weights = {"w": kind(w), "b": kind(b)}
+        y, memory = Dense().apply(weights, (), kind(x), training=True, key=0)
+        expected = np.array([[sum(w[i, k] * x[k, j] for k in range(3)) + b[i, 0] for j in range(5)] for i in range(4)])
+        np.testing.assert_allclose(y, expected, rtol=1e-13, atol=1e-13)  # float64: sums of three
+        assert memory == ()
+        assert isinstance(y, np.ndarray) == (kind is np.asarray)
+
+
+def test_dense_backward_is_the_derivative(rng):
+    """Dense's hand-written backward pass is the derivative of W x + b in W, b and x."""
+    w, b, x, c = rng.normal(size=(4, 3)), rng.normal(size=(4, 1)), rng.normal(size=(3, 5)), rng.normal(size=(4, 5))
+    with jax.enable_x64(True):
+
+        def loss(w, b, x):
+            y, _ = Dense().apply({"w": w, "b": b}, (), x, training=True, key=0)
+            return (c * jnp.sin(y)).sum()  # not linear in y, so that the incoming gradient differs everywhere
+
+        got = jax.grad(loss, (0, 1, 2))(*[jnp.asarray(a) for a in (w, b, x)])
+    naive = lambda w, b, x: (c * np.sin(w @ x + b)).sum()  # noqa: E731
+    slopes = (
+        finite_difference(lambda v: naive(v, b, x), w),
+        finite_difference(lambda v: naive(w, v, x), b),
+        finite_difference(lambda v: naive(w, b, v), x),
+    )
+    for gradient, slope in zip(got, slopes, strict=True):
+        np.testing.assert_allclose(gradient, slope, atol=1e-8)  # of the differences
+
+
+def test_dense_starts_with_the_variance_of_its_gain():
+    """Dense starts with W ~ N(0, gain² / in), b = 0, float32, and no two racers' draws the same."""
+    weights, memory = Dense().init(np.random.default_rng(0), 200, 500, 2**0.5)
+    spread = weights["w"].std() / np.sqrt(2 / 200)
+    assert weights["w"].shape == (500, 200)
+    assert weights["w"].dtype == np.float32
+    assert abs(spread - 1) < 4 / np.sqrt(2 * weights["w"].size)  # four standard errors of a spread
+    assert abs(weights["w"].mean()) < 4 * np.sqrt(2 / 200) / np.sqrt(weights["w"].size)
+    np.testing.assert_array_equal(weights["b"], np.zeros((500, 1), np.float32))
+    assert memory == ()
+    other, _ = Dense().init(np.random.default_rng(1), 200, 500, 2**0.5)
+    assert (other["w"] != weights["w"]).mean() > 0.99
+
+
+# --- standardise and the normalisations -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_standardise_is_its_formula(rng, axis):
+    """Standardise answers (x − μ) / √(σ² + ε), with μ and σ² (divided by the count) beside it."""
+    x = rng.normal(3, 0.01, size=(4, 6))  # variance 1e-4: ε = 1e-5 matters
+    with jax.enable_x64(True):
+        y, mean, variance = standardise(jnp.asarray(x), axis, EPSILON)
+        np.testing.assert_allclose(y, naive_standardise(x, axis), rtol=1e-10)
+        np.testing.assert_allclose(mean, x.mean(axis, keepdims=True), rtol=1e-14)
+        np.testing.assert_allclose(variance, x.var(axis, keepdims=True), rtol=1e-10)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_standardise_backward_is_the_derivative(rng, axis):
+    """The hand-written backward pass equals autodiff of the naive formula and finite differences."""
+    x, c = rng.normal(1, 0.02, size=(4, 6)), rng.normal(size=(4, 6))  # small enough that ε matters
+    with jax.enable_x64(True):
+        mine = jax.grad(lambda x: (c * jnp.sin(standardise(x, axis, EPSILON)[0])).sum())(jnp.asarray(x))
+        naive = jax.grad(lambda x: (c * jnp.sin(naive_standardise(x, axis))).sum())(jnp.asarray(x))
+    np.testing.assert_allclose(mine, naive, rtol=1e-9, atol=1e-11)
+    # third derivatives are about 1 / σ³ = 1e5: 1e-7 with h = 1e-6 on gradients of about 50
+    slope = finite_difference(lambda x: (c * np.sin(naive_standardise(x, axis))).sum(), x)
+    np.testing.assert_allclose(mine, slope, atol=1e-6)
+
+
+def test_nothing_flows_back_through_the_moments(rng):
+    """The μ and σ² that are handed out feed moving averages: they carry no gradient."""
+    x = jnp.asarray(rng.normal(size=(3, 4)), jnp.float32)
+    gradient = jax.grad(lambda x: sum(m.sum() for m in standardise(x, 1, EPSILON)[1:]))(x)
+    np.testing.assert_array_equal(gradient, np.zeros((3, 4)))
+
+
+def test_standardise_keeps_its_digits_far_from_zero(rng):
+    """In float32, a feature with mean 3,000 and spread 1 is standardised to three digits (E[x²] − μ² keeps none)."""
+    x = (3000 + rng.normal(size=(1, 64))).astype(np.float32)
+    y, _, variance = standardise(jnp.asarray(x), 1, EPSILON)
+    exact = naive_standardise(x.astype(np.float64), 1)
+    assert abs(float(variance[0, 0]) / x.astype(np.float64).var() - 1) < 1e-3
+    np.testing.assert_allclose(y, exact, atol=1e-3)  # μ is known to 3000 · 6e-8 · √64 ≈ 1e-3 at worst
+
+
+@pytest.mark.parametrize("layer", [BatchNorm(), LayerNorm()], ids=["batch_norm", "layer_norm"])
+def test_normalisation_and_its_gradients(rng, layer):
+    """In training, y = gain (x − μ) / √(σ² + ε) + shift over the layer's axis, and its gradients are those of this."""
+    axis = 1 if isinstance(layer, BatchNorm) else 0
+    x, c = rng.normal(1, 0.1, size=(4, 6)), rng.normal(size=(4, 6))
+    gain, shift = rng.normal(size=(4, 1)), rng.normal(size=(4, 1))
+    with jax.enable_x64(True):
+        _, memory = layer.init(rng, 4, 4)
+
+        def mine(x, gain, shift):
+            y, _ = layer.apply({"gain": gain, "shift": shift}, memory, x, training=True, key=0)
+            return (c * jnp.sin(y)).sum()
+
+        def naive(x, gain, shift):
+            return (c * jnp.sin(gain * naive_standardise(x, axis) + shift)).sum()
+
+        args = [jnp.asarray(a) for a in (x, gain, shift)]
+        np.testing.assert_allclose(mine(*args), naive(*args), rtol=1e-12)
+        got, expected = (jax.grad(f, (0, 1, 2))(*args) for f in (mine, naive))
+        for a, b in zip(got, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10)
+
+
+def test_batch_norm_worked_examples():
+    """Batch norm gives the published numbers: a 2 × 3 × 4 image's channels, and two rows that come out at ±0.9998."""
+    about = WORKED["batch_norm_image"]
+    x, y = (np.moveaxis(np.array(about[k]), 1, 0).reshape(about["shape"][1], -1) for k in ("x", "y"))
+    layer = BatchNorm(epsilon=about["eps"])
+    weights, memory = layer.init(np.random.default_rng(0), 2, 2)
+    got, _ = layer.apply(weights, memory, jnp.asarray(x, jnp.float32), training=True, key=0)
+    np.testing.assert_allclose(got, y, atol=about["tolerance"])
+    assert "0.9998 when the half-difference is 0.15" in WORKED["batch_norm_two_rows"]["y"]
+    two, _ = layer.apply(weights, memory, jnp.array([[4.15, 3.85], [-2.0, 7.0]]), training=True, key=0)
+    np.testing.assert_allclose(two[0], [0.9998, -0.9998], atol=5e-5)  # half of the last digit
+    np.testing.assert_allclose(two[1], [-1, 1], atol=1e-6)  # ε / 4.5² / 2 = 2.5e-7
+
+
+@pytest.mark.parametrize("rho", [0.1, 0.5, 1.0])
+def test_moving_averages_are_debiased(rng, rho):
+    """Otherwise than in training, μ and σ² are the batches' weighted means, with weights ρ (1 − ρ)ᵏ that sum to one."""
+    batches = rng.normal(2, 3, size=(7, 2, 5))
+    layer = BatchNorm(rho=rho)
+    with jax.enable_x64(True):
+        weights, memory = layer.init(rng, 2, 2)
+        memory = jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), memory)
+        for done, batch in enumerate(batches, start=1):
+            _, memory = layer.apply(weights, memory, jnp.asarray(batch), training=True, key=0)
+            share = rho * (1 - rho) ** np.arange(done - 1, -1, -1.0)
+            share /= share.sum()
+            mean = (share[:, None] * batches[:done].mean(2)).sum(0)[:, None]
+            variance = (share[:, None] * batches[:done].var(2)).sum(0)[:, None]  # divided by B, as in training
+            x = np.array([[0.5, 4.0, 9.0]] * 2)
+            expected = (x - mean) / np.sqrt(variance + EPSILON)
+            for kind in (jnp.asarray, np.asarray):
+                kept = BatchNormMemory(*[kind(a) for a in memory])
+                y, after = layer.apply(weights, kept, kind(x), training=False, key=0)
+                np.testing.assert_allclose(y, expected, rtol=1e-10)
+                assert all(np.array_equal(a, b) for a, b in zip(after, memory, strict=True))
+
+
+def test_training_and_prediction_agree_after_one_batch(rng):
+    """After one batch the moving averages are that batch's own: training and prediction agree."""
+    x = jnp.asarray(rng.normal(5, 2, size=(3, 8)), jnp.float32)
+    layer = BatchNorm()
+    weights, memory = layer.init(rng, 3, 3)
+    trained, memory = layer.apply(weights, memory, x, training=True, key=0)
+    predicted, _ = layer.apply(weights, memory, x, training=False, key=0)
+    np.testing.assert_allclose(predicted, trained, atol=2e-6)  # float32: one division by the weight 0.1
+
+
+def test_batch_of_one_row_is_its_shift(rng):
+    """A batch of one row gives y = shift in training, and a gradient of zero instead of NaN."""
+    layer, x = BatchNorm(), jnp.asarray(rng.normal(size=(3, 1)), jnp.float32)
+    weights, memory = layer.init(rng, 3, 3)
+    weights["shift"] = np.array([[1.0], [-2.0], [0.5]], np.float32)
+    apply = lambda x: layer.apply(weights, memory, x, training=True, key=0)[0]  # noqa: E731
+    np.testing.assert_array_equal(apply(x), weights["shift"])
+    np.testing.assert_array_equal(jax.grad(lambda x: (apply(x) ** 2).sum())(x), np.zeros((3, 1)))
+
+
+@pytest.mark.parametrize("kind", [np.asarray, jnp.asarray], ids=["numpy", "jax"])
+def test_layer_norm_rows_do_not_touch_each_other(rng, kind):
+    """Layer norm treats every row by itself, in training as otherwise, by the formula over its features."""
+    x = rng.normal(size=(4, 3)).astype(np.float32)
+    layer = LayerNorm()
+    weights, _ = layer.init(rng, 4, 4)
+    both = [layer.apply(weights, (), kind(x), training=training, key=0)[0] for training in (True, False)]
+    np.testing.assert_array_equal(*both)
+    np.testing.assert_allclose(both[0], naive_standardise(x.astype(np.float64), 0), atol=1e-6)  # float32
+    other = x.copy()
+    other[:, 2] = 1e6
+    np.testing.assert_allclose(layer.apply(weights, (), kind(other), training=True, key=0)[0][:, :2], both[0][:, :2])
+
+
+# --- dropout ----------------------------------------------------------------------------------------------------------
+
+SIZE = (200, 200)
+FOUR_ERRORS = 4 * 0.5 / math.sqrt(SIZE[0] * SIZE[1])  # of a share of one half over so many draws: 0.01
+
+
+def dropped(p, key, shape=SIZE, x=None):
+    """Dropout in training."""
+    x = jnp.ones(shape) if x is None else x
+    return np.asarray(Dropout(p=p).apply((), (), x, training=True, key=jnp.uint32(key))[0])
+
+
+def test_dropout_of_zero_leaves_every_bit(rng):
+    """p = 0 leaves x as it is, bit for bit, odd numbers included; so does prediction at any p."""
+    x = rng.normal(size=(20, 20)).astype(np.float32)
+    x[0, :4] = [0.0, -0.0, np.inf, 1.2e-38]
+    np.testing.assert_array_equal(dropped(0.0, 3, x=jnp.asarray(x)).view(np.uint32), x.view(np.uint32))
+    y, _ = Dropout(p=0.9).apply((), (), x, training=False, key=0)
+    assert y is x
+
+
+@pytest.mark.parametrize("p", [0.01, 0.2, 0.4, 0.5, 0.9])
+def test_dropout_rate_and_scale(p):
+    """A share p of the elements is 0, the others are multiplied by 1 / (1 − p), so that the mean stays."""
+    y = dropped(p, 11)
+    kept = y != 0
+    assert abs(kept.mean() - (1 - p)) < 4 * math.sqrt(p * (1 - p) / y.size)  # four standard errors
+    np.testing.assert_allclose(y[kept], 1 / (1 - p), rtol=2e-7)  # float32
+    rows, columns = kept.mean(1), kept.mean(0)
+    for part in (rows, columns):  # no row and no column is special: five standard errors of 200 draws
+        assert np.abs(part - (1 - p)).max() < 5 * math.sqrt(p * (1 - p) / 200) + 1 / 200
+
+
+def test_dropout_worked_example():
+    """Where an element is kept it is the published number: 1 / 0.6 of what it was."""
+    about = WORKED["dropout"]
+    x = jnp.asarray(about["before"], jnp.float32)[:, None]
+    seen = np.zeros(len(x), bool)
+    for key in range(20):
+        y = dropped(about["p"], key, x=x)[:, 0]
+        kept = y != 0
+        seen |= kept
+        np.testing.assert_allclose(y[kept], np.array(about["after_when_all_kept"])[kept], atol=about["tolerance"])
+    assert seen[1:].all()  # 0.4^20 = 1e-8 for an element never to be kept; the first one is 0 anyway
+
+
+@pytest.mark.parametrize("other", [8, 7 + 2**16, 7 + 2**31, 7 ^ 0x9E3779B9], ids=["next", "middle", "top", "golden"])
+def test_masks_of_two_keys_are_independent(other):
+    """Masks under two keys, one bit apart or more, agree as often as two coins do; under one key they are the same."""
+    one, two = dropped(0.5, 7) != 0, dropped(0.5, other) != 0
+    assert abs((one == two).mean() - 0.5) < FOUR_ERRORS
+    np.testing.assert_array_equal(dropped(0.5, 7) != 0, one)
+
+
+def test_neighbours_within_a_mask_are_independent():
+    """Whether an element is left out says nothing about the next ones, along features and along rows."""
+    kept = dropped(0.5, 1) != 0
+    for lag in (1, 2, 3, 16, 64):
+        assert abs((kept[lag:] == kept[:-lag]).mean() - 0.5) < 1.1 * FOUR_ERRORS
+        assert abs((kept[:, lag:] == kept[:, :-lag]).mean() - 0.5) < 1.1 * FOUR_ERRORS
+
+
+def test_racers_side_by_side_draw_as_if_alone():
+    """Under vmap a racer's mask is the one it draws alone, and racers' masks are independent of each other."""
+    keys = jnp.array([5, 6, 5], jnp.uint32)
+    ps = jnp.array([0.5, 0.5, 0.25], jnp.float32)
+    draw = lambda key, p: Dropout(p).apply((), (), jnp.ones(SIZE), training=True, key=key)[0]  # noqa: E731
+    together = np.asarray(jax.vmap(draw)(keys, ps))
+    for i in range(3):
+        np.testing.assert_array_equal(together[i], dropped(float(ps[i]), int(keys[i])))
+    assert abs(((together[0] != 0) == (together[1] != 0)).mean() - 0.5) < FOUR_ERRORS
+
+
+def test_layers_and_steps_and_racers_draw_their_own_masks():
+    """Each racer, step and layer has a mask of its own: any two agree as often as two coins do."""
+    masks = {(racer, t): mask_of_a_step(racer, t) for racer in (0, 1, 0xDEADBEEF) for t in (1, 2, 3, 1000)}
+    names = list(masks)
+    for i, a in enumerate(names):
+        assert abs(masks[a].mean() - 0.5) < 4 * 0.5 / math.sqrt(masks[a].size)
+        for b in names[:i]:
+            agree = (masks[a] == masks[b]).mean()
+            assert abs(agree - 0.5) < 5 * 0.5 / math.sqrt(masks[a].size), (a, b)  # 66 pairs: five standard errors
+    depth = 3
+    net = Net(inputs=1, outputs=100, depth=depth, width=100)
+    one = {"w": np.eye(100, dtype=np.float32), "b": np.zeros((100, 1), np.float32)}
+    first = {"w": np.zeros((100, 1), np.float32), "b": np.ones((100, 1), np.float32)}
+    y, _ = net.apply(
+        (first, one, one, one), ((),) * depth, jnp.ones((1, 400)), training=True, key=jnp.uint32(9), dropout=0.5
+    )
+    # An element passes all three layers with probability 1/8 if their masks are independent, 1/2 if they are one.
+    assert abs((np.asarray(y) != 0).mean() - 0.125) < 4 * math.sqrt(0.125 * 0.875 / y.size)
+    np.testing.assert_allclose(np.unique(np.asarray(y)), [0, 8])
+
+
+WIDE = 10_000
+ONE_STEP = jax.jit(step, static_argnums=(0, 1))
+
+
+def mask_of_a_step(key, t):
+    """Which of the hidden features a step kept: those whose outgoing weight was moved by it."""
+    net = Net(inputs=1, outputs=1, depth=1, width=WIDE)
+    weights = (
+        {"w": np.zeros((WIDE, 1), np.float32), "b": np.ones((WIDE, 1), np.float32)},
+        {"w": np.zeros((1, WIDE), np.float32), "b": np.zeros((1, 1), np.float32)},
+    )
+    zero, none = np.float32(0), np.zeros(0, np.float32)
+    knobs = Knobs(
+        np.zeros(1, np.float32), np.ones(1, np.float32), squash=zero, table=np.int32(0), target=np.int32(0),
+        key=np.uint32(key), dropout=np.float32(0.5), penalty=zero, settings=none,
+    )  # fmt: skip
+    state = State(weights, ((),), ({"w": None, "b": None},) * 2)
+    rows, x, y = np.zeros(1, np.int32), np.zeros((1, 1), np.float32), np.ones(1, np.float32)
+    after = ONE_STEP(Structure(net, 1, "squared_error"), SGD(), state, knobs, np.int32(t), np.float32(1), rows, x, y)
+    moved = np.asarray(after.weights[-1]["w"][0])
+    np.testing.assert_allclose(np.unique(moved), [0, 4])  # −η · 2 (0 − 1) · 1 / (1 − p)
+    return moved != 0
+
+
+def test_the_hash_is_flat_in_every_bit():
+    """Every one of the 32 bits of the hash is set for half of the counters."""
+    h = np.asarray(hashed(jnp.arange(2**16, dtype=jnp.uint32), jnp.uint32(123)))
+    share = [((h >> bit) & 1).mean() for bit in range(32)]
+    assert np.abs(np.array(share) - 0.5).max() < 5 * 0.5 / 2**8  # five standard errors of 65,536 draws
+
+
+# --- activations ------------------------------------------------------------------------------------------------------
+
+PLAIN = {
+    "relu": lambda x: max(x, 0.0),
+    "silu": lambda x: x / (1 + math.exp(-x)),
+    "gelu": lambda x: x * 0.5 * math.erfc(-x / math.sqrt(2)),
+    "selu": lambda x: 1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * math.expm1(x)),
+    "tanh": math.tanh,
+    "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activation_is_its_formula(name):
+    """An activation is its formula, in float64 and float32, in NumPy and in JAX, and keeps the dtype."""
+    x = np.array([-30.0, -4.0, -1.0, -1e-3, 0.0, 1e-3, 0.5, 1.0, 4.0, 30.0])
+    expected = np.array([PLAIN[name](v) for v in x])
+    f = ACTIVATIONS[name].of
+    np.testing.assert_allclose(f(x), expected, rtol=1e-12, atol=1e-15)
+    for y in (f(x.astype(np.float32)), f(jnp.asarray(x, jnp.float32))):
+        assert y.dtype == np.float32
+        np.testing.assert_allclose(y, expected, rtol=1e-5, atol=3e-7)  # gelu: 1 + erf loses digits below −1
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activation_survives_extreme_numbers(name):
+    """Numbers of ±1e30 raise no warning and give no NaN, in value and in gradient."""
+    x = np.array([-1e30, 1e30], np.float32)
+    f = ACTIVATIONS[name].of
+    assert np.isfinite(f(x)).all()
+    assert np.isfinite(jax.grad(lambda x: f(x).sum())(jnp.asarray(x))).all()
+
+
+@pytest.mark.parametrize("name", ["relu", "selu"])
+def test_gain_keeps_the_size_of_a_signal(name):
+    """Behind weights of the activation's gain, a standard normal signal has mean square 1 (for these two exactly)."""
+    z, about = np.random.default_rng(0).normal(size=400_000), ACTIVATIONS[name]
+    square = about.of(about.gain * z) ** 2
+    assert abs(square.mean() - 1) < 4 * square.std() / math.sqrt(z.size)
+
+
+def test_registry_holds_every_layer():
+    """Every layer of the registry answers init and apply, and its name is its file."""
+    for name, cls in REGISTRY.items():
+        assert cls.__module__ == f"slalom.layers.{name}"
+        weights, memory = cls().init(np.random.default_rng(0), 3, 3)
+        y, after = cls().apply(weights, memory, jnp.ones((3, 2)), training=True, key=jnp.uint32(0))
+        assert y.shape == (3, 2)
+        assert jax.tree.structure(after) == jax.tree.structure(memory)
