@@ -19,12 +19,13 @@ class Speed:
     """Racer-steps a second since the first racer moved, so that compiling does not count."""
 
     def __init__(self) -> None:
-        self._still = 0.0  # the last moment at which no racer had made a step
+        self._still = 0.0  # the last moment at which nothing but compiling went on
 
     def __call__(self, status: "Status") -> float | None:
         """The speed so far; None before there is one."""
         if not status.racer_steps:
-            self._still = status.seconds
+            racing = status.phase.startswith("rung") and "compiling" not in status.phase
+            self._still = self._still if racing else status.seconds
             return None
         return status.racer_steps / max(status.seconds - self._still, 1e-9)
 

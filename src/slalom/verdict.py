@@ -13,7 +13,8 @@ def has_winner(result: Result) -> bool:
 
 def verdict(result: Result) -> list[str]:
     """The sentences that stand first: who won, how well, and whether a baseline is better."""
-    return [_winner(result), *_on_test_rows(result)]
+    optimistic = ["It was chosen by that score, so the score is optimistic."] if has_winner(result) else []
+    return [_winner(result), *optimistic, *_on_test_rows(result)]
 
 
 def _winner(result: Result) -> str:
@@ -23,16 +24,13 @@ def _winner(result: Result) -> str:
     if not has_winner(result):
         diverged = result.about.get("outcomes", {}).get("diverged", 0)
         why, do = ("every one diverged", "Try smaller learning rates") if diverged else (
-            "the time was over before", "Give more seconds"
+            "the race ended before", "Give it more time"
         )  # fmt: skip
         kept = "the mean" if result.about.get("task") == "regression" else "every class as often as it is"
         return (
             f"No recipe could be scored: {why}. {do}. The model that is kept predicts {kept} ({metric.name} {score})."
         )
-    return (
-        f"{best.name.capitalize()} won with {metric.name} {score} on the choosing rows ({direction}). It was chosen by"
-        " that score, so the score is optimistic."
-    )
+    return f"{best.name.capitalize()} won with {metric.name} {score} on the choosing rows ({direction})."
 
 
 def _on_test_rows(result: Result) -> list[str]:

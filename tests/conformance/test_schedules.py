@@ -177,6 +177,9 @@ def test_a_horizon_within_the_warm_up_is_all_climb(cls, horizon):
 
 
 def test_a_warm_up_stands_before_a_function_too():
-    """Any function of step and horizon can be wrapped."""
+    """Any function of step and horizon can be wrapped, and is never asked about a time before its own beginning."""
+    seen = []
+    Warmup(lambda step, horizon: seen.extend([step.min(), horizon]) or step, 5)(np.arange(4), 3)
+    assert min(seen) == 0
     factors = Warmup(lambda step, horizon: 1 / (1 + step / horizon), 2)(np.arange(4), 4)
     np.testing.assert_allclose(factors, [0.5, 1, 1, 1 / 1.5])

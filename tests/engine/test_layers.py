@@ -67,7 +67,7 @@ def test_dense_backward_is_the_derivative(rng):
             y, _ = Dense().apply({"w": w, "b": b}, (), x, training=True, key=0)
             return (c * jnp.sin(y)).sum()  # not linear in y, so that the incoming gradient differs everywhere
 
-        got = jax.grad(loss, (0, 1, 2))(*[jnp.asarray(a) for a in (w, b, x)])
+        got = jax.jit(jax.grad(loss, (0, 1, 2)))(*[jnp.asarray(a) for a in (w, b, x)])
     naive = lambda w, b, x: (c * np.sin(w @ x + b)).sum()  # noqa: E731
     slopes = (
         finite_difference(lambda v: naive(v, b, x), w),
@@ -111,8 +111,11 @@ def test_standardise_backward_is_the_derivative(rng, axis):
     """The hand-written backward pass equals autodiff of the naive formula and finite differences."""
     x, c = rng.normal(1, 0.02, size=(4, 6)), rng.normal(size=(4, 6))  # small enough that ε matters
     with jax.enable_x64(True):
-        mine = jax.grad(lambda x: (c * jnp.sin(standardise(x, axis, EPSILON)[0])).sum())(jnp.asarray(x))
-        naive = jax.grad(lambda x: (c * jnp.sin(naive_standardise(x, axis))).sum())(jnp.asarray(x))
+        both = [
+            lambda x: (c * jnp.sin(standardise(x, axis, EPSILON)[0])).sum(),
+            lambda x: (c * jnp.sin(naive_standardise(x, axis))).sum(),
+        ]
+        mine, naive = jax.jit(lambda x: [jax.grad(f)(x) for f in both])(jnp.asarray(x))
     np.testing.assert_allclose(mine, naive, rtol=1e-9, atol=1e-11)
     # third derivatives are about 1 / σ³ = 1e5: 1e-7 with h = 1e-6 on gradients of about 50
     slope = finite_difference(lambda x: (c * np.sin(naive_standardise(x, axis))).sum(), x)
@@ -122,7 +125,7 @@ def test_standardise_backward_is_the_derivative(rng, axis):
 def test_nothing_flows_back_through_the_moments(rng):
     """The μ and σ² that are handed out feed moving averages: they carry no gradient."""
     x = jnp.asarray(rng.normal(size=(3, 4)), jnp.float32)
-    gradient = jax.grad(lambda x: sum(m.sum() for m in standardise(x, 1, EPSILON)[1:]))(x)
+    gradient = jax.jit(jax.grad(lambda x: sum(m.sum() for m in standardise(x, 1, EPSILON)[1:])))(x)
     np.testing.assert_array_equal(gradient, np.zeros((3, 4)))
 
 
@@ -152,10 +155,10 @@ def test_normalisation_and_its_gradients(rng, layer):
             return (c * jnp.sin(gain * naive_standardise(x, axis) + shift)).sum()
 
         args = [jnp.asarray(a) for a in (x, gain, shift)]
-        np.testing.assert_allclose(mine(*args), naive(*args), rtol=1e-12)
-        got, expected = (jax.grad(f, (0, 1, 2))(*args) for f in (mine, naive))
-        for a, b in zip(got, expected, strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10)
+        got, expected = jax.jit(lambda *a: [jax.value_and_grad(f, (0, 1, 2))(*a) for f in (mine, naive)])(*args)
+    np.testing.assert_allclose(got[0], expected[0], rtol=1e-12)
+    for a, b in zip(got[1], expected[1], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10)
 
 
 def test_batch_norm_worked_examples():
@@ -179,9 +182,10 @@ def test_moving_averages_are_debiased(rng, rho):
     layer = BatchNorm(rho=rho)
     with jax.enable_x64(True):
         weights, memory = layer.init(rng, 2, 2)
-        memory = jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), memory)
+        memory = jax.tree.map(lambda a: a.astype(np.float64), memory)
+        train = jax.jit(lambda memory, x: layer.apply(weights, memory, x, training=True, key=0)[1])
         for done, batch in enumerate(batches, start=1):
-            _, memory = layer.apply(weights, memory, jnp.asarray(batch), training=True, key=0)
+            memory = train(memory, batch)
             share = rho * (1 - rho) ** np.arange(done - 1, -1, -1.0)
             share /= share.sum()
             mean = (share[:, None] * batches[:done].mean(2)).sum(0)[:, None]
@@ -212,7 +216,7 @@ def test_batch_of_one_row_is_its_shift(rng):
     weights["shift"] = np.array([[1.0], [-2.0], [0.5]], np.float32)
     apply = lambda x: layer.apply(weights, memory, x, training=True, key=0)[0]  # noqa: E731
     np.testing.assert_array_equal(apply(x), weights["shift"])
-    np.testing.assert_array_equal(jax.grad(lambda x: (apply(x) ** 2).sum())(x), np.zeros((3, 1)))
+    np.testing.assert_array_equal(jax.jit(jax.grad(lambda x: (apply(x) ** 2).sum()))(x), np.zeros((3, 1)))
 
 
 @pytest.mark.parametrize("kind", [np.asarray, jnp.asarray], ids=["numpy", "jax"])
@@ -235,17 +239,19 @@ SIZE = (200, 200)
 FOUR_ERRORS = 4 * 0.5 / math.sqrt(SIZE[0] * SIZE[1])  # of a share of one half over so many draws: 0.01
 
 
-def dropped(p, key, shape=SIZE, x=None):
-    """Dropout in training."""
-    x = jnp.ones(shape) if x is None else x
-    return np.asarray(Dropout(p=p).apply((), (), x, training=True, key=jnp.uint32(key))[0])
+DRAW = jax.jit(lambda key, p, x: Dropout(p).apply((), (), x, training=True, key=key)[0])
+
+
+def dropped(p, key, x=None):
+    """Dropout in training, p a number of the program, as racers have it."""
+    return np.asarray(DRAW(np.uint32(key), np.float32(p), np.ones(SIZE, np.float32) if x is None else x))
 
 
 def test_dropout_of_zero_leaves_every_bit(rng):
     """p = 0 leaves x as it is, bit for bit, odd numbers included; so does prediction at any p."""
     x = rng.normal(size=(20, 20)).astype(np.float32)
     x[0, :4] = [0.0, -0.0, np.inf, 1.2e-38]
-    np.testing.assert_array_equal(dropped(0.0, 3, x=jnp.asarray(x)).view(np.uint32), x.view(np.uint32))
+    np.testing.assert_array_equal(dropped(0.0, 3, x=x).view(np.uint32), x.view(np.uint32))
     y, _ = Dropout(p=0.9).apply((), (), x, training=False, key=0)
     assert y is x
 
@@ -265,7 +271,7 @@ def test_dropout_rate_and_scale(p):
 def test_dropout_worked_example():
     """Where an element is kept it is the published number: 1 / 0.6 of what it was."""
     about = WORKED["dropout"]
-    x = jnp.asarray(about["before"], jnp.float32)[:, None]
+    x = np.array(about["before"], np.float32)[:, None]
     seen = np.zeros(len(x), bool)
     for key in range(20):
         y = dropped(about["p"], key, x=x)[:, 0]
@@ -295,8 +301,7 @@ def test_racers_side_by_side_draw_as_if_alone():
     """Under vmap a racer's mask is the one it draws alone, and racers' masks are independent of each other."""
     keys = jnp.array([5, 6, 5], jnp.uint32)
     ps = jnp.array([0.5, 0.5, 0.25], jnp.float32)
-    draw = lambda key, p: Dropout(p).apply((), (), jnp.ones(SIZE), training=True, key=key)[0]  # noqa: E731
-    together = np.asarray(jax.vmap(draw)(keys, ps))
+    together = np.asarray(jax.vmap(DRAW, (0, 0, None))(keys, ps, np.ones(SIZE, np.float32)))
     for i in range(3):
         np.testing.assert_array_equal(together[i], dropped(float(ps[i]), int(keys[i])))
     assert abs(((together[0] != 0) == (together[1] != 0)).mean() - 0.5) < FOUR_ERRORS
@@ -384,7 +389,7 @@ def test_activation_survives_extreme_numbers(name):
     x = np.array([-1e30, 1e30], np.float32)
     f = ACTIVATIONS[name].of
     assert np.isfinite(f(x)).all()
-    assert np.isfinite(jax.grad(lambda x: f(x).sum())(jnp.asarray(x))).all()
+    assert np.isfinite(jax.jit(jax.grad(lambda x: f(x).sum()))(x)).all()
 
 
 @pytest.mark.parametrize("name", ["relu", "selu"])
@@ -400,6 +405,7 @@ def test_registry_holds_every_layer():
     for name, cls in REGISTRY.items():
         assert cls.__module__ == f"slalom.layers.{name}"
         weights, memory = cls().init(np.random.default_rng(0), 3, 3)
-        y, after = cls().apply(weights, memory, jnp.ones((3, 2)), training=True, key=jnp.uint32(0))
+        apply = lambda x, cls=cls, w=weights, m=memory: cls().apply(w, m, x, training=True, key=jnp.uint32(0))  # noqa: E731
+        y, after = jax.eval_shape(apply, jnp.ones((3, 2)))
         assert y.shape == (3, 2)
         assert jax.tree.structure(after) == jax.tree.structure(memory)

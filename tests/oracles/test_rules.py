@@ -334,6 +334,15 @@ def test_radam_is_rectified_from_its_sixth_step(beta2, threshold, first):
     assert [length > 1 for length in lengths] == [t < first for t in range(1, 8)]
 
 
+def test_radam_at_its_threshold_is_not_rectified():
+    """A span that equals the threshold is not above it, as in PyTorch."""
+    f = jnp.float32(0.125)
+    rule = rules.RAdam(beta2=Beta(f), threshold=span(f, 7))
+    g = jnp.full(1, 1000.0)
+    delta, _ = rule.step(g, rule.init(g), g, t=7, rate=1.0)
+    assert -float(delta[0]) > 1
+
+
 @pytest.mark.parametrize("f", ["0.9", "0.5", "0.1", "0.01", "0.001", "0.00001"])
 def test_the_span_of_radam_keeps_its_digits(f):
     """ρ is the paper's to 1e-6 in float32 and to 1e-13 in float64, early and late."""

@@ -53,6 +53,9 @@ def test_the_number_of_quantiles(rows, expected):
     assert mine.quantiles.shape == (expected, 1)
     theirs = QuantileTransformer(n_quantiles=expected, output_distribution="normal", subsample=None).fit(x)
     np.testing.assert_allclose(mine(x), theirs.transform(x), rtol=1e-9, atol=1e-9)
+    ends = np.array([[x.min()], [x.max()]])
+    np.testing.assert_array_equal(mine(ends), theirs.transform(ends))
+    np.testing.assert_array_equal(mine.inverse(mine(ends)), ends)
 
 
 @pytest.mark.parametrize("clip", [3.0, 0.5])
@@ -84,8 +87,10 @@ def test_the_robust_clip_at_its_bound():
     np.testing.assert_array_equal(
         scaler.inverse([[3.0], [-3.0], [7.0], [-7.0]]), np.array([[1], [-1], [1], [-1]]) * np.inf
     )
-    inside = np.nextafter(3.0, 0)
-    assert 1e7 < scaler.inverse([[inside]])[0, 0] < 1e9
+    assert 1e7 < scaler.inverse([[np.nextafter(3.0, 0)]])[0, 0] < 1e9
+    unit = RobustClip.fit([[-1.0], [-0.5], [0.0], [0.5], [1.0]], clip=1)  # median 0, s = 1
+    v = 1 - 2.0**-40
+    assert unit.inverse([[v]])[0, 0] == pytest.approx(v / np.sqrt(2.0**-40 * (1 + v)), rel=1e-14)
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e3, 1e9, 1e12])

@@ -1,0 +1,51 @@
+# The verbs of this project, one a line: `make setup`, `make race`, `make test`, …
+# PYTHON makes the virtual environment, VENV is where it stands.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+TABLE = build/breast_cancer.csv
+
+.PHONY: setup race test test-slow test-all lint bench clean
+.DELETE_ON_ERROR:
+
+setup: $(VENV)/dev.stamp ## everything to work on Slalom
+
+race: $(VENV)/run.stamp $(TABLE) ## race recipes on real data for half a minute
+	$(BIN)/slalom race $(TABLE) --target diagnosis --seconds 30 --seed 0
+
+test: $(VENV)/dev.stamp ## the fast tests
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+
+test-slow: $(VENV)/dev.stamp ## the slow tests alone; that there are none (5) is no failure
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m slow || [ $$? -eq 5 ]
+
+test-all: test test-slow ## all tests
+
+lint: $(VENV)/dev.stamp ## formatter, linter, types, spelling
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/codespell
+
+bench: $(VENV)/dev.stamp ## the benchmarks, where there are any
+	@if [ -f benchmarks/__main__.py ]; then $(BIN)/python -m benchmarks; else echo "There are no benchmarks yet."; fi
+
+clean: ## everything that was made but the environment and the runs
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps are renewed when what they hang on changes; the one for work holds the one for use.
+$(VENV)/run.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e .
+	touch $@
+
+$(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e ".[dev]"
+	touch $(VENV)/run.stamp $@
+
+$(TABLE): examples/bundled_table.py | $(VENV)/run.stamp
+	$(BIN)/python examples/bundled_table.py breast_cancer $@

@@ -1,0 +1,1 @@
+"""The report and the words of a result."""
