@@ -22,8 +22,8 @@ from slalom.types import Array, Tree
 
 LOSS_OF = {"regression": "squared_error", "binary": "logistic", "multiclass": "softmax"}
 CHECKS = 50  # scores taken over a full horizon, about
-FLOPS = 1.6e11  # a second and core: the cost model's optimistic rate
-STEP_SECONDS = 1.5e-6  # of a step and layer beside its arithmetic
+FLOPS = 1.5e11  # a second and core, in the cost model
+STEP_SECONDS = 3.5e-6  # of a step and layer beside its arithmetic, in the cost model
 HOPELESS = 100.0  # a choosing loss so many times that of a constant prediction counts as diverged
 
 
@@ -246,7 +246,7 @@ class Heat:
 def epoch_cost(structure: Structure, steps: int) -> float:
     """Core-seconds of so many steps of one racer, by a model: arithmetic at a common rate, and a cost a step."""
     net = structure.net
-    layers = (net.depth + 1) * (2 if net.normalisation != "none" else 1)
+    layers = (net.depth + 1) * (2.5 if net.normalisation != "none" else 1)
     return steps * (net.flops(structure.batch_size) / FLOPS + STEP_SECONDS * layers)
 
 

@@ -3,6 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+SHORTEST = {3: 27, 2: 12, 1: 6}  # drops: the horizon in epochs that a plan with so many has at least
+LONG, LONGEST = 162, 243  # epochs: above the first a plan drops once more, above the second it widens
+SURPLUS = 1.5  # recipes planned, as a multiple of those that the cost model says will fit
+WIDEST = 10  # times as many recipes, where the longest horizon leaves time over
 FINISHERS = 9  # recipes that a full plan takes to the end of their horizon
 KEEP = 3  # one in so many stays at a rung
 RESERVE = 0.05  # of the seconds, for saving and the last scores
@@ -80,30 +84,29 @@ def for_seconds(seconds: float, cores: int, epoch_costs: Sequence[float], start:
     """The plan that fills so many seconds, by a cost model alone: nothing is measured.
 
     epoch_costs: core-seconds of one epoch of one recipe, a number for each structure. start: seconds that reading and
-    compiling take before racers run. Among the plans with 9 finishers and 4, 3, 2, 1 or 0 drops the widest is taken
-    that leaves each recipe a horizon of at least 27 epochs; if none does, the one with the longest horizon. The horizon
-    is at most 243 epochs; what is then left widens the field. The model is optimistic on purpose: the measured speed
-    may only take away recipes that have not started.
+    compiling take before racers run.
 
-    >>> for_seconds(60, 2, [0.02]).rungs[0]
-    Rung(recipes=729, epochs=1)
+    Every plan takes 9 recipes or more to their end: 243 recipes, 3 drops, and the horizon that fills the time. Where
+    that would be below 27 epochs there are fewer recipes and drops, above 162 there are 729 recipes and 4 drops, and
+    what 243 epochs leave over widens the field. Half as many recipes again are planned as the model says will fit; the
+    measured speed may only take away recipes that have not started, never a horizon.
+
+    >>> [for_seconds(60, 2, [cost]).rungs[0] for cost in (0.002, 0.02, 0.2)]
+    [Rung(recipes=7227, epochs=3), Rung(recipes=1093, epochs=1), Rung(recipes=121, epochs=2)]
     """
-    cores_seconds = max(seconds * (1 - RESERVE) - start, seconds * 0.3) * cores
-    mean = sum(epoch_costs) / len(epoch_costs)
-    affordable = max(cores_seconds / mean, 1.0)  # epochs of one recipe, in all
-    best: Plan | None = None
-    for drops in (4, 3, 2, 1, 0):
-        recipes = FINISHERS * KEEP**drops
-        per_epoch = halving(recipes, KEEP**6, FINISHERS).recipe_epochs() / KEEP**6
-        epochs = min(int(affordable / per_epoch), 243)
-        if epochs < 1:
-            continue
-        made = halving(recipes, epochs, FINISHERS)
-        if best is None or made.epochs > best.epochs:
-            best = made
-        if epochs >= 27:
-            break
-    if best is None:
+    core_seconds = max(seconds * (1 - RESERVE) - start, seconds * 0.3) * cores
+    affordable = max(core_seconds / (sum(epoch_costs) / len(epoch_costs)), 1.0)  # epochs of one recipe, in all
+    fitting = {drops: _longest(drops, affordable) for drops in (4, 3, 2, 1, 0)}
+    drops = 4 if fitting[3] > LONG else next((d for d, shortest in SHORTEST.items() if fitting[d] >= shortest), 0)
+    epochs = min(fitting[drops], LONGEST)
+    if epochs < 1:
         return flat(max(1, min(FINISHERS, int(affordable))), 1)
-    spare = int(affordable / max(best.recipe_epochs(), 1))
-    return Plan(tuple(Rung(r.recipes * max(1, spare), r.epochs) for r in best.rungs))
+    made = halving(FINISHERS * KEEP**drops, epochs, FINISHERS)
+    wider = SURPLUS * min(max(fitting[drops] / epochs, 1.0), WIDEST)
+    return Plan(tuple(Rung(int(rung.recipes * wider), rung.epochs) for rung in made.rungs))
+
+
+def _longest(drops: int, affordable: float) -> int:
+    """The longest horizon of a plan with so many drops that takes at most so many epochs of one recipe."""
+    scale = KEEP**6
+    return int(affordable * scale / halving(FINISHERS * KEEP**drops, scale, FINISHERS).recipe_epochs())

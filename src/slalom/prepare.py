@@ -103,8 +103,8 @@ def prepare(
 
 
 def _fold(y: Array, target: Target, train: Array, choose: Array, evidence: Array) -> Fold:
-    mean, spread = (float(y[train].mean()), float(y[train].std())) if target.task == "regression" else (0.0, 1.0)
-    return Fold(train, choose, evidence, mean, spread if spread > 1e-12 * abs(mean) and spread > 0 else 1.0)
+    unit = target.standardised(y, train) if target.task == "regression" else target
+    return Fold(train, choose, evidence, unit.mean, unit.spread)
 
 
 def _variants(made: Prepared, names: list[str]) -> Array:
