@@ -15,10 +15,10 @@ race: $(VENV)/run.stamp $(TABLE) ## race recipes on real data for half a minute
 	$(BIN)/slalom race $(TABLE) --target diagnosis --seconds 30 --seed 0
 
 test: $(VENV)/dev.stamp ## the fast tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: $(VENV)/dev.stamp ## the slow tests alone; that there are none (5) is no failure
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m slow || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow || [ $$? -eq 5 ]
 
 test-all: test test-slow ## all tests
 

@@ -1,7 +1,7 @@
 """Writes a table that scikit-learn ships as a CSV file: real data to race on without a download.
 
-    python examples/bundled_table.py breast_cancer build/breast_cancer.csv
-    slalom race build/breast_cancer.csv --target diagnosis --seconds 30
+python examples/bundled_table.py breast_cancer build/breast_cancer.csv
+slalom race build/breast_cancer.csv --target diagnosis --seconds 30
 """
 
 import argparse

@@ -56,7 +56,8 @@ class Lines:
     """A line at every new phase, and one every five seconds within it."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream, self._speed = stream, Speed()
+        self._stream: TextIO | None = stream  # None where nobody reads any more
+        self._speed = Speed()
         self._phase, self._printed = "", float("-inf")
 
     def __enter__(self) -> Callable[["Status"], None]:
@@ -76,9 +77,10 @@ class Lines:
         left = [] if status.left is None else [f"{status.left:.0f} s left"]
         line = " · ".join([f"{status.seconds:5.1f} s  {status.phase}", *facts(status, speed), *left])
         try:
-            print(clean(line), file=self._stream, flush=True)
-        except OSError:  # nobody reads: the race goes on
-            self._stream = open_nowhere()
+            if self._stream:
+                print(clean(line), file=self._stream, flush=True)
+        except OSError:  # the race goes on
+            self._stream = None
 
 
 class Live:
@@ -132,13 +134,6 @@ class Live:
         known = facts(status, self._rate) if status else []
         line = Text(" · ".join([*known, "Ctrl-C ends it and keeps the best"]), no_wrap=True, overflow="ellipsis")
         return Group(grid, line)
-
-
-def open_nowhere() -> TextIO:
-    """A stream whose text nobody reads."""
-    import os
-
-    return open(os.devnull, "w", encoding="utf-8")
 
 
 def display(*, quiet: bool) -> Silent | Lines | Live:

@@ -23,7 +23,7 @@ def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
     environment = {k: v for k, v in os.environ.items() if k not in ("SLALOM_DEBUG", "COLUMNS", "FORCE_COLOR")}
     return subprocess.Popen(
         [*SLALOM, *map(str, arguments)], cwd=cwd, env=environment, text=True, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=interruptible,  # noqa: PLW1509 - nothing but the signal
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=interruptible,
     )  # fmt: skip
 
 

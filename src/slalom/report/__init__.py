@@ -26,7 +26,7 @@ def page(result: Result) -> str:
     """The report as the text of one HTML file: verdict, leaderboard, test scores, the recipe, the rows, the notes."""
     style = _file("page.css")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(_file("page.html.jinja")).render(
+    text = environment.from_string(_file("page.html.jinja")).render(
         style=Markup(style),
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         title=_title(result.about),
@@ -34,13 +34,14 @@ def page(result: Result) -> str:
         counts=counts(result),
         metric=result.metric,
         tests=_tests(result),
-        recipe=clean(result.best.recipe.to_toml()),
+        recipe=result.best.recipe.to_toml(),
         command=_command(result.about),
         rows=_rows(result.about),
-        notes=[clean(note) for note in result.notes],
+        notes=result.notes,
         shared=shared(result.leaderboard),
         **_board(result.leaderboard),
     )
+    return clean(text)
 
 
 def _file(name: str) -> str:
@@ -50,7 +51,7 @@ def _file(name: str) -> str:
 def _title(about: dict[str, Any]) -> str:
     source = str(about.get("source") or "").replace("\\", "/").rpartition("/")[2]
     target = about.get("target")
-    return clean(f"{target} in {source}" if source and target else source or "a race").replace("\n", " ")
+    return f"{target} in {source}" if source and target else source or "a race"
 
 
 def _tests(result: Result) -> list[dict[str, Any]]:
@@ -64,9 +65,8 @@ def _tests(result: Result) -> list[dict[str, Any]]:
 def _command(about: dict[str, Any]) -> str:
     source, target = about.get("source") or "TABLE.csv", about.get("target") or "COLUMN"
     seed = about.get("seed", 0)
-    return clean(
-        f"slalom race {shlex.quote(str(source))} --target {shlex.quote(str(target))} --seed {seed} --recipe recipe.toml"
-    )
+    given = f"{shlex.quote(str(source))} --target {shlex.quote(str(target))} --seed {seed}"
+    return f"slalom race {given} --recipe recipe.toml"
 
 
 def _rows(about: dict[str, Any]) -> list[dict[str, str]]:

@@ -1,0 +1,140 @@
+"""The metrics against scikit-learn's, and what counts as the worst."""
+
+import math
+
+import numpy as np
+import pytest
+import sklearn.metrics as oracle
+
+from slalom.errors import SlalomError
+from slalom.metrics import METRICS, Metric, find_metric
+
+ROWS = 200
+
+
+def regression(seed):
+    rng = np.random.default_rng(seed)
+    y = rng.normal(1e3, 5, ROWS)
+    return y, y + rng.normal(0, 3, ROWS)
+
+
+def classification(seed, classes):
+    """Labels and probabilities that say something about them, some of them tied."""
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.arange(ROWS) % classes)
+    logits = np.round(rng.normal(size=(ROWS, classes)), 1)
+    logits[np.arange(ROWS), y] += 0.7
+    p = np.exp(logits)
+    return y.astype(float), p / p.sum(1, keepdims=True)
+
+
+ORACLES = {
+    "rmse": oracle.root_mean_squared_error,
+    "mae": oracle.mean_absolute_error,
+    "r2": oracle.r2_score,
+    "log_loss": lambda y, p: oracle.log_loss(y, p, labels=range(p.shape[1])),
+    "accuracy": lambda y, p: oracle.accuracy_score(y, p.argmax(1)),
+    "balanced_accuracy": lambda y, p: oracle.balanced_accuracy_score(y, p.argmax(1)),
+    "f1": lambda y, p: oracle.f1_score(y, p.argmax(1), average="binary" if p.shape[1] == 2 else "macro"),
+    "auc": lambda y, p: oracle.roc_auc_score(y, p[:, 1] if p.shape[1] == 2 else p, multi_class="ovr"),
+}
+
+
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("classes", [2, 4])
+def test_metric_is_scikit_learns(name, classes):
+    """Every metric agrees with scikit-learn's of the same name, to the rounding of float64."""
+    metric = METRICS[name]
+    for seed in range(5):
+        y, prediction = regression(seed) if metric.task == "regression" else classification(seed, classes)
+        np.testing.assert_allclose(metric.of(y, prediction), ORACLES[name](y, prediction), rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_less_cost_is_better(name):
+    """A perfect prediction costs less than a poor one, and a cost and its score lead back to each other."""
+    metric = METRICS[name]
+    y, poor = regression(0) if metric.task == "regression" else classification(0, 3)
+    perfect = y if metric.task == "regression" else np.eye(3)[y.astype(int)]
+    assert metric.cost(y, perfect) < metric.cost(y, poor)
+    assert metric.score_of(metric.cost(y, poor)) == metric.of(y, poor)
+    assert metric.cost_of(metric.score_of(0.25)) == 0.25
+    assert metric.greater == (name in ("r2", "accuracy", "balanced_accuracy", "f1", "auc"))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", METRICS)
+def test_one_bad_number_is_the_worst(name, bad):
+    """One NaN or infinity among the predictions is the worst possible cost, never missing and never zero."""
+    metric = METRICS[name]
+    y, prediction = regression(0) if metric.task == "regression" else classification(0, 3)
+    prediction = prediction.copy()
+    prediction.flat[17] = bad
+    assert metric.cost(y, prediction) == math.inf
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("greater", [True, False])
+def test_metric_that_is_no_number_is_the_worst(value, greater):
+    """A metric that answers NaN or infinity costs +∞, whichever direction is the good one."""
+    metric = Metric("odd", lambda y, prediction: value, greater, "regression")
+    assert metric.cost(np.zeros(2), np.zeros(2)) == math.inf
+
+
+def test_overflow_is_the_worst_and_says_nothing():
+    """Predictions whose squares overflow cost +∞, without a warning."""
+    assert METRICS["rmse"].cost(np.zeros(2), np.array([1e200, 0.0])) == math.inf
+
+
+def test_edges_of_the_formulas():
+    """R² of a constant target is 0 where it is met and the worst where it is missed; log loss is bounded by 1e-15;
+    the area under the curve of one class alone is the worst."""
+    r2, log_loss, auc = METRICS["r2"], METRICS["log_loss"], METRICS["auc"]
+    assert r2.of(np.full(3, 2.0), np.full(3, 2.0)) == 0
+    assert r2.cost(np.full(3, 2.0), np.array([2.0, 2.0, 3.0])) == math.inf
+    sure_and_wrong = np.array([[1.0, 0.0]])
+    assert log_loss.of(np.array([1.0]), sure_and_wrong) == -math.log(1e-15)
+    assert log_loss.of(np.array([0.0]), sure_and_wrong) == 0
+    assert auc.cost(np.zeros(4), np.full((4, 2), 0.5)) == math.inf
+
+
+def test_the_task_has_a_metric():
+    """RMSE chooses for regression and log loss for classification, unless another is named."""
+    assert find_metric(None, "regression") is METRICS["rmse"]
+    assert find_metric(None, "classification") is METRICS["log_loss"]
+    for metric in METRICS.values():
+        assert find_metric(metric.name, metric.task) is metric
+
+
+def test_callable_is_a_metric():
+    """A function of (y, prediction) is a metric whose larger values are better, unless it says otherwise."""
+
+    def spread(y, prediction):
+        return float(np.ptp(prediction))
+
+    found = find_metric(spread, "regression")
+    assert (found.name, found.greater, found.task) == ("spread", True, "regression")
+    assert found.cost(np.zeros(3), np.array([1.0, 2.0, 4.0])) == -3.0
+    spread.greater_is_better = False
+    assert find_metric(spread, "regression").cost(np.zeros(3), np.array([1.0, 2.0, 4.0])) == 3.0
+
+
+@pytest.mark.parametrize(
+    ("metric", "task", "sentence"),
+    [
+        ("rsme", "regression", "metric must be one of rmse, mae, r2. Got 'rsme'. Did you mean 'rmse'?"),
+        (
+            "acuracy",
+            "classification",
+            "metric must be one of log_loss, accuracy, balanced_accuracy, f1, auc. Got 'acuracy'."
+            " Did you mean 'accuracy'?",
+        ),
+        ("auc", "regression", "metric must be one for regression: rmse, mae, r2. Got 'auc'."),
+        ("", "regression", "metric must be one of rmse, mae, r2. Got ''."),
+    ],
+)
+def test_unknown_metric_is_one_sentence(metric, task, sentence):
+    """A name that is no metric, or one of the other task, is answered with those that fit."""
+    with pytest.raises(SlalomError) as error:
+        find_metric(metric, task)
+    assert str(error.value) == sentence

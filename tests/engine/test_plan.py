@@ -1,0 +1,148 @@
+"""The plan of a race as literal tables, and the laws that every plan keeps."""
+
+import inspect
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slalom import plan as planning
+from slalom.plan import Plan, Rung, flat, for_seconds, halving
+
+
+def table(plan):
+    """The rungs as (recipes, epochs)."""
+    return [(rung.recipes, rung.epochs) for rung in plan.rungs]
+
+
+# Each line is a plan; from left to right a race goes on, the recipes become a third and the epochs threefold.
+HALVINGS = [
+    # recipes, epochs, finishers    rungs
+    (1, 1, 1, [(1, 1)]),
+    (2, 5, 1, [(2, 5)]),
+    (3, 2, 1, [(3, 2)]),  # two epochs cannot be cut into three
+    (3, 3, 1, [(3, 1), (1, 3)]),
+    (9, 9, 1, [(9, 1), (3, 3), (1, 9)]),
+    (9, 3, 1, [(9, 1), (3, 3)]),  # few epochs: fewer rungs
+    (9, 81, 1, [(9, 9), (3, 27), (1, 81)]),  # few recipes: fewer rungs
+    (27, 27, 3, [(27, 3), (9, 9), (3, 27)]),  # three shall finish
+    (27, 27, 9, [(27, 9), (9, 27)]),
+    (26, 27, 9, [(26, 27)]),  # a third of 26 are 8: too few to finish
+    (10, 10, 1, [(10, 1), (3, 3), (1, 10)]),  # what does not divide is rounded down
+    (100, 50, 9, [(100, 5), (33, 16), (11, 50)]),
+    (729, 81, 9, [(729, 1), (243, 3), (81, 9), (27, 27), (9, 81)]),
+]
+
+
+@pytest.mark.parametrize(("recipes", "epochs", "finishers", "rungs"), HALVINGS)
+def test_halving_is_the_table(recipes, epochs, finishers, rungs):
+    """Successive halving has these rungs and no others."""
+    assert table(halving(recipes, epochs, finishers)) == rungs
+
+
+@given(recipes=st.integers(1, 3000), epochs=st.integers(1, 1000), finishers=st.integers(1, 30))
+def test_every_halving_keeps_its_laws(recipes, epochs, finishers):
+    """All start, one in three stays at each rung for three times the epochs, the last rung is the horizon, and enough
+    finish; a further rung would leave too few, or no epoch for the first."""
+    plan = halving(recipes, epochs, finishers)
+    rungs = table(plan)
+    assert (plan.recipes, plan.epochs) == (recipes, epochs) == (rungs[0][0], rungs[-1][1])
+    for (more, early), (fewer, late) in itertools.pairwise(rungs):
+        assert fewer == more // 3 >= finishers
+        assert 1 <= early == late // 3
+    assert rungs[-1][0] // 3 < finishers or rungs[0][1] // 3 < 1
+
+
+@given(recipes=st.integers(1, 300), epochs=st.integers(1, 100))
+def test_costs_are_counted(recipes, epochs):
+    """`recipe_epochs` is what walking through the plan recipe by recipe counts; `later_epochs` what comes behind."""
+    for plan in (flat(recipes, epochs), halving(recipes, epochs)):
+        walked = later = 0
+        for recipe in range(recipes):
+            reached = max(rung.epochs for rung in plan.rungs if recipe < rung.recipes)
+            walked += reached
+            later += reached - plan.rungs[0].epochs
+        assert plan.recipe_epochs() == walked
+        assert plan.later_epochs() == pytest.approx(later / recipes)
+    assert table(flat(recipes, epochs)) == [(recipes, epochs)]
+
+
+# A minute on two cores; the cheaper an epoch, the more recipes, then the longer the horizon, then the wider the field.
+MINUTES = [
+    # core-seconds of an epoch    rungs
+    (100.0, [(1, 1)]),
+    (30.0, [(3, 1)]),
+    (2.0, [(13, 5)]),
+    (0.2, [(121, 2), (40, 8), (13, 25)]),
+    (0.02, [(1093, 1), (364, 5), (121, 17), (40, 53), (13, 160)]),
+    (0.002, [(7227, 3), (2409, 9), (803, 27), (267, 81), (89, 243)]),
+]
+
+
+@pytest.mark.parametrize(("cost", "rungs"), MINUTES)
+def test_plan_for_a_minute_is_the_table(cost, rungs):
+    """A minute on two cores, four seconds of them for the start, is planned like this."""
+    assert table(for_seconds(60, 2, [cost], 4.0)) == rungs
+
+
+A_BUDGET = {
+    "seconds": st.floats(0.1, 3600),
+    "cores": st.integers(1, 64),
+    "costs": st.lists(st.floats(1e-5, 1e3), min_size=1, max_size=5),
+    "start": st.floats(0, 60),
+}
+
+
+def affordable(seconds, cores, costs, start):
+    """Epochs of one recipe that fit: in 95 % of the seconds less the start, or 30 % where the start takes most."""
+    return max(max(seconds * 0.95 - start, seconds * 0.3) * cores / (sum(costs) / len(costs)), 1.0)
+
+
+@given(**A_BUDGET)
+def test_plan_for_seconds_fits_its_own_model(seconds, cores, costs, start):
+    """A plan costs at most what fits by its own cost model, times the surplus of recipes it has on purpose; there is
+    always one epoch for one recipe, and the horizon is never beyond the longest."""
+    plan = for_seconds(seconds, cores, costs, start)
+    assert plan.recipe_epochs() <= planning.SURPLUS * affordable(seconds, cores, costs, start) * (1 + 1e-9)
+    assert plan.recipes >= 1
+    assert 1 <= plan.epochs <= planning.LONGEST
+    assert plan == for_seconds(seconds, cores, list(costs), start)
+
+
+@given(**A_BUDGET)
+def test_plan_for_seconds_is_halving(seconds, cores, costs, start):
+    """A plan for seconds keeps one in three at each rung, for three times the epochs, up to rounding; all finishers are
+    there, unless not even those have an epoch each."""
+    plan = for_seconds(seconds, cores, costs, start)
+    for (more, early), (fewer, late) in itertools.pairwise(table(plan)):
+        assert abs(fewer - more / 3) < 1
+        assert early == late // 3
+    fits = affordable(seconds, cores, costs, start)
+    if fits >= planning.FINISHERS + 1:
+        assert plan.rungs[-1].recipes >= planning.FINISHERS
+    if fits < planning.FINISHERS:
+        assert table(plan) == [(int(fits), 1)]
+
+
+@given(**A_BUDGET)
+def test_plan_for_seconds_uses_what_it_has(seconds, cores, costs, start):
+    """Nothing that fits is left unused but for the rounding of a horizon, until the field is as wide as it gets."""
+    plan, fits = for_seconds(seconds, cores, costs, start), affordable(seconds, cores, costs, start)
+    if plan.epochs >= 5 and plan.recipes < planning.WIDEST * planning.FINISHERS * 81:
+        assert plan.recipe_epochs() > 0.6 * fits
+
+
+@given(seconds=st.floats(5, 600), cost=st.floats(1e-4, 5), cores=st.integers(1, 16))
+def test_more_cores_never_buy_less(seconds, cost, cores):
+    """Twice the cores never buy fewer recipes, nor fewer epochs of all recipes together."""
+    less, more = for_seconds(seconds, cores, [cost]), for_seconds(seconds, 2 * cores, [cost])
+    assert more.recipes >= less.recipes
+    assert more.recipe_epochs() >= less.recipe_epochs()
+
+
+def test_plans_measure_nothing():
+    """No clock and no random number is read where plans are made."""
+    source = inspect.getsource(planning)
+    assert not [word for word in ("import time", "perf_counter", "random", "numpy", "jax") if word in source]
+    assert halving(9, 9) == Plan((Rung(9, 1), Rung(3, 3), Rung(1, 9)))

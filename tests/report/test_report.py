@@ -1,0 +1,187 @@
+"""The report and the sentences say what a result holds, and nothing that a name holds is ever run or drawn."""
+
+import base64
+import hashlib
+import math
+import re
+from html.parser import HTMLParser
+from typing import Any, cast
+
+import pytest
+
+from slalom.board import chosen, columns_of, numbers, shared, table
+from slalom.metrics import METRICS, Metric
+from slalom.model import Model
+from slalom.recipe import Recipe
+from slalom.report import page
+from slalom.result import Best, Result, leaderboard
+from slalom.verdict import counts, has_winner, verdict
+
+TREES, LINEAR, MEAN = "boosted trees (HistGradientBoosting)", "linear model", "mean or majority"
+EVIL = "<script>alert(1)</script>\"'&\x1b[31m"
+
+
+def result(
+    tests: dict[str, float | None] | None = None, *, metric: Metric = METRICS["rmse"], winner: str = "recipe 1",
+    recipes: int = 30, **about: Any,
+) -> Result:  # fmt: skip
+    """A result as a race makes it, without its model."""
+    made = [
+        {"number": i, "wave": 0, "recipe": Recipe(learning_rate=0.001 * (i + 1)).to_plain(), "outcome": "finished",
+         "cost": 10.0 + i, "best_epoch": 3.0, "epochs": 4.0, "seconds": 1.0, "parameters": 9}
+        for i in range(recipes)
+    ]  # fmt: skip
+    made[-1] |= {"outcome": "diverged", "cost": None}
+    baselines = [
+        {"name": name, "cost": cost, "test": cost, "seconds": 1.0, "outcome": "finished"}
+        for name, cost in ((MEAN, 90.0), (LINEAR, 40.0), (TREES, 9.0))
+    ]
+    found = {winner: 12.0, MEAN: 91.0, LINEAR: 41.0, TREES: 9.5} if tests is None else tests
+    told = {
+        "seconds": 9.5, "compile_seconds": 1.25, "recipes": 30, "racer_steps": 12_345, "task": "regression",
+        "outcomes": {"dropped at rung 1": 20, "dropped at rung 2": 5, "finished": 4, "diverged": 1},
+        "rows": {"training": [80, 80], "choosing": [10, 10], "evidence": [10, 10], "test": 1000},
+        "source": "data/houses.csv", "target": "price", "seed": 7,
+    } | about  # fmt: skip
+    best = Best(winner, Recipe(), 10.0, 3.0, found.get(winner))
+    board = leaderboard(made, baselines, metric)
+    return Result(board, best, cast(Model, None), metric, told, found, ("A note.",), None)
+
+
+def test_boosted_trees_that_win_are_said_to_win() -> None:
+    said = " ".join(verdict(result()))
+    assert "Recipe 1 won with rmse 10.00 on the choosing rows (less is better)." in said
+    assert "optimistic" in said
+    assert "On the 1,000 test rows, which chose nothing: rmse 12.00; boosted trees 9.50, linear model 41.00," in said
+    assert "Boosted trees win on this data" in said
+
+
+def test_a_net_that_wins_is_better_than_every_baseline() -> None:
+    said = " ".join(verdict(result({"recipe 1": 9.0, MEAN: 91.0, LINEAR: 41.0, TREES: 9.5})))
+    assert "The net is better than every baseline" in said
+
+
+def test_more_can_be_better() -> None:
+    said = verdict(result({"recipe 1": 0.9, LINEAR: 0.95, TREES: 0.92, MEAN: 0.5}, metric=METRICS["accuracy"]))
+    assert "(more is better)" in said[0]
+    assert said[-1].startswith("The baseline “linear model” wins on this data")
+    assert said[-1].endswith("Better than the net, too: boosted trees.")
+
+
+def test_a_level_score_is_no_win() -> None:
+    said = verdict(result({"recipe 1": 9.5, TREES: 9.5, LINEAR: 41.0}))
+    assert said[-1].startswith("The net is level with boosted trees")
+
+
+def test_without_test_rows_the_choosing_rows_speak() -> None:
+    said = " ".join(verdict(result({"recipe 1": None, TREES: None})))
+    assert "There is no test score" in said
+    assert (
+        "The baselines on the same choosing rows: boosted trees 9.00, linear model 40.00, mean or majority 90.00."
+        in said
+    )
+
+
+def test_a_baseline_without_a_score_is_named() -> None:
+    assert (
+        verdict(result({"recipe 1": 9.0, TREES: None, LINEAR: 41.0}))[-1]
+        == "No test score within the time: boosted trees."
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "sentence"),
+    [
+        ({"diverged": 3}, "No recipe could be scored: every one diverged. Try smaller learning rates."),
+        ({}, "No recipe could be scored: the race ended before. Give it more time."),
+    ],
+)
+def test_a_race_without_a_winner_says_why(outcomes: dict[str, int], sentence: str) -> None:
+    ended = result(winner=MEAN, outcomes=outcomes)
+    assert not has_winner(ended)
+    assert verdict(ended)[0].startswith(sentence)
+    assert "optimistic" not in " ".join(verdict(ended))
+
+
+def test_the_drops_of_all_rungs_are_counted_together() -> None:
+    assert counts(result()) == (
+        "30 recipes raced in 9.5 s (1.2 s of it compiling): 4 finished, 25 dropped, 1 diverged. 12,345 racer-steps."
+    )
+
+
+def test_numbers_of_a_column_have_the_same_decimals() -> None:
+    assert numbers([0.5, math.nan, math.inf, -0.25]) == ["0.5000", "–", "–", "-0.2500"]
+    assert numbers([0.0, 0.0]) == ["0.000", "0.000"]
+    assert numbers([1e12, 12.0, 11.0]) == ["1.000e+12", "12.00", "11.00"]
+    assert numbers([]) == []
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_the_table_is_no_wider_than_the_terminal(width: int) -> None:
+    text = table(result().leaderboard, width)
+    assert max(map(len, text.splitlines())) <= width
+    assert sum("baseline" in line for line in text.splitlines()) == 3
+
+
+def test_baselines_below_the_best_rows_stay_in_sight() -> None:
+    rows = chosen(result().leaderboard, 10)
+    assert [row["rank"] if row else None for row in rows] == [*range(1, 11), None, 31, 32]
+
+
+def test_columns_are_the_fields_in_which_recipes_differ() -> None:
+    board = result().leaderboard
+    assert [column.heading for column in columns_of(board)[1]] == ["learning\nrate"]
+    assert shared(board)["batch size"] == "128"
+    assert len(columns_of(result(recipes=1).leaderboard)[1]) > 5
+
+
+class Page(HTMLParser):
+    """What a browser would find in a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_holds_verdict_all_rows_tests_recipe_command_and_notes() -> None:
+    given = result()
+    found = Page(page(given))
+    for said in [*verdict(given), counts(given), "A note.", 'scaling = "z_score"']:
+        assert said in found.text
+    assert "slalom race data/houses.csv --target price --seed 7 --recipe recipe.toml" in found.text
+    assert all(f"recipe {i}" in found.text for i in range(30))
+    assert "price in houses.csv" in found.text
+    assert "1,000" in found.text
+
+
+def test_the_page_runs_nothing_and_loads_nothing() -> None:
+    text = page(result())
+    found = Page(text)
+    assert not {"script", "link", "img", "iframe", "object", "form"} & {tag for tag, _ in found.tags}
+    assert not [
+        a for _, attributes in found.tags for a in attributes if a.startswith("on") or a in ("src", "href", "style")
+    ]
+    assert "url(" not in text
+    assert "@import" not in text
+    policy = next(a["content"] for tag, a in found.tags if a.get("http-equiv") == "Content-Security-Policy")
+    style = re.search(r"<style>(.*)</style>", text, re.DOTALL)
+    assert style is not None
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    assert policy is not None
+    assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}';")
+
+
+def test_names_are_text_whatever_they_hold() -> None:
+    given = result({"recipe 1": 1.0, EVIL: 2.0}, source=f"a/{EVIL}.csv", target=EVIL)
+    text = page(given)
+    assert "<script" not in text
+    assert "\x1b" not in text
+    assert "<script>alert(1)" in Page(text).text
