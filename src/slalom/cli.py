@@ -5,6 +5,7 @@ Exit codes: 0; 1 the race failed; 2 something given cannot be used; 130 interrup
 
 import json
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -95,7 +96,10 @@ def race(**given: Any) -> int:
     if result is None:
         _print(_json(plan) if given["as_json"] else told.plan(plan))
         return 0
-    _print(_json(result.summary()) if given["as_json"] else told.result(result, _columns(), interrupted=interrupted))
+    if given["as_json"]:
+        _print(_json(result.summary()))
+    else:
+        _print(told.result(result, _columns(), interrupted=interrupted, program=_program()))
     return INTERRUPTED if interrupted else 0 if told.has_winner(result) else FAILED
 
 
@@ -172,6 +176,14 @@ def process_start() -> float:
     except (OSError, ValueError, IndexError, AttributeError):
         return now
     return now - age if 0 <= age < 3600 else now
+
+
+def _program() -> str:
+    """How this command is called from here: its path where it is not on the PATH."""
+    called = Path(sys.argv[0])
+    if called.name != "slalom" or shutil.which("slalom"):
+        return "slalom"
+    return shlex.quote(os.path.relpath(called) if called.is_absolute() else str(called))
 
 
 def _columns() -> int:

@@ -36,6 +36,14 @@ class Moment(NamedTuple):
     memory: Tree
 
 
+class Asked(NamedTuple):
+    """A score that is being computed."""
+
+    step: int
+    state: State
+    answer: Array  # [K, C, M] outputs, perhaps not there yet
+
+
 @dataclass(eq=False)
 class Racer:
     """One recipe with its weights, being trained on one fold."""
@@ -171,18 +179,23 @@ class Heat:
         state = _stacked([racer.state for racer in filled])
         knobs = jax.tree.map(jnp.asarray, _stacked([racer.knobs for racer in filled]))
         rule, step = np.int32(program.rule_index(racers[0].rule)), start
-        targets = [c for c in checks if start < c <= stop] or [stop]
-        for check in targets:
+        asked: Asked | None = None  # the score under way: taken in while the next call runs
+        for check in [c for c in checks if start < c <= stop] or [stop]:
             while step < check and not halted():
                 n = min(program.steps, check - step)
                 rates, rows = self._inputs(filled, step, n)
+                before = state
                 state = program.advance(rule, np.int32(n), np.int32(step + 1), state, knobs, rates, rows, self.data)
-                jax.block_until_ready(state)
                 step += n
-            if step > start:
-                self._score(racers, state, knobs, step)
+                self._take(racers, asked)
+                asked = None
+                jax.block_until_ready(before)  # one call runs while the next one is made ready, no more
             if step < check or all(racer.diverged for racer in racers):
                 break
+            asked = self._ask(racers, state, knobs, step)
+        if step > start and not (asked and asked.step == step):
+            asked = self._ask(racers, state, knobs, step)
+        self._take(racers, asked)
         self._leave(racers, state, step, time.perf_counter() - began)
         return (step - start) * len(racers)
 
@@ -205,25 +218,32 @@ class Heat:
             rows[k, :n] = made[key]
         return rates, rows
 
-    def _score(self, racers: Sequence[Racer], state: State, knobs: Knobs, step: int) -> None:
-        """Score living racers on choosing rows; keep the weights of those that were never better."""
+    def _ask(self, racers: Sequence[Racer], state: State, knobs: Knobs, step: int) -> Asked | None:
+        """Have the racers of a lane scored on choosing rows; nothing is waited for."""
         assert self.program is not None
         folds = [self.prepared.all_folds[racer.fold] for racer in racers]
         if not any(len(fold.choose) for fold in folds):
-            return
+            return None
         shape = self.program.score_shape
         rows = np.zeros((self.program.lanes, shape[0] * shape[1]), np.int32)
         for k, fold in enumerate(folds):
             rows[k, : len(fold.choose)] = fold.choose
         answer = self.program.score(state.weights, state.memory, knobs, rows.reshape(-1, *shape), self.data.x)
-        outputs = np.asarray(answer)
-        for k, (racer, fold) in enumerate(zip(racers, folds, strict=True)):
-            mine = outputs[k, :, : len(fold.choose)].astype(np.float64)
-            cost, racer.diverged = self._cost(mine, racer.fold)
-            racer.costs[step] = cost
+        return Asked(step, state, answer)
+
+    def _take(self, racers: Sequence[Racer], asked: Asked | None) -> None:
+        """Take in a score; keep the weights of the racers that were never better."""
+        if asked is None:
+            return
+        outputs = np.asarray(asked.answer)
+        for k, racer in enumerate(racers):
+            chosen = len(self.prepared.all_folds[racer.fold].choose)
+            cost, racer.diverged = self._cost(outputs[k, :, :chosen].astype(np.float64), racer.fold)
+            racer.costs[asked.step] = cost
             if cost < (racer.best.cost if racer.best else np.inf):
-                weights, memory = (jax.tree.map(lambda a: np.asarray(a)[k].copy(), tree) for tree in state[:2])  # noqa: B023
-                racer.best = Moment(cost, step, weights, memory)
+                state = asked.state[:2]
+                weights, memory = (jax.tree.map(lambda a: np.asarray(a)[k].copy(), tree) for tree in state)  # noqa: B023
+                racer.best = Moment(cost, asked.step, weights, memory)
 
     def _cost(self, outputs: Array, fold: int) -> tuple[float, bool]:
         """(cost, whether the racer counts as diverged) for outputs [C, M] on the choosing rows of a fold."""

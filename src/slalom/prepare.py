@@ -8,7 +8,7 @@ import polars as pl
 
 from slalom import scaling
 from slalom.data import Columns, Split, Target
-from slalom.scaling import InRace, ZScore
+from slalom.scaling import InRace, RobustClip
 from slalom.types import Array
 
 
@@ -26,9 +26,10 @@ class Fold(NamedTuple):
 class Prepared:
     """The data of a race, on the host.
 
-    x: [V P, D] float32: variants of the table, one below the other, each padded to P rows. Variant 0 is z-scored in
-    float64 first; the scalings that are centre and spread are applied to it inside the step. y: [F P] float32, one
-    variant a fold, since each fold standardises the target with its own training rows.
+    x: [V P, D] float32: variants of the table, one below the other, each padded to P rows. Variant 0 has every column
+    by its median and quartiles, in float64 first: an outlier then costs the other rows no digits, as it would beside
+    mean and standard deviation. The scalings that are centre and spread are applied to it inside the step.
+    y: [F P] float32, one variant a fold, since each fold standardises the target with its own training rows.
     """
 
     columns: Columns
@@ -38,7 +39,7 @@ class Prepared:
     labels: Array  # [N] float64: the target in its own unit, or class codes
     folds: tuple[Fold, ...]
     whole: Fold | None  # all rows that are not test rows, where folds are cross-fitted
-    base: ZScore
+    base: RobustClip  # its centre and spread alone
     x: Array
     y: Array
     padded: int
@@ -61,7 +62,7 @@ class Prepared:
         if numbers is None:
             ones = np.ones(self.table.shape[1])
             return InRace(0 * ones, ones, np.inf), self.padded * (1 + fold)
-        centre = (numbers.centre - self.base.mean) / self.base.spread
+        centre = (numbers.centre - self.base.centre) / self.base.spread
         return InRace(centre, numbers.spread / self.base.spread, numbers.clip), 0
 
 
@@ -93,7 +94,7 @@ def prepare(
     y = np.asarray(target.encode(labels), np.float64)
     folds = tuple(_fold(y, target, *rows) for rows in zip(split.train, split.choose, split.evidence, strict=True))
     everything = _fold(y, target, fitted_on, *[np.array([], int)] * 2) if whole and len(folds) > 1 else None
-    base = ZScore.fit(table[fitted_on])
+    base = RobustClip.fit(table[fitted_on])
     made = Prepared(columns, target, split, table, y, folds, everything, base, np.empty(0), np.empty(0), bucket(len(y)))
     made.x = _variants(made, [name for name in sorted(scalings) if stored(name)])
     made.y = np.zeros(made.padded * len(made.all_folds), np.float32)
@@ -108,13 +109,13 @@ def _fold(y: Array, target: Target, train: Array, choose: Array, evidence: Array
 
 
 def _variants(made: Prepared, names: list[str]) -> Array:
-    """X as it is stored: z-scored, then for each stored scaling (there is one: quantile-normal) a variant a fold."""
+    """X as it is stored: see `Prepared.x`, then for each stored scaling (there is one: quantile-normal) a variant a fold."""
     n, width = made.table.shape
     kinds = len(names) * len(made.all_folds)
     if len(names) > 1:
         raise NotImplementedError(f"one stored scaling is provided for, not {names}")
     x = np.zeros((made.padded * (1 + kinds), width), np.float32)
-    x[:n] = made.base(made.table)
+    x[:n] = (made.table - made.base.centre) / made.base.spread
     for name in names:
         for i in range(len(made.all_folds)):
             first = made.padded * (1 + i)

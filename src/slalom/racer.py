@@ -100,4 +100,4 @@ def rebuilt(cls: type[Rule], vector: Array) -> Rule:
 
 def draw_key(seed: int, replicate: int, recipe: int) -> np.uint32:
     """The uint32 key of a racer's draws, well apart for neighbouring seeds."""
-    return np.uint32(zlib.crc32(np.array([seed, replicate, recipe], np.int64).tobytes()))
+    return np.uint32(zlib.crc32(f"{seed} {replicate} {recipe}".encode()))

@@ -44,7 +44,8 @@ class Recipe:
     depth, width: hidden layers and their features; depth 0 is a linear model. activation: between the layers.
     normalisation: none, batch_norm or layer_norm, placement: before or after the activation.
     dropout: probability of leaving out a hidden feature. weight_decay: λ ≥ 0 on all parameters; decoupled
-    (w −= η λ w) with adamw, added to the gradient (g += λ w) with every other rule, as in PyTorch.
+    (w −= η λ w) with adamw, added to the gradient (g += λ w) with every other rule, as in PyTorch. Where it is None
+    the rule's own holds: 0.01 with adamw, 0 with the others.
 
     Raises SlalomError where a field is outside its range or a name is unknown.
 
@@ -66,16 +67,33 @@ class Recipe:
     normalisation: str = "none"
     placement: str = "before"
     dropout: float = 0.0
-    weight_decay: float = 0.0
+    weight_decay: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rule", from_plain("rule", self.rule, rules.REGISTRY))
+        self._agree_on_decay()
         object.__setattr__(self, "schedule", from_plain("schedule", self.schedule, schedules.REGISTRY))
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise unknown(name, getattr(self, name), known)
         for name, (kind, interval) in RANGES.items():
             object.__setattr__(self, name, _number(name, getattr(self, name), kind, interval))
+
+    def _agree_on_decay(self) -> None:
+        """One weight decay: that of the recipe, which a rule with one of its own takes over, or that of the rule."""
+        about = settings_of(self.rule).get("weight_decay")
+        if about is None:
+            object.__setattr__(self, "weight_decay", self.weight_decay if self.weight_decay is not None else 0.0)
+            return
+        own = self.rule.weight_decay  # type: ignore[attr-defined]
+        if self.weight_decay is None:
+            object.__setattr__(self, "weight_decay", own)
+        elif own not in (about["default"], self.weight_decay):
+            raise SlalomError(
+                f"Recipe(weight_decay=…) must agree with its rule's. Got {self.weight_decay} beside {own}: give one of them."
+            )
+        number = _number("weight_decay", self.weight_decay, *RANGES["weight_decay"])
+        object.__setattr__(self, "rule", replace(self.rule, weight_decay=number))  # type: ignore[type-var]
 
     def net(self, inputs: int, outputs: int) -> Net:
         """The shape of the net for a table of so many columns and a target of so many outputs."""
@@ -95,14 +113,13 @@ class Recipe:
         return Warmup(self.schedule, self.warmup) if self.warmup else self.schedule
 
     def rule_settings(self) -> dict[str, float]:
-        """The settings of the rule, the recipe's weight decay among them where the rule has one of its own."""
-        given = {name: float(getattr(self.rule, name)) for name in settings_of(self.rule)}
-        return given | ({"weight_decay": self.weight_decay} if "weight_decay" in given else {})
+        """The settings of the rule, by name."""
+        return {name: float(getattr(self.rule, name)) for name in settings_of(self.rule)}
 
     @property
     def penalty(self) -> float:
         """λ of the term λ w that is added to the gradient: 0 where the rule decays the weights itself."""
-        return 0.0 if "weight_decay" in settings_of(self.rule) else self.weight_decay
+        return 0.0 if "weight_decay" in settings_of(self.rule) else float(self.weight_decay or 0.0)
 
     def to_plain(self) -> dict[str, Any]:
         """The recipe as plain data: numbers, names, and a table each for rule and schedule."""
@@ -154,6 +171,8 @@ class Recipe:
                 plain[head][tail] = given[name]
             elif head in ("rule", "schedule") and isinstance(given[name], str):
                 plain[head] = {"name": given[name]}
+                if head == "rule" and "weight_decay" not in given:
+                    plain["weight_decay"] = None  # that of the new rule
             else:
                 plain[name] = given[name]
         return Recipe.from_plain(plain)
@@ -168,9 +187,9 @@ def _number(name: str, value: Any, kind: type, interval: str) -> Any:
 
     where = f"Recipe({name}=…)"
     number = f"a whole number in {interval}" if kind is int else f"a number in {interval}"
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or (kind is int and value != int(value)):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not within(float(value), interval):
         raise wrong(where, number, value)
-    if not within(float(value), interval):
+    if kind is int and value != int(value):
         raise wrong(where, number, value)
     return kind(value)
 
@@ -189,4 +208,4 @@ def parse_value(name: str, text: str) -> Any:
         value = float(text)
     except ValueError:
         raise wrong(f"--set {name}", "a number", text) from None
-    return int(value) if RANGES.get(name, (float,))[0] is int and value == int(value) else value
+    return int(value) if RANGES.get(name, (float,))[0] is int and value.is_integer() else value

@@ -15,27 +15,27 @@ from slalom.verdict import counts, has_winner, verdict
 __all__ = ["has_winner", "plan", "predictions", "result"]
 
 
-def result(result: Result, width: int, *, interrupted: bool = False) -> str:
-    """The end of a race for a person: leaderboard, verdict, counts, notes, and what to do next."""
+def result(result: Result, width: int, *, interrupted: bool = False, program: str = "slalom") -> str:
+    """The end of a race for a person: leaderboard, verdict, counts, notes, and what to do next with `program`."""
     said = [
         board.table(result.leaderboard, width),
         *(["Interrupted: this is the best so far."] if interrupted else []),
         "\n".join(_wrapped(sentence, width) for sentence in verdict(result)),
         _wrapped(counts(result), width),
         "\n".join(_wrapped(f"- {note}", width) for note in result.notes),
-        _next(result.out),
+        _next(result.out, program),
     ]
     return "\n\n".join(part for part in said if part)
 
 
-def _next(out: Path | None) -> str:
+def _next(out: Path | None, program: str) -> str:
     if out is None:
         return ""
     folder = shlex.quote(str(out))
     return (
         f"The model, leaderboard.csv and report.html are in {folder}\n"
-        f"Predict:   slalom predict {folder} NEW_ROWS.csv --out predictions.csv\n"
-        f"Continue:  slalom race --continue {folder} --seconds 60"
+        f"Predict:   {program} predict {folder} NEW_ROWS.csv --out predictions.csv\n"
+        f"Continue:  {program} race --continue {folder} --seconds 60"
     )
 
 

@@ -109,7 +109,7 @@ class Track:
     def stop(self) -> list[Entry]:
         """Give an outcome to every entry that started and has none. Returns them, the best first."""
         for entry in self.started:
-            entry.outcome = entry.outcome or (DIVERGED if entry.diverged else OUT_OF_TIME)
+            entry.outcome = entry.outcome or self._ended(entry)
         return sorted(self.started, key=lambda entry: (entry.best[0], entry.number))
 
     def _race(self, alive: list[Entry], epochs: int, *, first: bool, phase: str) -> bool:
@@ -206,8 +206,7 @@ class Track:
         self.started.sort(key=lambda entry: entry.number)
         if i + 1 == len(self.plan.rungs):
             for entry in alive:
-                done = entry.epochs >= self.plan.epochs
-                entry.outcome = DIVERGED if entry.diverged else FINISHED if done else OUT_OF_TIME
+                entry.outcome = self._ended(entry)
             return []
         for entry in alive:
             if entry.diverged:
@@ -224,6 +223,10 @@ class Track:
             entry.outcome = f"dropped at rung {i + 1}"
         self._forget()
         return sorted(ranked[:stay], key=lambda entry: entry.number)
+
+    def _ended(self, entry: Entry) -> str:
+        """How an entry ended that no rung dropped."""
+        return DIVERGED if entry.diverged else FINISHED if entry.epochs >= self.plan.epochs else OUT_OF_TIME
 
     def _forget(self) -> None:
         """Free the weights of those that ended, but for a few that come next should all survivors diverge."""

@@ -1,21 +1,17 @@
 """Runs the real command in a process of its own, and writes the small tables it is given."""
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 
-SLALOM = [sys.executable, "-c", "from slalom.cli import main; main()"]
+# Ctrl-C is let through first: the parent may be a job in the background, and that ignores it.
+LISTEN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+SLALOM = [sys.executable, "-c", f"{LISTEN}; from slalom.cli import main; main()"]
 TINY = ["--set", "depth=1", "--set", "width=8", "--set", "rule=adam"]  # compiles in a second
 COUNTED = ["--recipes", "4", "--epochs", "2", *TINY]
-
-
-def interruptible() -> None:
-    """What a process whose parent ignores Ctrl-C (a job in the background) needs to be interruptible."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
@@ -23,7 +19,7 @@ def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
     environment = {k: v for k, v in os.environ.items() if k not in ("SLALOM_DEBUG", "COLUMNS", "FORCE_COLOR")}
     return subprocess.Popen(
         [*SLALOM, *map(str, arguments)], cwd=cwd, env=environment, text=True, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=interruptible,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
 
