@@ -28,15 +28,15 @@ def clean(text: str) -> str:
 
 
 def numbers(values: Iterable[float | None]) -> list[str]:
-    """Scores as text, all with as many decimals as four digits of a usual one need; – for what is not there.
+    """Scores as text, all with as many decimals as four digits of the first or of a usual one need; – for none.
 
     >>> numbers([49726.37, 115369.7, None]), numbers([0.08123, 1.2])
-    (['49,726', '115,370', '–'], ['0.0812', '1.2000'])
+    (['49,726', '115,370', '–'], ['0.08123', '1.20000'])
     """
     given = [None if value is None or not math.isfinite(value) else float(value) for value in values]
     sizes = [abs(value) for value in given if value]
-    usual = statistics.median(sizes) if sizes else 1.0
-    decimals = min(max(3 - math.floor(math.log10(usual)), 0), 8)
+    usual = min(statistics.median(sizes), sizes[0]) if sizes else 1.0
+    decimals = min(max(3 - math.floor(math.log10(usual)), 0), 8 if len(sizes) == 1 else 6)
     return ["–" if v is None else f"{v:.3e}" if abs(v) >= 1e9 else f"{v:,.{decimals}f}" for v in given]
 
 

@@ -10,7 +10,7 @@ WIDEST = 10  # times as many recipes, where the longest horizon leaves time over
 FINISHERS = 9  # recipes that a full plan takes to the end of their horizon
 KEEP = 3  # one in so many stays at a rung
 RESERVE = 0.05  # of the seconds, for saving and the last scores
-STRUCTURE_SECONDS = 15  # a race opens one structure in so many seconds: each costs a compilation
+STRUCTURE_SECONDS = 20  # a race opens one structure in so many seconds: compiling one costs 3 core-seconds
 
 
 @dataclass(frozen=True)

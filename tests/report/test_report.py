@@ -77,7 +77,7 @@ def test_without_test_rows_the_choosing_rows_speak() -> None:
     said = " ".join(verdict(result({"recipe 1": None, TREES: None})))
     assert "There is no test score" in said
     assert (
-        "The baselines on the same choosing rows: boosted trees 9.00, linear model 40.00, mean or majority 90.00."
+        "The baselines on the same choosing rows: boosted trees 9.000, linear model 40.000, mean or majority 90.000."
         in said
     )
 
