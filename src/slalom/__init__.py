@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from slalom import layers, rules, scaling, schedules
     from slalom.errors import RaceFailed, SlalomError
-    from slalom.fit import fit
+    from slalom.fitting import fit
     from slalom.model import Model
     from slalom.opened import leaderboard, load
-    from slalom.race import race
+    from slalom.racing import race
     from slalom.recipe import Recipe
     from slalom.result import Best, Result
 
 _HOME = {
-    "race": "slalom.race",
-    "fit": "slalom.fit",
+    "race": "slalom.racing",
+    "fit": "slalom.fitting",
     "load": "slalom.opened",
     "leaderboard": "slalom.opened",
     "Recipe": "slalom.recipe",

@@ -85,7 +85,10 @@ def race(**given: Any) -> int:
 
         asked = wanted(given)
         asked |= {"began": process_start(), "progress": progress}
-        from slalom.race import preview
+        from slalom import cache
+
+        cache.use()
+        from slalom.racing import preview
 
         if given["dry_run"]:
             plan, result, interrupted = preview(**asked), None, False
@@ -105,8 +108,8 @@ def race(**given: Any) -> int:
 
 def _raced(asked: dict[str, Any]) -> tuple[Any, bool]:
     """(the result, whether Ctrl-C ended the race)."""
-    from slalom.race import Interrupted
-    from slalom.race import race as run_race
+    from slalom.racing import Interrupted
+    from slalom.racing import race as run_race
 
     try:
         return run_race(**asked), False

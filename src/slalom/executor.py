@@ -28,6 +28,10 @@ class Executor(Protocol):
         waiting ends; tick: called a few times a second by the calling thread."""
         ...
 
+    def wait(self, seconds: float) -> None:
+        """Wait for the tasks that were under way when `run` was left by an exception, at most so long."""
+        ...
+
 
 def cores() -> int:
     """How many cores this process may use."""
@@ -43,6 +47,7 @@ class Threads:
         self.compile_seconds = 0.0  # wall time in which something was compiled and no racer advanced
         self._running = {"compile": 0, "race": 0}
         self._since = time.perf_counter()
+        self._threads: list[threading.Thread] = []
         self._lock = threading.Condition()
 
     def run(self, tasks: Iterable[Task], *, deadline: float, tick: Callable[[], None]) -> bool:
@@ -77,6 +82,7 @@ class Threads:
                     self._lock.notify_all()
 
         threads = [threading.Thread(target=worker, daemon=True, name=f"slalom-{i}") for i in range(self.workers)]
+        self._threads = threads
         for thread in threads:
             thread.start()
         try:
@@ -94,6 +100,12 @@ class Threads:
         if failures:
             raise failures[0]
         return not any(thread.is_alive() for thread in threads)
+
+    def wait(self, seconds: float) -> None:
+        """See `Executor.wait`."""
+        until = time.perf_counter() + seconds
+        for thread in self._threads:
+            thread.join(timeout=max(0.0, until - time.perf_counter()))
 
     def _book(self, kind: str, change: int) -> None:
         now = time.perf_counter()

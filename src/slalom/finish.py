@@ -4,6 +4,7 @@ import math
 import platform
 import time
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import jax
@@ -13,10 +14,12 @@ from slalom.baselines import Baseline
 from slalom.heat import LOSS_OF, Heat, Moment, Racer
 from slalom.metrics import Metric
 from slalom.model import Model
+from slalom.order import Order
 from slalom.prepare import Prepared
 from slalom.racer import Structure
 from slalom.recipe import Recipe
-from slalom.result import Best
+from slalom.result import Best, Result
+from slalom.table import Table
 from slalom.track import Entry, Track
 
 CONSTANT = "mean or majority"
@@ -197,6 +200,37 @@ def about_wave(track: Track, prepared: Prepared, compile_seconds: float) -> dict
             "test": len(prepared.split.test),
         },
         "columns": prepared.table.shape[1],
+    }
+
+
+def race_settings(order: Order, table: Table, fingerprint: str, track: Track, result: Result) -> dict[str, Any]:
+    """race.toml: everything that is needed to repeat the race."""
+    best, metric = result.best, result.metric
+    kept = ("seed", "task", "seconds", "recipes", "epochs", "fixed")
+    return {
+        "slalom": version("slalom"),
+        "data": {
+            "source": table.source,
+            "target": table.target,
+            "fingerprint": fingerprint,
+            "validation_rows": table.validation,
+        },
+        "order": {name: getattr(order, name) for name in kept}
+        | {"metric": metric.name, "recipe": order.recipe.to_plain() if order.recipe else None},
+        "plan": {
+            "rungs": [{"recipes": rung.recipes, "epochs": rung.epochs} for rung in track.plan.rungs],
+            "structures": heat_settings(track.heats),
+            "workers": track.executor.workers,
+        },
+        "environment": environment(),
+        "best": {
+            "name": best.name,
+            "cost": metric.cost_of(best.score),
+            "score": best.score,
+            "epoch": best.epoch,
+            "test": best.test,
+            "recipe": best.recipe.to_plain(),
+        },
     }
 
 

@@ -22,6 +22,7 @@ from slalom.types import Array, Tree
 
 LOSS_OF = {"regression": "squared_error", "binary": "logistic", "multiclass": "softmax"}
 CHECKS = 50  # scores taken over a full horizon, about
+CHECK_SECONDS = 0.005  # of modelled work between two scores, where 20 scores are enough
 FLOPS = 1.5e11  # a second and core, in the cost model
 STEP_SECONDS = 3.5e-6  # of a step and layer beside its arithmetic, in the cost model
 HOPELESS = 100.0  # a choosing loss so many times that of a constant prediction counts as diverged
@@ -137,7 +138,8 @@ class Heat:
         """The steps at which racers are scored: about CHECKS over the horizon, at ends of epochs where there are enough
         epochs, and at every rung."""
         per_epoch = self.steps_per_epoch(fold)
-        count = min(max(min(epochs, CHECKS), 10), epochs * per_epoch)
+        worth = int(epochs * self.epoch_cost(fold) / CHECK_SECONDS)
+        count = min(max(min(epochs, CHECKS, max(worth, 20)), 10), epochs * per_epoch)
         points = np.linspace(0, epochs, count + 1)[1:]
         steps = np.round(points) * per_epoch if epochs >= count else np.round(points * per_epoch)
         return sorted({int(s) for s in steps if s > 0} | {r * per_epoch for r in rungs})

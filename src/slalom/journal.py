@@ -30,9 +30,13 @@ CREATE TABLE IF NOT EXISTS waves (wave INTEGER PRIMARY KEY, about TEXT NOT NULL)
 
 
 class Journal:
-    """An open journal; without a path it lives in memory."""
+    """An open journal; without a path it lives in memory. read_only: nothing is written, not even a lock beside it."""
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, read_only: bool = False) -> None:
+        self._read_only = read_only
+        if path and read_only:
+            self._database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+            return
         self._database = sqlite3.connect(str(path) if path else ":memory:", isolation_level=None)
         self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;" + SCHEMA)
 
@@ -44,7 +48,8 @@ class Journal:
 
     def close(self) -> None:
         """Fold the write-ahead log into the file and close it."""
-        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if not self._read_only:
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._database.close()
 
     def write(self, recipes: Iterable[dict[str, Any]], scores: Iterable[tuple[int, float, float | None]]) -> None:

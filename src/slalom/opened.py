@@ -26,7 +26,7 @@ def leaderboard(folder: str | Path) -> pl.DataFrame:
     name = str(opened.settings()["order"]["metric"])
     metric = METRICS.get(name) or Metric(name, lambda y, prediction: 0.0, True, "")
     try:
-        with Journal(opened.journal) as journal:
+        with Journal(opened.journal, read_only=True) as journal:
             return board_of(journal.recipes(), journal.baselines(), metric)
     except Exception as error:  # a damaged file: sqlite3 has many ways of saying so
         raise SlalomError(f"{folder} has a journal that cannot be read: {error}.") from error

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 SHORTEST = {3: 27, 2: 12, 1: 6}  # drops: the horizon in epochs that a plan with so many has at least
 LONG, LONGEST = 162, 243  # epochs: above the first a plan drops once more, above the second it widens
 SURPLUS = 1.5  # recipes planned, as a multiple of those that the cost model says will fit
-WIDEST = 10  # times as many recipes, where the longest horizon leaves time over
+WIDEST = 2000  # recipes of one race, however small they are
 FINISHERS = 9  # recipes that a full plan takes to the end of their horizon
 KEEP = 3  # one in so many stays at a rung
 RESERVE = 0.05  # of the seconds, for saving and the last scores
@@ -80,11 +80,20 @@ def halving(recipes: int, epochs: int, finishers: int = 1) -> Plan:
     return Plan(tuple(Rung(recipes // KEEP**i, epochs // KEEP ** (drops - i)) for i in range(drops + 1)))
 
 
-def for_seconds(seconds: float, cores: int, epoch_costs: Sequence[float], start: float = 4.0) -> Plan:
+def rules_for(seconds: float | None, recipes: int | None) -> int:
+    """How many update rules a race may use: in a short one, one for each 4 seconds, since each has to be compiled.
+
+    >>> rules_for(60, None), rules_for(8, None), rules_for(8, 64), rules_for(None, 64)
+    (99, 2, 99, 99)
+    """
+    return 99 if seconds is None or recipes is not None or seconds >= 36 else max(2, int(seconds / 4))
+
+
+def for_seconds(seconds: float, cores: int, epoch_costs: Sequence[float], start: float = 4.0, most: int = 2000) -> Plan:
     """The plan that fills so many seconds, by a cost model alone: nothing is measured.
 
     epoch_costs: core-seconds of one epoch of one recipe, a number for each structure. start: seconds that reading and
-    compiling take before racers run.
+    compiling take before racers run. most: recipes that memory has room for.
 
     Every plan takes 9 recipes or more to their end: 243 recipes, 3 drops, and the horizon that fills the time. Where
     that would be below 27 epochs there are fewer recipes and drops, above 162 there are 729 recipes and 4 drops, and
@@ -92,7 +101,7 @@ def for_seconds(seconds: float, cores: int, epoch_costs: Sequence[float], start:
     measured speed may only take away recipes that have not started, never a horizon.
 
     >>> [for_seconds(60, 2, [cost]).rungs[0] for cost in (0.002, 0.02, 0.2)]
-    [Rung(recipes=7227, epochs=3), Rung(recipes=1093, epochs=1), Rung(recipes=121, epochs=2)]
+    [Rung(recipes=2000, epochs=3), Rung(recipes=1094, epochs=1), Rung(recipes=122, epochs=2)]
     """
     core_seconds = max(seconds * (1 - RESERVE) - start, seconds * 0.3) * cores
     affordable = max(core_seconds / (sum(epoch_costs) / len(epoch_costs)), 1.0)  # epochs of one recipe, in all
@@ -102,8 +111,8 @@ def for_seconds(seconds: float, cores: int, epoch_costs: Sequence[float], start:
     if epochs < 1:
         return flat(max(1, min(FINISHERS, int(affordable))), 1)
     made = halving(FINISHERS * KEEP**drops, epochs, FINISHERS)
-    wider = SURPLUS * min(max(fitting[drops] / epochs, 1.0), WIDEST)
-    return Plan(tuple(Rung(int(rung.recipes * wider), rung.epochs) for rung in made.rungs))
+    wider = min(SURPLUS * max(fitting[drops] / epochs, 1.0), min(most, WIDEST) / made.recipes)
+    return Plan(tuple(Rung(max(1, round(rung.recipes * wider)), rung.epochs) for rung in made.rungs))
 
 
 def _longest(drops: int, affordable: float) -> int:

@@ -109,7 +109,7 @@ def _fold(y: Array, target: Target, train: Array, choose: Array, evidence: Array
 
 
 def _variants(made: Prepared, names: list[str]) -> Array:
-    """X as it is stored: see `Prepared.x`, then for each stored scaling (there is one: quantile-normal) a variant a fold."""
+    """X as it is stored: `Prepared.x`, then a variant a fold of the stored scaling (there is one: quantile-normal)."""
     n, width = made.table.shape
     kinds = len(names) * len(made.all_folds)
     if len(names) > 1:

@@ -90,7 +90,7 @@ class Recipe:
             object.__setattr__(self, "weight_decay", own)
         elif own not in (about["default"], self.weight_decay):
             raise SlalomError(
-                f"Recipe(weight_decay=…) must agree with its rule's. Got {self.weight_decay} beside {own}: give one of them."
+                f"Recipe(weight_decay=…) must agree with its rule's, {own}. Got {self.weight_decay}. Give one of them."
             )
         number = _number("weight_decay", self.weight_decay, *RANGES["weight_decay"])
         object.__setattr__(self, "rule", replace(self.rule, weight_decay=number))  # type: ignore[type-var]

@@ -120,6 +120,8 @@ def from_plain(kind: str, plain: Any, registry: dict[str, type]) -> Any:
         raise unknown(kind, name, registry)
     allowed = settings_of(registry[name])
     for key in given:
+        if not allowed:
+            raise SlalomError(f"{kind} {name} has no settings. Got {key!r}.")
         if key not in allowed:
             raise unknown(f"setting of {kind} {name}", key, allowed)
     return registry[name](**given)

@@ -44,12 +44,13 @@ class Space:
     """Where recipes come from. Recipe number i of a seed is always the same one: a longer race draws the same and more.
 
     fixed: fields that every recipe has (as `--set` gives them). rows: training rows; batches larger than those leave
-    the space. epochs: the horizon of all recipes.
+    the space. epochs: the horizon of all recipes. most_rules: how many update rules there is time to compile.
     """
 
     rows: int
     epochs: int
     fixed: dict[str, Any] = field(default_factory=dict)
+    most_rules: int = len(RULES)  # the likeliest so many are raced
 
     def __post_init__(self) -> None:
         check_fields(self.fixed)
@@ -61,10 +62,23 @@ class Space:
     @property
     def notes(self) -> tuple[str, ...]:
         """What left the space."""
+        left = (
+            ()
+            if len(self.rules) == len(RULES) or "rule" in self.fixed
+            else (f"the race is short: of {len(RULES)} update rules it uses {', '.join(self.rules)}.",)
+        )
         gone = sorted({shape["batch_size"] for shape in SHAPES if shape["batch_size"] > self.rows})
         if not gone or "batch_size" in self.fixed:
-            return ()
-        return (f"batch sizes above the {self.rows} training rows leave the space: {', '.join(map(str, gone))}.",)
+            return left
+        return (
+            *left,
+            f"batch sizes above the {self.rows} training rows leave the space: {', '.join(map(str, gone))}.",
+        )
+
+    @property
+    def rules(self) -> list[str]:
+        """The rules that are raced, the likeliest first; the default recipe's is among them."""
+        return sorted(RULES, key=lambda name: -RULES[name][0])[: self.most_rules]
 
     def default(self) -> Recipe:
         """The default recipe: the baseline that every race contains as its recipe 0."""
@@ -103,7 +117,7 @@ class Space:
 
     def _draw(self, rng: np.random.Generator) -> dict[str, Any]:
         """Everything but the shape and the learning rate."""
-        rule = _choice(rng, {name: weight for name, (weight, _, _) in RULES.items()})
+        rule = _choice(rng, {name: RULES[name][0] for name in self.rules})
         drawn: dict[str, Any] = {
             "scaling": _choice(rng, SCALINGS),
             "rule": rule,
@@ -124,6 +138,10 @@ class Space:
 def check_fields(fixed: dict[str, Any]) -> None:
     """Raise SlalomError where a name is not a recipe's field (the values are checked by the recipe)."""
     for name in fixed:
+        if name == "epochs":
+            raise SlalomError(
+                "epochs is not a field to fix: it is the horizon of all recipes. Give recipes and epochs."
+            )
         if name.partition(".")[0] not in (*CHOICES, *RANGES, "rule", "schedule"):
             raise unknown("recipe field", name, [*CHOICES, *RANGES, "rule", "schedule"])
         head, dot, _ = name.partition(".")

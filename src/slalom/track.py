@@ -95,6 +95,14 @@ class Track:
 
     def run(self) -> list[Entry]:
         """Run all rungs; every entry that started has an outcome afterwards. Returns them, the best first."""
+        try:
+            self._through_rungs()
+        except KeyboardInterrupt:  # the first Ctrl-C ends the race where it is
+            self.interrupted = True
+            self.executor.wait(5.0)
+        return self.stop()
+
+    def _through_rungs(self) -> None:
         alive = self.entries
         for i, rung in enumerate(self.plan.rungs):
             phase = f"rung {i + 1} of {len(self.plan.rungs)}"
@@ -104,7 +112,6 @@ class Track:
             self.at_rung(self.started)
             if self.halted() or not alive:
                 break
-        return self.stop()
 
     def stop(self) -> list[Entry]:
         """Give an outcome to every entry that started and has none. Returns them, the best first."""
@@ -124,7 +131,9 @@ class Track:
                 tasks.extend(lanes)
         deadline = self.end + 3.0  # the call that is under way ends within a fraction of this
         return self.executor.run(
-            tasks, deadline=deadline, tick=lambda: self.report(self._phase(phase), len(alive), self.racer_steps)
+            tasks,
+            deadline=deadline,
+            tick=lambda: self.report(self._phase(phase), len(self.started if first else alive), self.racer_steps),
         )
 
     def _phase(self, phase: str) -> str:

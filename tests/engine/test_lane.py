@@ -80,12 +80,13 @@ def table(task):
     return x, np.searchsorted(edges, signal)
 
 
-def heat_of(task, **shape):
+ONE_FOLD = Split((TRAIN,), (CHOOSE,), (np.array([], int),), np.array([], int))
+
+
+def heat_of(task, split=ONE_FOLD, **shape):
     """A heat on the small table, without a program; one fold, so that everything is plain to see."""
     x, y = table(task)
     target = Target.fit(y, "regression" if task == "regression" else "classification")
-    none = np.array([], int)
-    split = Split((TRAIN,), (CHOOSE,), (none,), none)
     prepared = prepare(pl.DataFrame(x, schema=["a", "b", "c"]), y, target, split, set(scaling.REGISTRY), whole=False)
     loss = {"regression": "squared_error", "binary": "logistic", "multiclass": "softmax"}[task]
     net = Recipe(**COMMON).with_fields(shape).net(prepared.table.shape[1], target.outputs)
@@ -225,19 +226,20 @@ def plain_loss(net, loss):
     return jax.jit(jax.grad(value, has_aux=True))
 
 
-def first_weights(heat):
-    """What every racer of the seed starts from."""
-    return heat.structure.net.init(np.random.default_rng([SEED, 3, 0, 0]))[0]
+def first_weights(heat, fold=0):
+    """What every racer of the seed and the fold starts from."""
+    return heat.structure.net.init(np.random.default_rng([SEED, 3, 0, fold]))[0]
 
 
 def plain_training(heat, one, gradient):
     """A racer's whole training in float64, with nothing of the engine but its first weights and its row orders."""
-    recipe, weights = one.recipe, jax.tree.map(np.float64, first_weights(heat))
+    recipe, weights = one.recipe, jax.tree.map(np.float64, first_weights(heat, one.fold))
+    train = heat.prepared.folds[one.fold].train
     x, y = table({"squared_error": "regression", "logistic": "binary", "softmax": "multiclass"}[heat.structure.loss])
-    scaler = scaling.REGISTRY[recipe.scaling].fit(x[TRAIN])
+    scaler = scaling.REGISTRY[recipe.scaling].fit(x[train])
     z = scaler(x)
     if heat.structure.loss == "squared_error":
-        y = (y - y[TRAIN].mean()) / y[TRAIN].std()
+        y = (y - y[train].mean()) / y[train].std()
     name = type(recipe.rule).__name__.lower()
     settings = {key: getattr(recipe.rule, key) for key in settings_of(recipe.rule)}
     flat, tree = jax.tree.flatten(weights)
@@ -245,8 +247,8 @@ def plain_training(heat, one, gradient):
     moving = {}
     order = Orders(SEED)
     for step in range(STEPS):
-        epoch, i = divmod(step, len(TRAIN) // BATCH)
-        rows = order.epoch(TRAIN, 0, 0, epoch)[i * BATCH : (i + 1) * BATCH]
+        epoch, i = divmod(step, len(train) // BATCH)
+        rows = order.epoch(train, 0, one.fold, epoch)[i * BATCH : (i + 1) * BATCH]
         g, moments = gradient(tree.unflatten(flat), z[rows], np.asarray(y[rows], np.float64))
         rate = recipe.learning_rate * plain_factor(recipe.to_plain()["schedule"]["name"], step, STEPS, recipe.warmup)
         penalty = 0.0 if name == "adamw" else recipe.weight_decay
@@ -290,6 +292,30 @@ def test_racer_is_a_plain_float64_loop(request, name, rule, fields):
         np.testing.assert_allclose(kept.mean[:, 0], mean, atol=5e-5)
         np.testing.assert_allclose(kept.variance[:, 0], variance, rtol=1e-4)
         np.testing.assert_allclose(kept.weight, 1 - 0.9**STEPS, rtol=1e-5)
+
+
+def test_fold_is_a_race_of_its_own():
+    """A racer of a fold trains on that fold's rows in their own order, with the scaler and the unit of the target that
+    were fitted to them, a stored variant of the columns too; racers of both folds share a lane."""
+    x, y = table("regression")
+    order = np.argsort(y)  # the folds train on quite different targets
+    parts = [(np.sort(order[:45]), np.sort(order[45:])), (np.sort(order[15:]), np.sort(order[:15]))]
+    none = np.array([], int)
+    split = Split(tuple(p[0] for p in parts), tuple(p[1] for p in parts), (none, none), none)
+    heat = compiled(heat_of("regression", split, activation="tanh"), ["adagrad"], 2)
+    pair = [Racer(0, recipe_of("adagrad"), fold) for fold in (0, 1)]
+    advanced(heat, pair)
+    with jax.enable_x64(True):
+        gradient = plain_loss(heat.structure.net, "squared_error")
+        plain = [plain_training(heat, one, gradient)[0] for one in pair]
+    for one, weights in zip(pair, plain, strict=True):
+        for a, b in zip(*map(jax.tree.leaves, (one.state.weights, weights)), strict=True):
+            np.testing.assert_allclose(a, b, rtol=0, atol=5e-5)  # as above
+        train, choose = parts[one.fold]
+        scaler = scaling.REGISTRY["quantile_normal"].fit(x[train])
+        outputs = heat.structure.net.predict(one.state.weights, one.state.memory, scaler(x[choose]).astype(np.float32))
+        prediction = outputs[0].astype(np.float64) * y[train].std() + y[train].mean()
+        np.testing.assert_allclose(one.costs[STEPS], np.sqrt(((prediction - y[choose]) ** 2).mean()), rtol=1e-5)
 
 
 def test_orders_are_permutations_of_the_training_rows():
@@ -380,7 +406,37 @@ def test_checks_only_look(everything):
     assert bits(checked) == bits(plain)
     assert list(checked.costs) == [10, 55, STEPS]
     assert checked.costs[STEPS] == plain.costs[STEPS]
-    assert checked.best.cost == min(checked.costs.values())
+
+
+def test_best_moment_is_kept(everything):
+    """A racer keeps the weights of the check with the least cost, not of the last, and not of a tie that came later."""
+    one = racer("sgd", learning_rate=0.6, weight_decay=0.0)  # so large that it does not settle
+    everything.advance([one], STEPS, list(range(4, STEPS + 1, 4)), lambda: False)
+    step = min(one.costs, key=lambda s: (one.costs[s], s))
+    assert step < STEPS
+    assert (one.best.cost, one.best.step) == (one.costs[step], step)
+    again = racer("sgd", learning_rate=0.6, weight_decay=0.0)
+    everything.advance([again], step, [step], lambda: False)
+    for a, b in zip(*map(jax.tree.leaves, (one.best.weights, again.state.weights)), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_every_setting_reaches_the_program(everything):
+    """The numbers of a recipe stand in the racer's knobs: dropout, penalty, the rule's settings with betas as 1 − β;
+    dropout makes another training."""
+    one = racer(
+        "radam", dropout=0.3, weight_decay=0.02, **{"rule.beta1": 0.8, "rule.beta2": 0.99, "rule.epsilon": 1e-3}
+    )
+    everything.enter(one)
+    assert one.knobs.dropout == np.float32(0.3)
+    assert one.knobs.penalty == np.float32(0.02)
+    np.testing.assert_allclose(one.knobs.settings, np.float32([0.2, 0.01, 1e-3, 5.0]), rtol=1e-7)
+    decoupled = racer("adamw", weight_decay=0.02)
+    everything.enter(decoupled)
+    assert decoupled.knobs.penalty == 0
+    assert decoupled.knobs.settings[3] == np.float32(0.02)
+    with_, without = (advanced(everything, [racer(dropout=p)], 10)[0] for p in (0.3, 0.0))
+    assert bits(with_) != bits(without)
 
 
 def test_score_is_the_metric_of_the_prediction(everything):

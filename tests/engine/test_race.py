@@ -18,15 +18,15 @@ from slalom import lane as lanes
 from slalom.baselines import NAMES, Baseline
 from slalom.errors import RaceFailed, SlalomError
 from slalom.executor import Task, Threads
-from slalom.fit import fit
+from slalom.fitting import fit
 from slalom.heat import Heat
 from slalom.opened import leaderboard, load
 from slalom.plan import halving
-from slalom.race import race
+from slalom.racing import race
 from slalom.recipe import Recipe
 from slalom.space import Space
 
-racing = importlib.import_module("slalom.race")
+racing = importlib.import_module("slalom.racing")
 heats = importlib.import_module("slalom.heat")
 
 TINY = {"depth": 1, "width": 4, "batch_size": 16}
@@ -382,6 +382,24 @@ def test_survivors_are_the_best_at_their_rung(rungs, entries):
     assert result.about["outcomes"] == outcomes
     whole = round(result.best.epoch * entries[0].heat.steps_per_epoch(FOLDS))
     assert result.about["racer_steps"] == (6 * 1 + 2 * 3 + 9) * per_epoch * FOLDS + whole
+
+
+def test_diverged_recipe_leaves_at_the_first_rung(monkeypatch, rungs, entries):
+    """A recipe that has diverged at a rung is called so, makes no further step, and takes no survivor's place."""
+    draw = Space.recipe
+
+    def wild(self, seed, number, shapes):
+        recipe = draw(self, seed, number, shapes)
+        return dataclasses.replace(recipe, learning_rate=1e6) if number in (0, 5) else recipe
+
+    monkeypatch.setattr(Space, "recipe", wild)
+    result = small(recipes=9, epochs=9, fixed={"scaling": "z_score"})
+    per_epoch = entries[0].heat.steps_per_epoch(0)
+    assert result.about["outcomes"] == {"diverged": 2, "dropped at rung 1": 4, "dropped at rung 2": 2, "finished": 1}
+    assert {entry.outcome for entry in entries if entry.number in (0, 5)} == {"diverged"}
+    assert {racer.step for entry in entries if entry.number in (0, 5) for racer in entry.racers} == {per_epoch}
+    board = result.leaderboard.filter(pl.col("kind") == "recipe")
+    assert board["outcome"].to_list()[-2:] == ["diverged", "diverged"]
 
 
 def test_horizon_is_kept_through_rungs(monkeypatch, entries, rates):

@@ -24,9 +24,9 @@ class BatchNorm(Layer):
         y = gain (x − μ) / √(σ² + ε) + shift
 
     x [F, B]. The moving averages start at 0 and are divided by the weight they have gathered, so that an early score is
-    taken with fair statistics (PyTorch and Keras start at mean 0, variance 1 and still hold 37 % of that after 100 steps
-    at ρ = 0.01). Both variances divide by B, as in Keras and Flax (PyTorch's moving one divides by B − 1). A batch of one
-    row gives y = shift in training.
+    taken with fair statistics (PyTorch and Keras start at mean 0, variance 1 and still hold 37 % of that after 100
+    steps at ρ = 0.01). Both variances divide by B, as in Keras and Flax (PyTorch's moving one divides by B − 1). A
+    batch of one row gives y = shift in training.
 
     rho: [] weight of the newest batch: PyTorch's momentum, Keras's 1 − momentum. epsilon: [] added to the variance.
 

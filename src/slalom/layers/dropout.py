@@ -26,8 +26,8 @@ class Dropout(Layer):
         training:   y = x m / (1 − p),   m = 0 with probability p, else 1, drawn for each element
         otherwise:  y = x
 
-    x [F, B]. The draw is a hash of the element's place and the key: the same key gives the same mask, and a racer's mask
-    does not depend on its neighbours. p = 0 leaves x as it is, bit for bit.
+    x [F, B]. The draw is a hash of the element's place and the key: the same key gives the same mask, and a racer's
+    mask does not depend on its neighbours. p = 0 leaves x as it is, bit for bit.
 
     p: [] probability of leaving an element out (Keras's rate, PyTorch's p).
 

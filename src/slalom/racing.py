@@ -1,0 +1,270 @@
+"""The race: the door that takes a data set and hands back a trained model, its recipe, and how all the others did."""
+
+import hashlib
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slalom.baselines import Baselines
+from slalom.errors import SlalomError
+from slalom.executor import Threads
+from slalom.finish import about_wave, baseline_rows, best_of, class_count, crowned, race_settings, recipe_rows
+from slalom.folder import RunFolder
+from slalom.journal import Journal
+from slalom.metrics import Metric
+from slalom.model import Model
+from slalom.order import Order
+from slalom.prepare import Prepared
+from slalom.recipe import Recipe
+from slalom.report import page
+from slalom.result import Best, Result, leaderboard
+from slalom.start import BYTES_A_PARAMETER, drawn, end_of, entered, plan_of, prepared_for
+from slalom.table import Table, table_of
+from slalom.track import FINISHED, Entry, Status, Track
+
+DEFAULT_SECONDS = 60.0
+
+
+def race(
+    X: Any,
+    y: Any = None,
+    *,
+    target: str | None = None,
+    validation: tuple[Any, Any] | None = None,
+    task: str = "auto",
+    metric: Any = None,
+    seconds: float | None = None,
+    recipes: int | None = None,
+    epochs: int | None = None,
+    recipe: Recipe | None = None,
+    fixed: dict[str, Any] | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+    extend: str | Path | None = None,
+    progress: Callable[[Status], None] | None = None,
+    began: float | None = None,
+) -> Result:
+    """Race recipes on a data set; hand back the trained model, the leaderboard and what was noticed.
+
+    X: the path of a table, a data frame of any make, or an array [N, D]. y: the target [N]; or target: the name of its
+    column.
+    validation: (X, y) rows held out by the caller: no other rows are held out, and there is no test score.
+    task: auto, regression or classification. metric: a name, or f(y, prediction) that is larger when better (set its
+    attribute `greater_is_better = False` otherwise); log loss and RMSE where none is named.
+    seconds: a hard limit on everything, 60 unless recipes are counted. recipes and epochs: exactly so many recipes for
+    so many epochs, none dropped (then the same seed gives the same result). recipe: just this one.
+    fixed: recipe fields that all racers share, named as in `Recipe.flat`. seed: of splits, draws and first weights.
+    out: the folder to leave everything in; it must not hold anything yet. extend: the folder of a finished race that
+    more recipes are added to, on the same data. progress: called with a `Status` a few times a second.
+    began: the time.perf_counter() at which the seconds started to count.
+
+    Raises SlalomError where something given cannot be used, before anything is written.
+
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0); X = rng.normal(size=(300, 3)); y = X @ [1.0, 2.0, 3.0]
+    >>> result = race(X, y, recipes=2, epochs=3, seed=0, fixed={"depth": 1, "width": 8})
+    >>> result.leaderboard["kind"].to_list().count("recipe"), result.model.predict(X).shape
+    (2, (300,))
+    """
+    return _entered(
+        X, y, target=target, validation=validation, task=task, metric=metric, seconds=seconds, recipes=recipes,
+        epochs=epochs, recipe=recipe, fixed=fixed, seed=seed, out=out, extend=extend, progress=progress, began=began,
+    ).run()  # fmt: skip
+
+
+def preview(X: Any, y: Any = None, **asked: Any) -> dict[str, Any]:
+    """What `race` would run with the same arguments: rows, rungs, structures, memory and time. Nothing is trained or
+    written; raises SlalomError as `race` would.
+
+    >>> import numpy as np
+    >>> X = np.arange(300.0).reshape(100, 3)
+    >>> preview(X, X[:, 0], recipes=2, epochs=3)["rungs"]
+    [[2, 3]]
+    """
+    return _entered(X, y, **asked).preview()
+
+
+def _entered(
+    X: Any,
+    y: Any = None,
+    *,
+    target: str | None = None,
+    validation: tuple[Any, Any] | None = None,
+    out: str | Path | None = None,
+    extend: str | Path | None = None,
+    progress: Callable[[Status], None] | None = None,
+    began: float | None = None,
+    **asked: Any,
+) -> "Race":
+    """The race that is asked for, its arguments checked, its rows read; see `race`."""
+    began = time.perf_counter() if began is None else began
+    if all(asked.get(name) is None for name in ("seconds", "recipes", "epochs", "recipe")):
+        asked["seconds"] = DEFAULT_SECONDS
+    order = Order(**asked | {"fixed": dict(asked.get("fixed") or {})})
+    folder = RunFolder.extend(extend) if extend else RunFolder.new(out)
+    return Race(order, table_of(X, y, target, validation), folder, began, progress)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C ended a race early; everything so far is saved and `result` holds it."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__("the race was interrupted")
+        self.result = result
+
+
+@dataclass(eq=False)
+class Race:
+    """One race, from the rows to the result. `run` reads as the order of what happens."""
+
+    order: Order
+    table: Table
+    folder: RunFolder
+    began: float
+    progress: Callable[[Status], None] | None = None
+    notes: list[str] = field(default_factory=list)
+    best: float | None = None  # score so far
+
+    def run(self) -> Result:
+        """Prepare, race, save, and sum up; what cannot race is refused before anything is written."""
+        prepared, metric, track = self._start()
+        fingerprint = self._fingerprint(prepared)
+        self.folder.make()
+        folds = [fold.train for fold in prepared.all_folds]
+        baselines = Baselines(prepared.table, prepared.labels, folds, class_count(prepared))
+        try:
+            with Journal(self.folder.journal) as journal:
+                wave = len(journal.waves())
+                track.at_rung = lambda entries: self._rung(track, metric, journal, wave)
+                ranked = track.run()
+                journal.write(*recipe_rows(track, wave))
+                best, model = self._winner(prepared, metric, track, ranked)
+                self._baselines(prepared, metric, track, baselines, journal)
+                result = self._result(prepared, metric, track, journal, best, model)
+                self.folder.write_settings(race_settings(self.order, self.table, fingerprint, track, result))
+                journal.write_wave(wave, result.about)
+        finally:
+            baselines.close()
+        if self.folder.path:
+            self.folder.write_report(page(result), result.summary())
+        if track.interrupted:
+            raise Interrupted(result)
+        return result
+
+    def preview(self) -> dict[str, Any]:
+        """What would run, for `--dry-run`: rows, rungs, structures, memory and time; nothing is trained or written."""
+        prepared, metric, track = self._start()
+        plan, folds = track.plan, len(prepared.folds)
+        state = sum(entry.heat.structure.net.parameters for entry in track.entries) * BYTES_A_PARAMETER * folds
+        held = prepared.table.nbytes + 2 * prepared.x.nbytes + prepared.y.nbytes
+        work = plan.recipe_epochs() * sum(entry.epoch_cost for entry in track.entries) / len(track.entries)
+        return {
+            **about_wave(track, prepared, 0.0),
+            "metric": metric.name,
+            "recipes": plan.recipes,
+            "epochs": plan.epochs,
+            "structures": [[*heat.structure.net.sizes, heat.structure.batch_size] for heat in track.heats],
+            "memory_bytes": held + state,
+            "training_seconds": round(work / track.executor.workers, 1),
+            "limit_seconds": self.order.seconds,
+            "notes": list(self.notes),
+        }
+
+    def _start(self) -> tuple[Prepared, Metric, Track]:
+        """The rows in order, the plan, and all recipes at the start."""
+        self._say("reading", 0, 0)
+        order = self.order
+        self.notes += self.table.notes
+        prepared, metric = prepared_for(order, self.table, self.notes)
+        first = self._continued(metric)
+        plan, shapes = plan_of(order, prepared, self.began, self.notes)
+        recipes = drawn(order, prepared, plan, shapes, first)
+        heats, entries = entered(recipes, first, prepared, metric, order.seed)
+        end = end_of(order, prepared, plan, heats, self.began)
+        return prepared, metric, Track(plan, heats, entries, Threads(), end, self._say)
+
+    def _continued(self, metric: Metric) -> int:
+        """The number of the first recipe: those of the race that is continued come before it.
+
+        Raises SlalomError where this race's scores could not be compared with that one's.
+        """
+        if not self.folder.extends:
+            return 0
+        then = self.folder.settings()["order"]
+        for name, now in (("seed", self.order.seed), ("metric", metric.name)):
+            if then[name] != now:
+                raise SlalomError(
+                    f"{name} must be that of the race in {self.folder.path}, {then[name]!r}. Got {now!r}: scores"
+                    " compare only on the same choosing rows by the same metric."
+                )
+        with Journal(self.folder.journal) as journal:
+            return len(journal.recipes())
+
+    def _rung(self, track: Track, metric: Metric, journal: Journal, wave: int) -> None:
+        journal.write(*recipe_rows(track, wave))
+        costs = [entry.best[0] for entry in track.started]
+        if costs and math.isfinite(min(costs)):
+            self.best = metric.score_of(min(costs))
+
+    @property
+    def _limit(self) -> float:
+        """When everything but the last writing must be done."""
+        return self.began + self.order.seconds - 1.0 if self.order.seconds else math.inf
+
+    def _winner(self, prepared: Prepared, metric: Metric, track: Track, ranked: list[Entry]) -> tuple[Best, Model]:
+        """The winner, saved: of this race, or of the one that is continued where that is better."""
+        self._say("finishing", 0, track.racer_steps)
+        winner = crowned(ranked, prepared, metric, track, self._limit)
+        kept = self.folder.settings()["best"] if self.folder.extends else None
+        if kept and kept["cost"] <= winner.cost:
+            assert self.folder.path
+            model = Model.load(self.folder.path)
+            return Best(kept["name"], model.recipe, kept["score"], kept["epoch"], kept.get("test")), model
+        if self.folder.model:
+            winner.model.save(self.folder.model)
+        return best_of(winner, prepared, metric), winner.model
+
+    def _baselines(
+        self, prepared: Prepared, metric: Metric, track: Track, baselines: Baselines, journal: Journal
+    ) -> None:
+        """Take in the baselines; Ctrl-C while they are waited for takes those that are done."""
+        try:
+            found = baselines.collect(0.0 if track.interrupted else self._limit)
+        except KeyboardInterrupt:
+            track.interrupted = True
+            found = baselines.collect(0.0)
+        rows = baseline_rows(found, prepared, metric)
+        journal.write_baselines(row for row in rows if row["outcome"] == FINISHED or not self.folder.extends)
+
+    def _result(
+        self, prepared: Prepared, metric: Metric, track: Track, journal: Journal, best: Best, model: Model
+    ) -> Result:
+        """Everything in one place; the leaderboard is written."""
+        board = leaderboard(journal.recipes(), journal.baselines(), metric)
+        self.folder.write_leaderboard(board)
+        tests = {best.name: best.test} | {row["name"]: row["test"] for row in journal.baselines()}
+        about = about_wave(track, prepared, track.executor.compile_seconds)
+        about |= {"source": self.table.source, "target": self.table.target, "seed": self.order.seed}
+        about["seconds"] = round(time.perf_counter() - self.began, 3)
+        return Result(board, best, model, metric, about, tests, tuple(self.notes), self.folder.path)
+
+    def _fingerprint(self, prepared: Prepared) -> str:
+        """A hash of the encoded rows; a race is only extended on the same ones (SlalomError)."""
+        made = hashlib.blake2b(np.ascontiguousarray(prepared.table).data, digest_size=16)
+        made.update(np.ascontiguousarray(prepared.labels).data)
+        if self.folder.extends and self.folder.settings()["data"]["fingerprint"] != made.hexdigest():
+            raise SlalomError(
+                f"The data must be the same as in {self.folder.path}. Rows, columns or target differ: start a new race."
+            )
+        return made.hexdigest()
+
+    def _say(self, phase: str, alive: int, racer_steps: int) -> None:
+        if self.progress:
+            now = time.perf_counter() - self.began
+            left = None if self.order.seconds is None else max(0.0, self.order.seconds - now)
+            self.progress(Status(phase, alive, self.best, racer_steps, now, left))

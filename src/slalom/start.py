@@ -1,0 +1,120 @@
+"""The start of a race: the rows in order, the plan, and the recipes with their heats."""
+
+import math
+import time
+from typing import Any
+
+import jax.numpy as jnp
+
+from slalom import plan as planning
+from slalom.data import Target, split, split_given
+from slalom.errors import wrong
+from slalom.executor import cores
+from slalom.finish import structure_of
+from slalom.heat import Heat, Orders, Racer, epoch_cost
+from slalom.lane import Data
+from slalom.metrics import Metric, find_metric
+from slalom.order import Order
+from slalom.plan import Plan
+from slalom.prepare import Prepared, prepare
+from slalom.racer import Structure
+from slalom.recipe import Recipe
+from slalom.rules import REGISTRY
+from slalom.space import SCALINGS, Space
+from slalom.table import Table
+from slalom.track import Entry
+
+Shapes = list[dict[str, Any]]
+BYTES_OF_RACERS = 2e9  # of the weights and memories of all racers together
+BYTES_A_PARAMETER = 20  # weights, up to three memories of a rule, the best weights
+
+
+def prepared_for(order: Order, table: Table, notes: list[str]) -> tuple[Prepared, Metric]:
+    """Decide the task and the metric, divide the rows, turn the columns into numbers."""
+    target = Target.fit(table.labels, order.task, name=table.target or "target")
+    notes += target.notes
+    metric = find_metric(order.metric, target.task)
+    codes = target.encode(table.labels) if target.task == "classification" else None
+    if table.validation:
+        train = len(table.frame) - table.validation
+        rows = split_given(train, table.validation, None if codes is None else codes[train:], seed=order.seed)
+        notes.append("validation rows were given: no other rows are held out, and there is no test score.")
+    else:
+        rows = split(len(table.frame), codes, seed=order.seed)
+    wanted = order.recipe.scaling if order.recipe else order.fixed.get("scaling")
+    scalings = {wanted} if wanted else set(SCALINGS)
+    prepared = prepare(table.frame, table.labels, target, rows, scalings, whole=not table.validation)
+    notes += prepared.columns.notes
+    return prepared, metric
+
+
+def fewest_rows(prepared: Prepared) -> int:
+    """Training rows of the smallest fold."""
+    return min(len(fold.train) for fold in prepared.folds)
+
+
+def space_of(order: Order, prepared: Prepared, epochs: int) -> Space:
+    """The space of a race: a short one has fewer rules, since each costs a third of a second to compile."""
+    return Space(fewest_rows(prepared), epochs, order.fixed, planning.rules_for(order.seconds, order.recipes))
+
+
+def plan_of(order: Order, prepared: Prepared, began: float, notes: list[str]) -> tuple[Plan, Shapes]:
+    """The rungs and the shapes, from the order and a cost model; nothing is measured."""
+    if order.recipe:
+        return planning.flat(1, order.epochs or order.recipe.epochs), []
+    space = space_of(order, prepared, order.epochs or 1)
+    notes += space.notes
+    if order.recipes and order.epochs:
+        return planning.flat(order.recipes, order.epochs), space.shapes(max(1, min(8, order.recipes // 16)))
+    assert order.seconds is not None
+    shapes, folds = space.shapes(max(1, int(order.seconds / planning.STRUCTURE_SECONDS))), len(prepared.folds)
+    structures = [structure_of(space.default().with_fields(shape), prepared) for shape in shapes]
+    costs = [epoch_cost(s, max(1, space.rows // s.batch_size)) * folds for s in structures]
+    largest = max(structure.net.parameters for structure in structures)
+    most = max(planning.FINISHERS, int(BYTES_OF_RACERS / (BYTES_A_PARAMETER * largest * folds)))
+    spent = time.perf_counter() - began
+    return planning.for_seconds(order.seconds, cores(), costs, start=spent + 2.0, most=most), shapes
+
+
+def drawn(order: Order, prepared: Prepared, plan: Plan, shapes: Shapes, first: int) -> list[Recipe]:
+    """The recipes of a race, the first of them number `first`."""
+    if order.recipe:
+        recipes = [order.recipe.with_fields(order.fixed).with_epochs(plan.epochs)]
+    else:
+        space = space_of(order, prepared, plan.epochs)
+        recipes = [space.recipe(order.seed, first + i, shapes) for i in range(plan.recipes)]
+    rows = fewest_rows(prepared)
+    for recipe in recipes:
+        if recipe.batch_size > rows:
+            raise wrong("batch_size", f"at most the number of training rows, {rows}", recipe.batch_size)
+    return recipes
+
+
+def entered(
+    recipes: list[Recipe], first: int, prepared: Prepared, metric: Metric, seed: int
+) -> tuple[list[Heat], list[Entry]]:
+    """Group recipes by structure, give each its racers, and lay the data on the device."""
+    by_structure: dict[Structure, list[int]] = {}
+    for i, recipe in enumerate(recipes):
+        by_structure.setdefault(structure_of(recipe, prepared), []).append(i)
+    data, orders = Data(jnp.asarray(prepared.x), jnp.asarray(prepared.y)), Orders(seed)
+    heats, entries = [], []
+    for structure, members in by_structure.items():
+        used = {type(recipes[i].rule) for i in members}
+        rules = tuple(cls for cls in REGISTRY.values() if cls in used)
+        heat = Heat(structure, prepared, data, metric, orders, seed, rules)
+        heats.append(heat)
+        for i in members:
+            racers = [Racer(first + i, recipes[i], fold) for fold in range(len(prepared.folds))]
+            entries.append(Entry(first + i, recipes[i], heat, racers))
+    return heats, sorted(entries, key=lambda entry: entry.number)
+
+
+def end_of(order: Order, prepared: Prepared, plan: Plan, heats: list[Heat], began: float) -> float:
+    """The time.perf_counter() at which racers must stop, so that the rest is done within the limit."""
+    if order.seconds is None:
+        return math.inf
+    end = began + order.seconds * (1 - planning.RESERVE) - 0.5
+    if prepared.whole:  # time to train the winner once more on all rows
+        end -= 1.5 * plan.epochs * max(heat.epoch_cost(len(prepared.folds)) for heat in heats)
+    return max(end, began + 0.5 * order.seconds)
