@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 SHORTEST = {3: 27, 2: 12, 1: 6}  # drops: the horizon in epochs that a plan with so many has at least
-LONG, LONGEST = 162, 243  # epochs: above the first a plan drops once more, above the second it widens
+LONGEST = 162  # epochs: where the time allows more, a plan drops once more, and then widens
 SURPLUS = 1.5  # recipes planned, as a multiple of those that the cost model says will fit
 WIDEST = 2000  # recipes of one race, however small they are
 FINISHERS = 9  # recipes that a full plan takes to the end of their horizon
@@ -23,10 +23,7 @@ class Rung:
 
 @dataclass(frozen=True)
 class Plan:
-    """The rungs of a race; the last one's epochs are the horizon of every schedule.
-
-    waves: how often the rungs may be run through with new recipes while time is left (1 for a race bounded by recipes).
-    """
+    """The rungs of a race; the last one's epochs are the horizon of every schedule."""
 
     rungs: tuple[Rung, ...]
 
@@ -52,9 +49,27 @@ class Plan:
             before = rung.epochs
         return total
 
-    def later_epochs(self) -> float:
-        """Epochs still to run behind the first rung, for each recipe that started."""
-        return self.recipe_epochs() / self.recipes - self.rungs[0].epochs
+    def counts(self, started: int) -> tuple[int, ...]:
+        """Recipes at each rung when only so many could start: an even descent to the last rung's, 9 at least.
+
+            count at rung j = started (last / started)^(j / drops),  at most the plan's own
+
+        >>> halving(729, 81, 9).counts(729), halving(729, 81, 9).counts(100)
+        ((729, 243, 81, 27, 9), (100, 55, 30, 16, 9))
+        """
+        drops = len(self.rungs) - 1
+        last = min(started, FINISHERS, self.rungs[-1].recipes) if drops else started
+        even = [round(started * (last / started) ** (j / drops)) if drops else started for j in range(drops + 1)]
+        return tuple(min(count, rung.recipes) for count, rung in zip(even, self.rungs, strict=True))
+
+    def later_epochs(self, started: int) -> float:
+        """Epochs still to run behind the first rung by all recipes together, when so many started.
+
+        >>> halving(729, 81, 9).later_epochs(729)
+        1944
+        """
+        gains = [after.epochs - before.epochs for before, after in zip(self.rungs, self.rungs[1:], strict=False)]
+        return sum(count * gain for count, gain in zip(self.counts(started)[1:], gains, strict=True))
 
 
 def flat(recipes: int, epochs: int) -> Plan:
@@ -97,16 +112,16 @@ def for_seconds(seconds: float, cores: int, epoch_costs: Sequence[float], start:
 
     Every plan takes 9 recipes or more to their end: 243 recipes, 3 drops, and the horizon that fills the time. Where
     that would be below 27 epochs there are fewer recipes and drops, above 162 there are 729 recipes and 4 drops, and
-    what 243 epochs leave over widens the field. Half as many recipes again are planned as the model says will fit; the
+    what 162 epochs leave over widens the field. Half as many recipes again are planned as the model says will fit; the
     measured speed may only take away recipes that have not started, never a horizon.
 
     >>> [for_seconds(60, 2, [cost]).rungs[0] for cost in (0.002, 0.02, 0.2)]
-    [Rung(recipes=2000, epochs=3), Rung(recipes=1094, epochs=1), Rung(recipes=122, epochs=2)]
+    [Rung(recipes=2000, epochs=2), Rung(recipes=1094, epochs=1), Rung(recipes=122, epochs=2)]
     """
     core_seconds = max(seconds * (1 - RESERVE) - start, seconds * 0.3) * cores
     affordable = max(core_seconds / (sum(epoch_costs) / len(epoch_costs)), 1.0)  # epochs of one recipe, in all
     fitting = {drops: _longest(drops, affordable) for drops in (4, 3, 2, 1, 0)}
-    drops = 4 if fitting[3] > LONG else next((d for d, shortest in SHORTEST.items() if fitting[d] >= shortest), 0)
+    drops = 4 if fitting[3] > LONGEST else next((d for d, shortest in SHORTEST.items() if fitting[d] >= shortest), 0)
     epochs = min(fitting[drops], LONGEST)
     if epochs < 1:
         return flat(max(1, min(FINISHERS, int(affordable))), 1)

@@ -193,7 +193,9 @@ class Track:
         with self._lock:
             new = [entry for entry, _ in lane if id(entry) not in self._begun] if first else []
             if new and not self._closed and self.end < float("inf") and self.started:
-                later = self.plan.later_epochs() * sum(entry.epoch_cost for entry in [*self.started, *new])
+                racing = [*self.started, *new]
+                mean = sum(entry.epoch_cost for entry in racing) / len(racing)
+                later = self.plan.later_epochs(len(racing)) * mean
                 left = (self.end - time.perf_counter()) * self.executor.workers
                 self._closed = (self._running + one * len(lane) + later) * self.slowness > left
             for entry in new:
@@ -225,7 +227,7 @@ class Track:
         )
         if self.halted():
             return []
-        stay = min(self.plan.rungs[i + 1].recipes, len(ranked))
+        stay = min(self.plan.counts(len(self.started))[i + 1], len(ranked))
         while stay > 1 and self._cost_of_rest(ranked[:stay], i) > (self.end - time.perf_counter()):
             stay -= 1
         for entry in ranked[stay:]:
@@ -247,9 +249,9 @@ class Track:
 
     def _cost_of_rest(self, ranked: Sequence[Entry], i: int) -> float:
         """Seconds until the end of the plan, were these to stay at rung i."""
-        total, rungs = 0.0, self.plan.rungs
+        total, rungs, counts = 0.0, self.plan.rungs, self.plan.counts(len(self.started))
         for j in range(i + 1, len(rungs)):
-            stay = max(1, round(len(ranked) * rungs[j].recipes / rungs[i + 1].recipes))
+            stay = max(1, round(len(ranked) * counts[j] / counts[i + 1]))
             total += sum(entry.epoch_cost for entry in ranked[:stay]) * (rungs[j].epochs - rungs[j - 1].epochs)
         longest = max(entry.epoch_cost for entry in ranked) * (rungs[-1].epochs - rungs[-2].epochs)
         return max(total / self.executor.workers, longest) * self.slowness * 1.03

@@ -33,7 +33,8 @@ class Dense(Layer):
         y = W x + b        dW = g xᵀ    db = Σ g    dx = Wᵀ g
 
     x [in, B], W [out, in], b [out, 1], y [out, B]; g is the gradient with respect to y. Starts with
-    W ~ N(0, gain² / in) and b = 0: gain √2 before a rectifier (He et al. 2015, https://arxiv.org/abs/1502.01852), 1 otherwise (LeCun 1998).
+    W ~ N(0, gain² / in) and b = 0: gain √2 before a rectifier (He et al. 2015, https://arxiv.org/abs/1502.01852),
+    1 otherwise (LeCun 1998).
 
     >>> weights, _ = Dense().init(np.random.default_rng(0), 2, 1)
     >>> y, _ = Dense().apply(weights, (), np.eye(2, dtype=np.float32), training=False, key=0)
