@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 SHORTEST = {3: 27, 2: 12, 1: 6}  # drops: the horizon in epochs that a plan with so many has at least
-LONGEST = 162  # epochs: where the time allows more, a plan drops once more, and then widens
+LONGEST = 108  # epochs: where the time allows more, a plan drops once more, and then widens
 SURPLUS = 1.5  # recipes planned, as a multiple of those that the cost model says will fit
 WIDEST = 2000  # recipes of one race, however small they are
 FINISHERS = 9  # recipes that a full plan takes to the end of their horizon
@@ -62,14 +62,13 @@ class Plan:
         even = [round(started * (last / started) ** (j / drops)) if drops else started for j in range(drops + 1)]
         return tuple(min(count, rung.recipes) for count, rung in zip(even, self.rungs, strict=True))
 
-    def later_epochs(self, started: int) -> float:
-        """Epochs still to run behind the first rung by all recipes together, when so many started.
+    def later_epochs(self) -> float:
+        """Epochs still to run behind the first rung, for each recipe that starts in the whole plan.
 
-        >>> halving(729, 81, 9).later_epochs(729)
-        1944
+        >>> round(halving(729, 81, 9).later_epochs(), 3)
+        2.667
         """
-        gains = [after.epochs - before.epochs for before, after in zip(self.rungs, self.rungs[1:], strict=False)]
-        return sum(count * gain for count, gain in zip(self.counts(started)[1:], gains, strict=True))
+        return self.recipe_epochs() / self.recipes - self.rungs[0].epochs
 
 
 def flat(recipes: int, epochs: int) -> Plan:
@@ -111,12 +110,12 @@ def for_seconds(seconds: float, cores: int, epoch_costs: Sequence[float], start:
     compiling take before racers run. most: recipes that memory has room for.
 
     Every plan takes 9 recipes or more to their end: 243 recipes, 3 drops, and the horizon that fills the time. Where
-    that would be below 27 epochs there are fewer recipes and drops, above 162 there are 729 recipes and 4 drops, and
-    what 162 epochs leave over widens the field. Half as many recipes again are planned as the model says will fit; the
+    that would be below 27 epochs there are fewer recipes and drops, above 108 there are 729 recipes and 4 drops, and
+    what 108 epochs leave over widens the field. Half as many recipes again are planned as the model says will fit; the
     measured speed may only take away recipes that have not started, never a horizon.
 
     >>> [for_seconds(60, 2, [cost]).rungs[0] for cost in (0.002, 0.02, 0.2)]
-    [Rung(recipes=2000, epochs=2), Rung(recipes=1094, epochs=1), Rung(recipes=122, epochs=2)]
+    [Rung(recipes=2000, epochs=1), Rung(recipes=1620, epochs=1), Rung(recipes=122, epochs=2)]
     """
     core_seconds = max(seconds * (1 - RESERVE) - start, seconds * 0.3) * cores
     affordable = max(core_seconds / (sum(epoch_costs) / len(epoch_costs)), 1.0)  # epochs of one recipe, in all

@@ -194,8 +194,9 @@ class Track:
             new = [entry for entry, _ in lane if id(entry) not in self._begun] if first else []
             if new and not self._closed and self.end < float("inf") and self.started:
                 racing = [*self.started, *new]
-                mean = sum(entry.epoch_cost for entry in racing) / len(racing)
-                later = self.plan.later_epochs(len(racing)) * mean
+                costs = [entry.epoch_cost for entry in racing]
+                likely = (sum(costs) / len(costs) + max(costs)) / 2  # larger nets are the likelier ones to stay
+                later = self.plan.later_epochs() * len(racing) * likely
                 left = (self.end - time.perf_counter()) * self.executor.workers
                 self._closed = (self._running + one * len(lane) + later) * self.slowness > left
             for entry in new:
@@ -227,7 +228,9 @@ class Track:
         )
         if self.halted():
             return []
-        stay = min(self.plan.counts(len(self.started))[i + 1], len(ranked))
+        unlimited = self.end == float("inf")
+        most = self.plan.counts(len(self.started))[i + 1] if unlimited else self.plan.rungs[i + 1].recipes
+        stay = min(most, len(ranked))
         while stay > 1 and self._cost_of_rest(ranked[:stay], i) > (self.end - time.perf_counter()):
             stay -= 1
         for entry in ranked[stay:]:

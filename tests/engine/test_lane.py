@@ -594,16 +594,13 @@ def test_scaling_in_the_step_is_the_scalers_own(everything, name):
     assert (int(one.knobs.table) > 0) == (name == "quantile_normal")
 
 
-LOST = pytest.mark.xfail(
-    strict=True, reason="X is stored z-scored in float32: beside an outlier the rest has no digits"
-)
+LOST = pytest.mark.xfail(strict=True, reason="the square of u overflows in float32: the cell becomes 0 instead of 3")
 
 
 @pytest.mark.parametrize(
     ("name", "outlier"),
-    [(name, size) for name in ("robust_clip", "quantile_normal") for size in (1e3, 1e6)]
-    + [("quantile_normal", size) for size in (1e9, 1e20)]
-    + [pytest.param("robust_clip", size, marks=LOST) for size in (1e9, 1e20)],
+    [(name, size) for name in ("robust_clip", "quantile_normal") for size in (1e3, 1e6, 1e9, 1e15)]
+    + [("quantile_normal", 1e20), pytest.param("robust_clip", 1e20, marks=LOST)],
 )
 def test_scalings_that_bear_outliers_bear_them_in_the_step(name, outlier):
     """One cell of any size spoils neither the robust nor the quantile scaling of the other rows inside a program."""

@@ -56,27 +56,52 @@ def test_every_halving_keeps_its_laws(recipes, epochs, finishers):
 
 @given(recipes=st.integers(1, 300), epochs=st.integers(1, 100))
 def test_costs_are_counted(recipes, epochs):
-    """`recipe_epochs` is what walking through the plan recipe by recipe counts; `later_epochs` what comes behind."""
+    """`recipe_epochs` is what walking through the plan recipe by recipe counts."""
     for plan in (flat(recipes, epochs), halving(recipes, epochs)):
-        walked = later = 0
+        walked = 0
         for recipe in range(recipes):
-            reached = max(rung.epochs for rung in plan.rungs if recipe < rung.recipes)
-            walked += reached
-            later += reached - plan.rungs[0].epochs
+            walked += max(rung.epochs for rung in plan.rungs if recipe < rung.recipes)
         assert plan.recipe_epochs() == walked
-        assert plan.later_epochs() == pytest.approx(later / recipes)
     assert table(flat(recipes, epochs)) == [(recipes, epochs)]
 
 
-# A minute on two cores; the cheaper an epoch, the more recipes, then the longer the horizon, then the wider the field.
+DESCENTS = [
+    # plan                   started    recipes at each rung
+    (halving(729, 81, 9), 729, (729, 243, 81, 27, 9)),
+    (halving(729, 81, 9), 100, (100, 55, 30, 16, 9)),  # fewer started: still nine to the end
+    (halving(729, 81, 9), 9, (9, 9, 9, 9, 9)),
+    (halving(729, 81, 9), 4, (4, 4, 4, 4, 4)),  # fewer than nine started: all to the end
+    (halving(9, 9), 9, (9, 3, 1)),
+    (flat(20, 5), 7, (7,)),
+]
+
+
+@pytest.mark.parametrize(("plan", "started", "counts"), DESCENTS)
+def test_fewer_that_started_descend_evenly(plan, started, counts):
+    """Where only so many could start, so many are at each rung."""
+    assert plan.counts(started) == counts
+
+
+@given(recipes=st.integers(1, 3000), epochs=st.integers(1, 300), part=st.floats(0, 1))
+def test_every_descent_keeps_its_laws(recipes, epochs, part):
+    """Never more than the plan's own at a rung, never more than at the rung before, nine at the end, or all, or the
+    plan's own."""
+    plan = halving(recipes, epochs, 1)
+    started = max(1, round(part * recipes))
+    counts = plan.counts(started)
+    assert counts[0] == started
+    assert counts[-1] == min(started, planning.FINISHERS, plan.rungs[-1].recipes) or len(counts) == 1
+    for (more, fewer), rung in zip(itertools.pairwise(counts), plan.rungs[1:], strict=True):
+        assert fewer <= min(more, rung.recipes)
+
+
+# A minute on two cores; the cheaper an epoch, the more recipes and rungs.
 MINUTES = [
     # core-seconds of an epoch    rungs
     (100.0, [(1, 1)]),
     (30.0, [(3, 1)]),
-    (2.0, [(13, 5)]),
-    (0.2, [(121, 2), (40, 8), (13, 25)]),
-    (0.02, [(1093, 1), (364, 5), (121, 17), (40, 53), (13, 160)]),
-    (0.002, [(7227, 3), (2409, 9), (803, 27), (267, 81), (89, 243)]),
+    (2.0, [(14, 5)]),
+    (0.2, [(122, 2), (40, 8), (14, 25)]),
 ]
 
 
@@ -84,6 +109,15 @@ MINUTES = [
 def test_plan_for_a_minute_is_the_table(cost, rungs):
     """A minute on two cores, four seconds of them for the start, is planned like this."""
     assert table(for_seconds(60, 2, [cost], 4.0)) == rungs
+
+
+def test_cheap_epochs_reach_the_longest_horizon_and_the_widest_field():
+    """The cheaper an epoch, the longer the horizon, up to the longest; then the wider the field, up to the widest."""
+    plans = [for_seconds(60, 2, [cost], 4.0) for cost in (1.0, 0.3, 0.1, 0.02, 0.01, 0.001, 0.0001)]
+    assert [plan.recipes for plan in plans] == sorted(plan.recipes for plan in plans)
+    assert plans[-1] == plans[-2]
+    assert (plans[-1].epochs, plans[-1].recipes) == (planning.LONGEST, planning.WIDEST)
+    assert len(plans[-1].rungs) == 5
 
 
 A_BUDGET = {
@@ -101,10 +135,11 @@ def affordable(seconds, cores, costs, start):
 
 @given(**A_BUDGET)
 def test_plan_for_seconds_fits_its_own_model(seconds, cores, costs, start):
-    """A plan costs at most what fits by its own cost model, times the surplus of recipes it has on purpose; there is
-    always one epoch for one recipe, and the horizon is never beyond the longest."""
+    """A plan costs at most what fits by its own cost model, times the surplus of recipes it has on purpose, up to half
+    a recipe a rung; there is always one epoch for one recipe, and the horizon is never beyond the longest."""
     plan = for_seconds(seconds, cores, costs, start)
-    assert plan.recipe_epochs() <= planning.SURPLUS * affordable(seconds, cores, costs, start) * (1 + 1e-9)
+    fits = affordable(seconds, cores, costs, start)
+    assert plan.recipe_epochs() <= planning.SURPLUS * fits * (1 + 1e-9) + 0.5 * plan.epochs
     assert plan.recipes >= 1
     assert 1 <= plan.epochs <= planning.LONGEST
     assert plan == for_seconds(seconds, cores, list(costs), start)
@@ -116,7 +151,7 @@ def test_plan_for_seconds_is_halving(seconds, cores, costs, start):
     there, unless not even those have an epoch each."""
     plan = for_seconds(seconds, cores, costs, start)
     for (more, early), (fewer, late) in itertools.pairwise(table(plan)):
-        assert abs(fewer - more / 3) < 1
+        assert abs(fewer - more / 3) <= 1
         assert early == late // 3
     fits = affordable(seconds, cores, costs, start)
     if fits >= planning.FINISHERS + 1:
@@ -129,7 +164,7 @@ def test_plan_for_seconds_is_halving(seconds, cores, costs, start):
 def test_plan_for_seconds_uses_what_it_has(seconds, cores, costs, start):
     """Nothing that fits is left unused but for the rounding of a horizon, until the field is as wide as it gets."""
     plan, fits = for_seconds(seconds, cores, costs, start), affordable(seconds, cores, costs, start)
-    if plan.epochs >= 5 and plan.recipes < planning.WIDEST * planning.FINISHERS * 81:
+    if plan.epochs >= 5 and plan.recipes < planning.WIDEST - 1:
         assert plan.recipe_epochs() > 0.6 * fits
 
 
@@ -139,6 +174,14 @@ def test_more_cores_never_buy_less(seconds, cost, cores):
     less, more = for_seconds(seconds, cores, [cost]), for_seconds(seconds, 2 * cores, [cost])
     assert more.recipes >= less.recipes
     assert more.recipe_epochs() >= less.recipe_epochs()
+
+
+@given(**A_BUDGET, most=st.integers(1, 5000))
+def test_memory_bounds_the_field(seconds, cores, costs, start, most):
+    """No plan has more recipes than memory has room for (but for the nine that always run), nor than the widest."""
+    plan = for_seconds(seconds, cores, costs, start, most)
+    assert plan.recipes <= max(min(most, planning.WIDEST), planning.FINISHERS)
+    assert min(rung.recipes for rung in plan.rungs) >= 1
 
 
 def test_plans_measure_nothing():

@@ -128,6 +128,17 @@ def test_batches_fit_the_rows(rows):
         assert space.recipe(0, number, space.shapes(8)).batch_size <= max(1, rows // 4)
 
 
+def test_short_race_has_fewer_rules():
+    """A race with time to compile two rules draws from the two likeliest, and says so."""
+    space = Space(1000, 3, most_rules=2)
+    shapes = space.shapes(1)
+    drawn = {space.recipe(0, number, shapes).flat()["rule"] for number in range(100)}
+    assert drawn == {"adamw", "adam"} == set(space.rules)
+    assert space.notes == ("the race is short: of 9 update rules it uses adamw, adam.",)
+    assert Space(1000, 3, {"rule": "sgd"}, most_rules=2).recipe(0, 1, shapes).flat()["rule"] == "sgd"
+    assert Space(1000, 3, {"rule": "sgd"}, most_rules=2).notes == ()
+
+
 def test_large_batches_leave_and_it_is_said():
     """Batch sizes above the training rows leave the space, in one sentence; with enough rows nothing is said."""
     assert Space(100, 3).notes == ("batch sizes above the 100 training rows leave the space: 128, 256.",)
@@ -169,6 +180,10 @@ def test_shapes_are_different_and_the_defaults_comes_first():
             {"rule": "adam", "rule.betta2": 0.9},
             "setting of rule adam must be one of beta1, beta2, epsilon. Got 'betta2'. Did you mean 'beta2'?",
         ),
+        (
+            {"epochs": 9},
+            "epochs is not a field to fix: it is the horizon of all recipes. Give recipes and epochs.",
+        ),
         ({"rule": "adam", "rule.beta2": 1.0}, "Adam(beta2=…) must be in [0, 1). Got 1.0."),
     ],
 )
@@ -182,13 +197,3 @@ def test_bad_fields_are_refused_before_anything_runs(fixed, sentence):
     if "batch_size" not in fixed:
         with pytest.raises(SlalomError):
             check_fields(fixed)
-
-
-@pytest.mark.xfail(strict=True, reason="fixed epochs become every schedule's horizon, but the race runs its own epochs")
-def test_epochs_are_not_fixed_behind_the_races_back():
-    """The horizon of every schedule is the race's: a fixed `epochs` beside it is refused or ignored."""
-    try:
-        space = Space(1000, 5, {"epochs": 9})
-    except SlalomError:
-        return
-    assert space.recipe(0, 1, space.shapes(1)).epochs == 5
