@@ -152,7 +152,7 @@ class Heat:
         recipe, vector = racer.recipe, np.zeros(self.program.settings, np.float32)
         numbers = settings_vector(racer.rule, recipe.rule_settings())
         vector[: len(numbers)] = numbers
-        racer.state = State(weights, memory, self.program.room.first(racer.rule, vector, weights))
+        racer.state = State(weights, memory, self.program.room.empty())
         scaling, table = self.prepared.in_race(recipe.scaling, racer.fold)
         racer.knobs = Knobs(
             centre=np.asarray(scaling.centre, np.float32),

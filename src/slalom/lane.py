@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -73,11 +74,6 @@ class Room:
             packed[i] = leaf
         return tuple(packed)
 
-    def first(self, cls: type[Rule], settings: Array, weights: Tree) -> tuple[Array, ...]:
-        """The arrays before the first step of a rule."""
-        memory = rebuilt(cls, settings).init(weights)
-        return self.pack(cls, jax.tree.map(np.asarray, memory), self.empty())
-
 
 class Data(NamedTuple):
     """The data on the device: one copy for all racers."""
@@ -130,6 +126,12 @@ def build_advance(structure: Structure, room: Room, lanes: int) -> Callable[...,
                     after = step(structure, own, before, knobs, t, rate, rows, data.x, data.y)
                     return after._replace(rule=room.pack(cls, after.rule, state.rule))
 
+                def first(state: State, knobs: Knobs) -> tuple[Array, ...]:
+                    return room.pack(cls, rebuilt(cls, knobs.settings).init(state.weights), state.rule)
+
+                # Before step 1 the memory is the rule's own; on the host each racer would pay milliseconds for it.
+                fresh = each_racer(first, lanes)(state, knobs)
+                state = state._replace(rule=jax.tree.map(partial(jnp.where, t == 1), fresh, state.rule))
                 every = each_racer(one, lanes)
 
                 def body(i: Array, state: State) -> State:
