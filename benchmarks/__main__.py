@@ -35,7 +35,15 @@ def throughput(epochs: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "table.csv"
         made_table(table)
-        command = [str(Path(sys.executable).parent / "slalom"), "race", str(table), "--target", "y", "--json", "--quiet"]
+        command = [
+            str(Path(sys.executable).parent / "slalom"),
+            "race",
+            str(table),
+            "--target",
+            "y",
+            "--json",
+            "--quiet",
+        ]
         command += ["--recipes", str(RECIPES), "--epochs", str(epochs), "--out", str(Path(folder) / "run")]
         for field in FIXED:
             command += ["--set", field]

@@ -24,7 +24,7 @@ def width(structure: Structure, device: str = "cpu") -> int:
     work = structure.batch_size * max(structure.net.sizes)
     if device != "cpu":
         return max(8, min(1024, 2**24 // work))
-    return 1 if work > 4096 else 2 if work > 2048 else 4 if work > 1024 else 8
+    return 1 if work > 8192 else 2 if work > 4096 else 4 if work > 2048 else 8
 
 
 def call_steps(structure: Structure, lanes: int) -> int:

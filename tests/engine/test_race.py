@@ -20,6 +20,7 @@ from slalom.errors import RaceFailed, SlalomError
 from slalom.executor import Task, Threads
 from slalom.fitting import fit
 from slalom.heat import Heat
+from slalom.journal import Journal
 from slalom.opened import leaderboard, load
 from slalom.plan import halving
 from slalom.racing import race
@@ -170,6 +171,42 @@ def test_rows_are_dealt_once_and_folds_cover_them(entries):
     assert set(prepared.whole.train) == set(held)
 
 
+def test_last_training_is_on_all_rows_but_the_test_rows(entries):
+    """The model of a cross-fitted race is the winner trained once more on all rows that are not test rows, with the
+    scaler and the unit of the target fitted to them, for the epochs that were best: what fit does with those rows."""
+    result = small(fixed={"scaling": "robust_clip"})
+    whole = entries[0].heat.prepared.whole.train
+    assert len(whole) == 96
+    np.testing.assert_allclose([result.model.mean, result.model.spread], [Y[whole].mean(), Y[whole].std()], rtol=1e-12)
+    np.testing.assert_allclose(result.model.scaler.centre, np.median(X[whole], axis=0), rtol=1e-12)
+    moved = [w for layer in result.model.weights for w in layer.values()]
+    fold = [w for layer in entries[0].racers[0].state.weights for w in layer.values()]
+    assert not any(np.array_equal(a, b) for a, b in zip(moved, fold, strict=True))
+    rmse = ((result.model.predict(X[whole]) - Y[whole]) ** 2).mean() ** 0.5
+    assert rmse < Y.std()
+
+
+def test_last_training_that_fails_is_not_the_model(monkeypatch, entries):
+    """Where the winner diverges in its last training, the model is the best moment of its first fold."""
+    advance = Heat.advance
+
+    def spoilt(self, racers, *args):
+        made = advance(self, racers, *args)
+        for racer in racers:
+            if racer.fold == FOLDS:
+                layer = racer.state.weights[0]
+                layer["b"][0] = np.nan
+        return made
+
+    monkeypatch.setattr(Heat, "advance", spoilt)
+    result = small()
+    (winner,) = [entry for entry in entries if f"recipe {entry.number}" == result.best.name]
+    moment = winner.racers[0].best
+    assert model_bits(result.model) == [w.tobytes() for layer in moment.weights for w in layer.values()]
+    assert result.model.mean == winner.heat.prepared.folds[0].mean
+    assert math.isfinite(result.best.test)
+
+
 # --- what must not matter ---------------------------------------------------------------------------------------------
 
 ROWS = 5_200
@@ -270,6 +307,19 @@ def test_validation_rows_are_the_only_ones_held_out(entries):
     assert result.about["racer_steps"] == 3 * 3 * (N // 16)
     scores = [((result.model.predict(validation[0]) - Y[:40])[rows - N] ** 2).mean() ** 0.5 for rows in fold[1:2]]
     np.testing.assert_allclose(result.best.score, scores[0], rtol=1e-5)  # float32
+
+
+def test_validation_rows_keep_the_classes_in_proportion(entries):
+    """Of the caller's validation rows of a classification, choosing and evidence rows have each class in proportion."""
+    labels = np.array(["rare", "usual"])[(np.arange(40) % 4 > 0).astype(int)]
+    for seed in range(3):
+        small(y=labelled_twice(), validation=(X[:40], labels), seed=seed, recipes=1, epochs=1)
+        fold = entries[0].heat.prepared.folds[0]
+        assert [(labels[part - N] == "rare").sum() for part in (fold.choose, fold.evidence)] == [7, 3]
+
+
+def labelled_twice():
+    return np.where(Y > 0, "rare", "usual")
 
 
 @pytest.mark.parametrize(
@@ -427,16 +477,19 @@ def test_horizon_is_kept_through_rungs(monkeypatch, entries, rates):
 # --- more of the same race --------------------------------------------------------------------------------------------
 
 
-def test_extended_race_adds_recipes(tmp_path):
-    """extend= adds recipes with new numbers to a folder, keeps the old rows, and keeps the better winner."""
-    first = small(out=tmp_path / "run", recipes=2)
-    second = small(extend=tmp_path / "run", recipes=3)
+@pytest.mark.parametrize(("waves", "winner"), [((2, 3), 1), ((4, 1), 0)])
+def test_extended_race_adds_recipes(tmp_path, waves, winner):
+    """extend= adds recipes with new numbers to a folder, keeps the old rows, and keeps the better winner, of whichever
+    wave it is."""
+    first = small(out=tmp_path / "run", recipes=waves[0])
+    second = small(extend=tmp_path / "run", recipes=waves[1])
+    assert int(second.best.name.removeprefix("recipe ")) // waves[0] == winner
     names = second.leaderboard.filter(pl.col("kind") == "recipe")["name"].to_list()
     assert sorted(names) == [f"recipe {i}" for i in range(5)]
     kept = {row["name"]: row["score"] for row in first.leaderboard.to_dicts() if row["kind"] == "recipe"}
     rows = {row["name"]: row for row in second.leaderboard.to_dicts()}
     assert {name: rows[name]["score"] for name in kept} == kept
-    assert sorted((rows[f"recipe {i}"]["wave"]) for i in range(5)) == [0, 0, 1, 1, 1]
+    assert [rows[f"recipe {i}"]["wave"] for i in range(5)] == [0] * waves[0] + [1] * waves[1]
     assert second.best.score == min(row["score"] for row in rows.values() if row["score"] is not None)
     assert second.best.name == second.leaderboard["name"][0]
     np.testing.assert_array_equal(load(tmp_path / "run").predict(X), second.model.predict(X))
@@ -682,6 +735,32 @@ def test_leaderboard_has_what_was_promised(tmp_path):
     assert checks >= 3 * 3
 
 
+def test_journal_is_written_whole_or_not_at_all(tmp_path):
+    """A write that fails in its middle leaves the journal as it was, and the next one is complete."""
+    row = {
+        "number": 0,
+        "wave": 0,
+        "recipe": {"width": 3},
+        "outcome": "racing",
+        "cost": 1.5,
+        "best_epoch": 1.0,
+        "epochs": 2.0,
+    }
+    row |= {"seconds": 0.1, "parameters": 9}
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        with pytest.raises(sqlite3.Error):
+            journal.write([row], [(0, 1.0, 2.0), (0, None, 1.0)])  # an epoch must be a number
+        assert journal.recipes() == []
+        journal.write([row], [(0, 1.0, 2.0)])
+        journal.write([row | {"outcome": "finished"}], [(0, 1.0, 2.0), (0, 2.0, None)])
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        assert journal.recipes() == [row | {"outcome": "finished"}]
+    with sqlite3.connect(tmp_path / "journal.sqlite") as database:
+        assert database.execute("SELECT * FROM scores ORDER BY epoch").fetchall() == [(0, 1.0, 2.0), (0, 2.0, None)]
+    database.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["journal.sqlite"]
+
+
 def test_score_of_the_winner_is_its_models(large, entries):
     """With one fold, the winner's score and test score are those of the model's own predictions on those rows."""
     result = small(*large, **WIDE)
@@ -700,9 +779,11 @@ def test_fit_is_the_race_of_one_recipe():
     assert model_bits(fit(X, Y, recipe=recipe, seed=4)) == model_bits(alone)
     assert model_bits(fit(X, Y, recipe=recipe, seed=5)) != model_bits(alone)
     validation = (X[:40] + 0.1, Y[:40])
-    raced = race(X, Y, validation=validation, recipe=recipe, seed=4)
+    restless = dataclasses.replace(recipe, learning_rate=1.5, schedule="constant", epochs=12)
+    raced = race(X, Y, validation=validation, recipe=restless, seed=4)
     assert raced.about["recipes"] == 1
-    assert model_bits(fit(X, Y, validation=validation, recipe=recipe, seed=4)) == model_bits(raced.model)
+    assert raced.best.epoch < 12
+    assert model_bits(fit(X, Y, validation=validation, recipe=restless, seed=4)) == model_bits(raced.model)
 
 
 def test_fit_that_diverges_says_so():
