@@ -84,7 +84,7 @@ class Model:
             if value.ndim:
                 arrays[f"scaler.{field.name}"] = value
             else:
-                numbers[field.name] = float(value)
+                numbers[field.name] = value.item()
         for i, layer in enumerate(self.weights):
             arrays |= {f"layer.{i}.{name}": value for name, value in layer.items()}
         for i, memory in enumerate(self.memory):
@@ -102,7 +102,7 @@ class Model:
             "mean": self.mean,
             "spread": self.spread,
         }
-        arrays = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
+        arrays = {name: np.asarray(value, order="C") for name, value in arrays.items()}
         _replace(folder / "weights.safetensors", safetensors.numpy.save(arrays))
         _replace(folder / "model.json", json.dumps(about, indent=1, allow_nan=False).encode())
 
@@ -121,6 +121,8 @@ class Model:
             raise SlalomError(f"{folder} must be a run folder or a model folder. It has no model in it.") from None
         except (ValueError, OSError, safetensors.SafetensorError) as error:
             raise SlalomError(f"{folder} holds a model that cannot be read: {error}.") from None
+        if not isinstance(about, dict):
+            raise SlalomError(f"{folder} holds a damaged model: model.json must be one object.")
         if about.get("format") != FORMAT:
             raise SlalomError(
                 f"{folder} holds a model of format {about.get('format')}. This Slalom reads format {FORMAT}: update it."
@@ -130,9 +132,12 @@ class Model:
     @classmethod
     def _from_parts(cls, folder: Path, about: dict[str, Any], arrays: dict[str, Array]) -> "Model":
         try:
-            kind = scaling.REGISTRY[about["scaler"].pop("name")]
-            vectors = {name[7:]: value for name, value in arrays.items() if name.startswith("scaler.")}
+            settings = dict(about["scaler"])
+            kind = scaling.REGISTRY[settings.pop("name")]
             net = Net(**about["net"])
+            vectors = {name[7:]: value for name, value in arrays.items() if name.startswith("scaler.")}
+            scaler = kind(**settings, **vectors)
+            scaler(np.zeros((1, net.inputs)))  # refuses another number of columns
             rng = np.random.default_rng(0)
             shape, carried = net.init(rng)
             weights = tuple(
@@ -149,7 +154,7 @@ class Model:
                 recipe=Recipe.from_plain(about["recipe"]),
                 columns=Columns.from_plain(about["columns"]),
                 target=Target.from_plain(about["target"]),
-                scaler=kind(**about["scaler"], **vectors),
+                scaler=scaler,
                 net=net,
                 weights=weights,
                 memory=memory,

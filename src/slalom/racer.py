@@ -49,7 +49,7 @@ class Knobs(NamedTuple):
 
 def scaled(x: Array, knobs: Knobs) -> Array:
     """Rows of the stored X [B, D] in the racer's scaling: u = (x − centre) factor, then u / √(1 + squash u²)."""
-    u = (x - knobs.centre) * knobs.factor
+    u = jnp.clip((x - knobs.centre) * knobs.factor, -1e18, 1e18)  # its square stays finite
     return u * jax.lax.rsqrt(1 + knobs.squash * u * u)
 
 

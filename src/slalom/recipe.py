@@ -3,8 +3,10 @@
 import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields, replace
+from numbers import Real
 from typing import Any
 
+import numpy as np
 import tomli_w
 
 from slalom import rules, scaling, schedules
@@ -187,11 +189,12 @@ def _number(name: str, value: Any, kind: type, interval: str) -> Any:
 
     where = f"Recipe({name}=…)"
     number = f"a whole number in {interval}" if kind is int else f"a number in {interval}"
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not within(float(value), interval):
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise wrong(where, number, value)
-    if kind is int and value != int(value):
+    plain = float(value)
+    if not within(plain, interval) or (kind is int and not plain.is_integer()):
         raise wrong(where, number, value)
-    return kind(value)
+    return int(plain) if kind is int else plain
 
 
 def parse_value(name: str, text: str) -> Any:

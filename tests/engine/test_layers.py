@@ -329,6 +329,18 @@ def test_layers_and_steps_and_racers_draw_their_own_masks():
     np.testing.assert_allclose(np.unique(np.asarray(y)), [0, 8])
 
 
+def test_no_two_steps_of_many_share_a_mask():
+    """Among the masks of 200 steps no pair agrees more than chance has it: 20,000 coin tosses, six standard errors; and
+    all of them together spread as coin tosses do."""
+    t = np.arange(1, 201, dtype=np.uint32)
+    keys = (np.uint32(123456) ^ (t * np.uint32(0x27D4EB2F))) * np.uint32(0x165667B1)  # as `racer.step` makes them
+    masks = np.asarray(jax.vmap(DRAW, (0, None, None))(keys, np.float32(0.5), np.ones(SIZE, np.float32))) != 0
+    signs = (2.0 * masks - 1).reshape(200, -1)
+    z = (signs @ signs.T)[np.triu_indices(200, 1)] / math.sqrt(signs.shape[1])
+    assert abs(math.sqrt((z**2).mean()) - 1) < 0.03  # 19,900 pairs: four standard errors are 0.02
+    assert np.abs(z).max() < 6
+
+
 WIDE = 10_000
 ONE_STEP = jax.jit(step, static_argnums=(0, 1))
 

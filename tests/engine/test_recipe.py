@@ -207,7 +207,6 @@ def test_set_of_a_whole_number_that_is_none_is_refused(text):
 
 
 @pytest.mark.parametrize("number", [np.int64(64), np.int32(64), np.uint8(64)])
-@pytest.mark.xfail(strict=True, reason="NumPy's whole numbers are no int, and are refused with 'Got np.int64(64).'")
 def test_numpys_whole_numbers_are_whole_numbers(number):
     """A width that comes out of a NumPy array is a width."""
     assert Recipe(width=number).width == 64

@@ -12,7 +12,7 @@ from slalom.types import Array, Setting, Tree
 class BatchNormMemory(NamedTuple):
     mean: Array  # [F, 1] moving sum of batch means
     variance: Array  # [F, 1] moving sum of batch variances
-    weight: Array  # [] moving sum of ones: mean / weight is free of the start's bias
+    weight: Array  # [1] moving sum of ones: mean / weight is free of the start's bias
 
 
 @record
@@ -45,7 +45,7 @@ class BatchNorm(Layer):
         """Gain 1 and shift 0 [F, 1]; an empty memory."""
         del rng, inputs
         zeros = np.zeros((outputs, 1), np.float32)
-        return gain_and_shift(outputs), BatchNormMemory(zeros, zeros.copy(), np.zeros((), np.float32))
+        return gain_and_shift(outputs), BatchNormMemory(zeros, zeros.copy(), np.zeros(1, np.float32))
 
     def apply(self, weights: Tree, memory: Tree, x: Array, *, training: bool, key: Array) -> tuple[Array, Tree]:
         """See the formula of the class."""
