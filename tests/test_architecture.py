@@ -71,7 +71,7 @@ OUTSIDE = {
 
 LONG_FILES: dict[str, tuple[int, str]] = {}  # name: (lines it may have, why)
 LONG_FUNCTIONS = {  # name: (lines it may have, why)
-    "executor.Threads.run": (50, "the queue, the worker and the waiting share their variables and one lock"),
+    "executor.Threads.run": (55, "the queue, the worker and the waiting share their variables and one lock"),
 }
 
 

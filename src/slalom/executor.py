@@ -96,6 +96,7 @@ class Threads:
         finally:
             closed = True
             with self._lock:
+                self._book("race", 0)  # what is being compiled still counts
                 self._lock.notify_all()
         if failures:
             raise failures[0]

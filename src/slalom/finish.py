@@ -52,6 +52,7 @@ class Winner:
     cost: float
     epoch: float
     model: Model
+    note: str = ""
 
 
 def crowned(ranked: list[Entry], prepared: Prepared, metric: Metric, track: Track, limit: float) -> Winner:
@@ -65,14 +66,17 @@ def crowned(ranked: list[Entry], prepared: Prepared, metric: Metric, track: Trac
         return _constant(prepared, metric)
     cost, step = entry.best
     epoch = step / entry.heat.steps_per_epoch(0)
-    moment, fold = entry.racers[0].best, 0
+    moment, fold, note = entry.racers[0].best, 0, ""
     if prepared.whole:
         again = _whole(entry.heat, entry, epoch, lambda: track.interrupted or time.perf_counter() > limit)
         if again is not None:
             track.racer_steps += again.step
             moment, fold = again, len(prepared.folds)
+        else:
+            note = "there was no time to train the winner on all folds: the model is that of the first fold."
     assert moment is not None
-    return Winner(f"recipe {entry.number}", entry.recipe, cost, epoch, model_of(entry.heat, entry.recipe, fold, moment))
+    model = model_of(entry.heat, entry.recipe, fold, moment)
+    return Winner(f"recipe {entry.number}", entry.recipe, cost, epoch, model, note)
 
 
 def _whole(heat: Heat, entry: Entry, epoch: float, halted: Any) -> Moment | None:

@@ -15,7 +15,7 @@ from slalom.metrics import find_metric
 from slalom.model import Model
 from slalom.prepare import prepare
 from slalom.recipe import Recipe
-from slalom.table import table_of
+from slalom.table import Table, table_of
 
 
 def fit(
@@ -27,12 +27,17 @@ def fit(
     validation: tuple[Any, Any] | None = None,
     task: str = "auto",
     metric: Any = None,
+    stop: float | None = None,
     seed: int = 0,
 ) -> Model:
     """Train exactly this one recipe on all rows of X, for all its epochs, and hand back the model.
 
+    A race keeps the best moment of a recipe, often long before its last epoch: `stop=result.best.epoch` trains up to
+    it.
+
     X, y, target, task: as in `slalom.race`. recipe: the default one unless given. validation: (X, y) to choose the best
-    moment by (with `metric`); without it the model is that of the last step. seed: of first weights and row orders.
+    moment by (with `metric`); without it the model is that of the last step. stop: epochs after which training ends;
+    the schedule keeps the recipe's horizon. seed: of first weights and row orders.
 
     Raises SlalomError where something given cannot be used, RaceFailed where the training diverged.
 
@@ -42,11 +47,31 @@ def fit(
     True
     """
     recipe = recipe or Recipe()
-    table = table_of(X, y, target, validation)
+    if not isinstance(recipe, Recipe):
+        raise wrong("recipe", "a Recipe, as Recipe.from_plain makes one of a dict", type(recipe).__name__)
+    if stop is not None and not 0 < stop <= recipe.epochs:
+        raise wrong("stop", f"above 0 and at most the recipe's {recipe.epochs} epochs", stop)
+    heat = _heat(table_of(X, y, target, validation), recipe, task, metric, seed)
+    racer = Racer(0, recipe, 0)
+    last_step = max(1, round((stop or recipe.epochs) * heat.steps_per_epoch(0)))
+    heat.advance([racer], last_step, heat.checks(recipe.epochs, 0, []) if validation else [], lambda: False)
+    assert racer.state is not None
+    last = Moment(math.nan, racer.step, racer.state.weights, racer.state.memory)
+    moment = racer.best if validation else last
+    if moment is None or not all(np.isfinite(w).all() for layer in moment.weights for w in layer.values()):
+        raise RaceFailed(
+            f"The training diverged: its weights are not finite. Try a learning rate below {recipe.learning_rate}."
+        )
+    return model_of(heat, recipe, 0, moment)
+
+
+def _heat(table: Table, recipe: Recipe, task: str, metric: Any, seed: int) -> Heat:
+    """The compiled heat of one recipe on all rows that are not validation rows."""
     kind = Target.fit(table.labels, task)
     rows = len(table.frame) - table.validation
     if table.validation:
-        split = split_given(rows, table.validation, seed=seed)
+        codes = kind.encode(table.labels)[rows:] if kind.task == "classification" else None
+        split = split_given(rows, table.validation, codes, seed=seed)
     else:
         none = np.array([], dtype=np.intp)
         split = Split((np.arange(rows),), (none,), (none,), none)
@@ -59,13 +84,4 @@ def fit(
         structure_of(recipe, prepared), prepared, data, find_metric(metric, kind.task), Orders(seed), seed, rules
     )
     heat.compile()
-    racer, horizon = Racer(0, recipe, 0), recipe.epochs * heat.steps_per_epoch(0)
-    heat.advance([racer], horizon, heat.checks(recipe.epochs, 0, []) if table.validation else [], lambda: False)
-    assert racer.state is not None
-    last = Moment(math.nan, racer.step, racer.state.weights, racer.state.memory)
-    moment = racer.best if table.validation else last
-    if moment is None or not all(np.isfinite(w).all() for layer in moment.weights for w in layer.values()):
-        raise RaceFailed(
-            f"The training diverged: its weights are not finite. Try a learning rate below {recipe.learning_rate}."
-        )
-    return model_of(heat, recipe, 0, moment)
+    return heat

@@ -58,8 +58,13 @@ class Racer:
     step: int = 0
     costs: dict[int, float] = field(default_factory=dict)  # step -> cost on choosing rows
     best: Moment | None = None
-    diverged: bool = False
+    diverged_at: int | None = None  # the step of the score that said so; it then counts as ended
     seconds: float = 0.0  # its share of its lanes' time
+
+    @property
+    def diverged(self) -> bool:
+        """Whether it has left for good: a racer that diverged once is not waited for, whoever races beside it."""
+        return self.diverged_at is not None
 
     @property
     def rule(self) -> type[Rule]:
@@ -117,7 +122,6 @@ class Heat:
     seed: int
     rules: tuple[type[Rule], ...]
     program: Program | None = None
-    failed: str = ""
 
     def compile(self) -> None:
         """Make the program (once)."""
@@ -199,7 +203,7 @@ class Heat:
             asked = self._ask(racers, state, knobs, step)
         self._take(racers, asked)
         self._leave(racers, state, step, time.perf_counter() - began)
-        return (step - start) * len(racers)
+        return sum(racer.step - start for racer in racers)
 
     def _inputs(self, filled: Sequence[Racer], step: int, n: int) -> tuple[Array, Array]:
         """(rates [K, S], rows [K, S, B]) of the next n steps; what lies behind n is never read."""
@@ -240,7 +244,10 @@ class Heat:
         outputs = np.asarray(asked.answer)
         for k, racer in enumerate(racers):
             chosen = len(self.prepared.all_folds[racer.fold].choose)
-            cost, racer.diverged = self._cost(outputs[k, :, :chosen].astype(np.float64), racer.fold)
+            if racer.diverged:
+                continue
+            cost, diverged = self._cost(outputs[k, :, :chosen].astype(np.float64), racer.fold)
+            racer.diverged_at = asked.step if diverged else None
             racer.costs[asked.step] = cost
             if cost < (racer.best.cost if racer.best else np.inf):
                 state = asked.state[:2]
@@ -253,15 +260,17 @@ class Heat:
             return float("inf"), True
         about, labels = self.prepared.all_folds[fold], self.prepared.labels
         y = labels[about.choose]
-        hopeless = measured(self.structure.loss, outputs, (y - about.mean) / about.spread) > HOPELESS
+        y = (y - about.mean) / about.spread
+        plain = measured(self.structure.loss, np.zeros_like(outputs), y)  # of a prediction that knows nothing
+        hopeless = measured(self.structure.loss, outputs, y) > HOPELESS * max(1.0, plain)
         prediction = predictions(self.structure.loss, outputs, about.mean, about.spread)
-        return self.metric.cost(y, prediction), bool(hopeless)
+        return self.metric.cost(labels[about.choose], prediction), bool(hopeless)
 
     def _leave(self, racers: Sequence[Racer], state: State, step: int, seconds: float) -> None:
         whole = jax.tree.map(np.asarray, state)
         for k, racer in enumerate(racers):
             racer.state = jax.tree.map(lambda a: a[k].copy(), whole)  # noqa: B023
-            racer.step = step
+            racer.step = step if racer.diverged_at is None else racer.diverged_at
             racer.seconds += seconds / len(racers)
 
 

@@ -19,10 +19,10 @@ from slalom.types import Array, Tree
 SCORE_CHUNK = 1024  # rows scored at once: a larger chunk leaves the cache
 
 
-def width(structure: Structure, device: str = "cpu") -> int:
+def width(structure: Structure, device: str = "") -> int:
     """K, the racers of a lane: a pure function of the structure and the kind of device."""
     work = structure.batch_size * max(structure.net.sizes)
-    if device != "cpu":
+    if (device or jax.default_backend()) != "cpu":
         return max(8, min(1024, 2**24 // work))
     return 1 if work > 8192 else 2 if work > 4096 else 4 if work > 2048 else 8
 
@@ -182,7 +182,7 @@ def compile_program(
 ) -> Program:
     """Compile the executables of a structure for the rules of a race. score_rows: how many rows a score takes."""
     start = time.perf_counter()
-    lanes = lanes or width(structure, jax.default_backend())
+    lanes = lanes or width(structure)
     steps = call_steps(structure, lanes)
     weights, memory = structure.net.init(np.random.default_rng(0))
     room = Room(rules, weights)

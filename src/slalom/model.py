@@ -21,7 +21,7 @@ from slalom.types import Array, Tree
 FORMAT = 1  # of the model folder; a newer one is refused
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Model:
     """A trained net with everything that stands around it: encoding of the columns, scaling, and the target's unit.
 
@@ -38,6 +38,10 @@ class Model:
     loss: str
     mean: float
     spread: float
+
+    def __repr__(self) -> str:
+        sizes = " x ".join(map(str, self.net.sizes))
+        return f"Model({self.target.task} of {self.target.name!r}, {sizes}, {self.net.parameters:,} parameters)"
 
     def predict(self, x: Any) -> Array:
         """Predictions [N] for a table (file frame, data frame or array): values in the target's unit, or class labels.

@@ -2,11 +2,12 @@
 
 import math
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 from slalom.errors import SlalomError, wrong
 from slalom.recipe import Recipe
-from slalom.space import check_fields
+from slalom.space import check_fields, named
 
 
 @dataclass(frozen=True)
@@ -25,16 +26,20 @@ class Order:
     def __post_init__(self) -> None:
         if self.seconds is not None and not (isinstance(self.seconds, (int, float)) and 0 < self.seconds < math.inf):
             raise wrong("seconds", "a positive number", self.seconds)
-        for name in ("recipes", "epochs"):
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise wrong(name, "a whole number of at least 1", value)
+        for name in ("recipes", "epochs", "seed"):
+            value, least = getattr(self, name), 0 if name == "seed" else 1
+            if value is None and name != "seed":
+                continue
+            if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+                raise wrong(name, f"a whole number of at least {least}", value)
+            object.__setattr__(self, name, int(value))
+        if self.recipe is not None and not isinstance(self.recipe, Recipe):
+            raise wrong("recipe", "a Recipe, as Recipe.from_plain makes one of a dict", type(self.recipe).__name__)
         if self.recipe is None and (self.recipes is None) != (self.epochs is None):
             raise SlalomError("recipes and epochs go together: so many recipes for so many epochs each, none dropped.")
         if self.recipe is not None and self.recipes is not None:
             raise SlalomError("recipes must not be given beside recipe: just that one recipe is run.")
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
-            raise wrong("seed", "a whole number of at least 0", self.seed)
         if self.task not in ("auto", "regression", "classification"):
             raise wrong("task", "one of auto, regression, classification", self.task)
+        object.__setattr__(self, "fixed", named(self.fixed))
         check_fields(self.fixed)

@@ -13,7 +13,7 @@ import numpy as np
 from slalom.baselines import Baselines
 from slalom.errors import SlalomError
 from slalom.executor import Threads
-from slalom.finish import about_wave, baseline_rows, best_of, class_count, crowned, race_settings, recipe_rows
+from slalom.finish import CONSTANT, about_wave, baseline_rows, best_of, class_count, crowned, race_settings, recipe_rows
 from slalom.folder import RunFolder
 from slalom.journal import Journal
 from slalom.metrics import Metric
@@ -106,6 +106,8 @@ def _entered(
     if all(asked.get(name) is None for name in ("seconds", "recipes", "epochs", "recipe")):
         asked["seconds"] = DEFAULT_SECONDS
     order = Order(**asked | {"fixed": dict(asked.get("fixed") or {})})
+    if extend and out:
+        raise SlalomError("out must not be given beside extend: the race stays in its folder.")
     folder = RunFolder.extend(extend) if extend else RunFolder.new(out)
     return Race(order, table_of(X, y, target, validation), folder, began, progress)
 
@@ -146,7 +148,11 @@ class Race:
                 best, model = self._winner(prepared, metric, track, ranked)
                 self._baselines(prepared, metric, track, baselines, journal)
                 result = self._result(prepared, metric, track, journal, best, model)
-                self.folder.write_settings(race_settings(self.order, self.table, fingerprint, track, result))
+                settings = race_settings(self.order, self.table, fingerprint, track, result)
+                if self.folder.extends:  # what repeats the first race stays; the journal tells of its waves
+                    settings = self.folder.settings() | {"best": settings["best"]}
+                self.folder.write_settings(settings)
+                result.about["seconds"] = round(time.perf_counter() - self.began, 3)
                 journal.write_wave(wave, result.about)
         finally:
             baselines.close()
@@ -182,7 +188,7 @@ class Race:
         self.notes += self.table.notes
         prepared, metric = prepared_for(order, self.table, self.notes)
         first = self._continued(metric)
-        plan, shapes = plan_of(order, prepared, self.began, self.notes)
+        plan, shapes = plan_of(order, prepared, self.notes)
         recipes = drawn(order, prepared, plan, shapes, first)
         heats, entries = entered(recipes, first, prepared, metric, order.seed)
         end = end_of(order, prepared, plan, heats, self.began)
@@ -203,7 +209,7 @@ class Race:
                     " compare only on the same choosing rows by the same metric."
                 )
         with Journal(self.folder.journal) as journal:
-            return len(journal.recipes())
+            return max((row["number"] for row in journal.recipes()), default=-1) + 1
 
     def _rung(self, track: Track, metric: Metric, journal: Journal, wave: int) -> None:
         journal.write(*recipe_rows(track, wave))
@@ -219,9 +225,15 @@ class Race:
     def _winner(self, prepared: Prepared, metric: Metric, track: Track, ranked: list[Entry]) -> tuple[Best, Model]:
         """The winner, saved: of this race, or of the one that is continued where that is better."""
         self._say("finishing", 0, track.racer_steps)
-        winner = crowned(ranked, prepared, metric, track, self._limit)
+        try:
+            winner = crowned(ranked, prepared, metric, track, self._limit)
+        except KeyboardInterrupt:  # while the winner is trained once more
+            track.interrupted = True
+            winner = crowned(ranked, prepared, metric, track, 0.0)
+        if winner.note:
+            self.notes.append(winner.note)
         kept = self.folder.settings()["best"] if self.folder.extends else None
-        if kept and kept["cost"] <= winner.cost:
+        if kept and kept["name"] != CONSTANT and kept["cost"] <= winner.cost:
             assert self.folder.path
             model = Model.load(self.folder.path)
             return Best(kept["name"], model.recipe, kept["score"], kept["epoch"], kept.get("test")), model

@@ -27,7 +27,7 @@ class Best:
     test: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """The end of a race.
 
@@ -45,6 +45,10 @@ class Result:
     tests: dict[str, float | None]  # test scores of the winner and the baselines
     notes: tuple[str, ...]
     out: Path | None
+
+    def __repr__(self) -> str:
+        kept = f", in {self.out}" if self.out else ""
+        return f"Result({self.best.name}: {self.metric.name} {self.best.score:.6g}, {len(self.leaderboard)} rows{kept})"
 
     def summary(self) -> dict[str, Any]:
         """One JSON-able object: what `slalom race --json` prints and `report.json` holds."""

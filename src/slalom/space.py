@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from slalom import rules, schedules
 from slalom.errors import SlalomError, unknown
 from slalom.recipe import CHOICES, RANGES, Recipe
+from slalom.record import to_plain
 
 SHAPE_FIELDS = ("depth", "width", "batch_size", "activation", "normalisation", "placement")
 
@@ -67,12 +69,14 @@ class Space:
             if len(self.rules) == len(RULES) or "rule" in self.fixed
             else (f"the race is short: of {len(RULES)} update rules it uses {', '.join(self.rules)}.",)
         )
-        gone = sorted({shape["batch_size"] for shape in SHAPES if shape["batch_size"] > self.rows})
+        gone = sorted(
+            {shape["batch_size"] for shape in SHAPES if self._batch(shape["batch_size"]) != shape["batch_size"]}
+        )
         if not gone or "batch_size" in self.fixed:
             return left
         return (
             *left,
-            f"batch sizes above the {self.rows} training rows leave the space: {', '.join(map(str, gone))}.",
+            f"batches above a quarter of the {self.rows} training rows leave the space: {', '.join(map(str, gone))}.",
         )
 
     @property
@@ -102,11 +106,10 @@ class Space:
         if number == 0:
             return self.default()
         rng = np.random.default_rng([seed, 1, number])
-        drawn = shapes[number % len(shapes)] | self._draw(rng) | {"epochs": self.epochs}
-        rule = self.fixed.get("rule", drawn["rule"])
+        rule = _choice(rng, {name: RULES[name][0] for name in self.rules})
+        rule = self.fixed.get("rule", rule)
+        drawn = shapes[number % len(shapes)] | self._draw(rng, rule) | {"epochs": self.epochs}
         drawn["learning_rate"] = _rate(rng, RULES.get(rule, (1.0, 3e-4, 2e-2)))
-        if rule != drawn["rule"]:
-            drawn = {k: v for k, v in drawn.items() if not k.startswith("rule.")}
         if self.fixed.get("schedule", drawn["schedule"]) != drawn["schedule"]:
             drawn = {k: v for k, v in drawn.items() if not k.startswith("schedule.")}
         return Recipe().with_fields(drawn | self.fixed)
@@ -115,9 +118,8 @@ class Space:
         """The batch size, or the largest power of two that leaves four steps an epoch."""
         return max(1, min(batch, 2 ** int(np.log2(max(self.rows // 4, 1)))))
 
-    def _draw(self, rng: np.random.Generator) -> dict[str, Any]:
+    def _draw(self, rng: np.random.Generator, rule: str) -> dict[str, Any]:
         """Everything but the shape and the learning rate."""
-        rule = _choice(rng, {name: RULES[name][0] for name in self.rules})
         drawn: dict[str, Any] = {
             "scaling": _choice(rng, SCALINGS),
             "rule": rule,
@@ -133,6 +135,25 @@ class Space:
         if rule in ("momentum", "nesterov"):
             drawn["rule.mu"] = float(rng.choice([0.8, 0.9, 0.95]))
         return drawn
+
+
+def named(fixed: dict[str, Any]) -> dict[str, Any]:
+    """Fixed fields with rules and schedules as names and numbers: what can be written down.
+
+    >>> from slalom.rules import Momentum
+    >>> named({"rule": Momentum(mu=0.8)})
+    {'rule': 'momentum', 'rule.mu': 0.8}
+    """
+    flat: dict[str, Any] = {}
+    parts: dict[str, dict[str, Any]] = {"rule": rules.REGISTRY, "schedule": schedules.REGISTRY}
+    for name, value in fixed.items():
+        registry = parts.get(name)
+        if registry and not isinstance(value, str):
+            plain = to_plain(value, registry) if not isinstance(value, dict) else value
+            flat |= {name if key == "name" else f"{name}.{key}": number for key, number in plain.items()}
+        else:
+            flat[name] = value
+    return flat
 
 
 def check_fields(fixed: dict[str, Any]) -> None:

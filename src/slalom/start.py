@@ -1,10 +1,10 @@
 """The start of a race: the rows in order, the plan, and the recipes with their heats."""
 
 import math
-import time
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from slalom import plan as planning
 from slalom.data import Target, split, split_given
@@ -12,7 +12,7 @@ from slalom.errors import wrong
 from slalom.executor import cores
 from slalom.finish import structure_of
 from slalom.heat import Heat, Orders, Racer, epoch_cost
-from slalom.lane import Data
+from slalom.lane import Data, width
 from slalom.metrics import Metric, find_metric
 from slalom.order import Order
 from slalom.plan import Plan
@@ -41,6 +41,7 @@ def prepared_for(order: Order, table: Table, notes: list[str]) -> tuple[Prepared
         notes.append("validation rows were given: no other rows are held out, and there is no test score.")
     else:
         rows = split(len(table.frame), codes, seed=order.seed)
+    target = target.standardised(target.encode(table.labels), np.unique(np.concatenate(rows.train)))
     wanted = order.recipe.scaling if order.recipe else order.fixed.get("scaling")
     scalings = {wanted} if wanted else set(SCALINGS)
     prepared = prepare(table.frame, table.labels, target, rows, scalings, whole=not table.validation)
@@ -58,7 +59,7 @@ def space_of(order: Order, prepared: Prepared, epochs: int) -> Space:
     return Space(fewest_rows(prepared), epochs, order.fixed, planning.rules_for(order.seconds, order.recipes))
 
 
-def plan_of(order: Order, prepared: Prepared, began: float, notes: list[str]) -> tuple[Plan, Shapes]:
+def plan_of(order: Order, prepared: Prepared, notes: list[str]) -> tuple[Plan, Shapes]:
     """The rungs and the shapes, from the order and a cost model; nothing is measured."""
     if order.recipe:
         return planning.flat(1, order.epochs or order.recipe.epochs), []
@@ -72,8 +73,8 @@ def plan_of(order: Order, prepared: Prepared, began: float, notes: list[str]) ->
     costs = [epoch_cost(s, max(1, space.rows // s.batch_size)) * folds for s in structures]
     largest = max(structure.net.parameters for structure in structures)
     most = max(planning.FINISHERS, int(BYTES_OF_RACERS / (BYTES_A_PARAMETER * largest * folds)))
-    spent = time.perf_counter() - began
-    return planning.for_seconds(order.seconds, cores(), costs, start=spent + 2.0, most=most), shapes
+    start = 3.0 + 3e-8 * prepared.table.size  # seconds until racers run, by a model too: a plan knows no clock
+    return planning.for_seconds(order.seconds, cores(), costs, start=start, most=most), shapes
 
 
 def drawn(order: Order, prepared: Prepared, plan: Plan, shapes: Shapes, first: int) -> list[Recipe]:
@@ -116,5 +117,6 @@ def end_of(order: Order, prepared: Prepared, plan: Plan, heats: list[Heat], bega
         return math.inf
     end = began + order.seconds * (1 - planning.RESERVE) - 0.5
     if prepared.whole:  # time to train the winner once more on all rows
-        end -= 1.5 * plan.epochs * max(heat.epoch_cost(len(prepared.folds)) for heat in heats)
+        places = [heat.epoch_cost(len(prepared.folds)) * width(heat.structure) for heat in heats]
+        end -= 1.5 * plan.epochs * max(places)
     return max(end, began + 0.5 * order.seconds)

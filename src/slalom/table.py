@@ -36,8 +36,12 @@ def table_of(X: Any, y: Any, target: str | None, validation: tuple[Any, Any] | N
         raise SlalomError("y or target must be given: the values to predict, or the name of their column.")
     elif isinstance(y, str):
         raise wrong("y", "the values to predict; target= takes the name of their column", y)
+    if len(frame) != len(_listed(y)):
+        raise wrong("y", f"as long as X, {len(frame)} rows", len(_listed(y)))
     if validation is None:
         return Table(frame, _listed(y), 0, tuple(notes), source, target or "")
+    if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+        raise wrong("validation", "a pair (X, y)", type(validation).__name__)
     held, held_y = validation
     held = (read(held) if isinstance(held, (str, Path)) else frame_of(held)).frame
     if len(held) != len(_listed(held_y)):

@@ -100,6 +100,9 @@ class Track:
         except KeyboardInterrupt:  # the first Ctrl-C ends the race where it is
             self.interrupted = True
             self.executor.wait(5.0)
+        except BaseException:
+            self.interrupted = True  # racers must not go on behind the caller's back
+            raise
         return self.stop()
 
     def _through_rungs(self) -> None:
@@ -137,7 +140,7 @@ class Track:
         )
 
     def _phase(self, phase: str) -> str:
-        waiting = sum(heat.program is None and not heat.failed for heat in self.heats)
+        waiting = sum(heat.program is None for heat in self.heats)
         return f"{phase}, compiling {waiting} of {len(self.heats)} shapes" if waiting else phase
 
     def _compiling(self, heat: Heat, lanes: list[Task]) -> Callable[[], Iterable[Task]]:
@@ -171,7 +174,8 @@ class Track:
         def work() -> None:
             start, per_epoch = lane[0][1].step, heat.steps_per_epoch(0)
             one = heat.epoch_cost(0) * (epochs - start / per_epoch)  # modelled core-seconds of one racer
-            racers = self._admitted(lane, one, first=first)
+            whole = one * width(heat.structure)  # places without a racer cost as much
+            racers = self._admitted(lane, whole, first=first)
             if not racers or self.halted():
                 return
             began, stop = time.perf_counter(), epochs * per_epoch
@@ -179,13 +183,13 @@ class Track:
             made = heat.advance(racers, stop, checks, self.halted)
             with self._lock:
                 self.racer_steps += made
-                self._running -= one * len(racers)
-                self._modelled += one * made / (stop - start)
+                self._running -= whole
+                self._modelled += whole * max(racer.step - start for racer in racers) / (stop - start)
                 self._measured += time.perf_counter() - began
 
         return work
 
-    def _admitted(self, lane: list[tuple[Entry, Racer]], one: float, *, first: bool) -> list[Racer]:
+    def _admitted(self, lane: list[tuple[Entry, Racer]], whole: float, *, first: bool) -> list[Racer]:
         """The racers of a lane that may run: recipes that have not started only if they still fit.
 
         With them and all that started, the whole plan must end in time at the speed measured so far.
@@ -198,13 +202,13 @@ class Track:
                 likely = (sum(costs) / len(costs) + max(costs)) / 2  # larger nets are the likelier ones to stay
                 later = self.plan.later_epochs() * len(racing) * likely
                 left = (self.end - time.perf_counter()) * self.executor.workers
-                self._closed = (self._running + one * len(lane) + later) * self.slowness > left
+                self._closed = (self._running + whole + later) * self.slowness > left
             for entry in new:
                 if not self._closed and id(entry) not in self._begun:
                     self._begun.add(id(entry))
                     self.started.append(entry)
             racers = [racer for entry, racer in lane if id(entry) in self._begun]
-            self._running += one * len(racers)
+            self._running += whole if racers else 0.0
             return racers
 
     @property
@@ -228,9 +232,7 @@ class Track:
         )
         if self.halted():
             return []
-        unlimited = self.end == float("inf")
-        most = self.plan.counts(len(self.started))[i + 1] if unlimited else self.plan.rungs[i + 1].recipes
-        stay = min(most, len(ranked))
+        stay = min(self.plan.rungs[i + 1].recipes, len(ranked))
         while stay > 1 and self._cost_of_rest(ranked[:stay], i) > (self.end - time.perf_counter()):
             stay -= 1
         for entry in ranked[stay:]:
@@ -256,5 +258,5 @@ class Track:
         for j in range(i + 1, len(rungs)):
             stay = max(1, round(len(ranked) * counts[j] / counts[i + 1]))
             total += sum(entry.epoch_cost for entry in ranked[:stay]) * (rungs[j].epochs - rungs[j - 1].epochs)
-        longest = max(entry.epoch_cost for entry in ranked) * (rungs[-1].epochs - rungs[-2].epochs)
-        return max(total / self.executor.workers, longest) * self.slowness * 1.03
+        chain = max(entry.epoch_cost / len(entry.racers) for entry in ranked) * (rungs[-1].epochs - rungs[i].epochs)
+        return max(total / self.executor.workers, chain) * self.slowness * 1.03

@@ -251,10 +251,17 @@ def test_dropout_of_zero_leaves_every_bit(rng):
     """p = 0 leaves x as it is, bit for bit, odd numbers included; so does prediction at any p."""
     x = rng.normal(size=(20, 20)).astype(np.float32)
     x[1, :4] = [0.0, -0.0, np.inf, 1.2e-38]
-    for key in (0, 3):  # under the key 0 the first element's hash is 0 itself: the edge of "kept"
-        np.testing.assert_array_equal(dropped(0.0, key, x=x).view(np.uint32), x.view(np.uint32))
+    np.testing.assert_array_equal(dropped(0.0, 3, x=x).view(np.uint32), x.view(np.uint32))
     y, _ = Dropout(p=0.9).apply((), (), x, training=False, key=0)
     assert y is x
+
+
+def test_dropout_at_the_edges_of_a_draw(monkeypatch):
+    """The smallest draw stays at p = 0 and goes at any larger p; the largest stays at every p below 1."""
+    for draw, p, kept in [(0, 0.0, True), (0, 1e-6, False), (2**32 - 1, 0.999999, True), (2**31, 0.5, True)]:
+        monkeypatch.setattr("slalom.layers.dropout.drawn", lambda shape, key, d=draw: jnp.full(shape, d, jnp.uint32))
+        y, _ = Dropout(p=p).apply((), (), jnp.ones((1, 1)), training=True, key=jnp.uint32(0))
+        assert bool(y[0, 0] > 0) == kept
 
 
 @pytest.mark.parametrize("p", [0.01, 0.2, 0.4, 0.5, 0.9])

@@ -228,6 +228,14 @@ def test_bad_toml_is_one_sentence(text, sentence):
     assert str(error.value) == sentence
 
 
+@pytest.mark.parametrize("name", ["scaling", "activation", "normalisation"])
+@pytest.mark.xfail(strict=True, raises=TypeError, reason="`in` a dictionary on a list: unhashable type")
+def test_names_that_are_no_text_are_refused(name):
+    """A list where a name is wanted, as TOML may hold one, is refused in a sentence."""
+    with pytest.raises(SlalomError, match=rf"^{name} must be one of "):
+        Recipe.from_toml(f"{name} = ['relu']")
+
+
 def test_set_reads_numbers_and_names():
     """`--set` gives whole numbers, numbers and names as the fields want them, and says what it cannot read."""
     assert repr(parse_value("width", "64")) == "64"

@@ -130,19 +130,23 @@ def test_batches_fit_the_rows(rows):
 
 def test_short_race_has_fewer_rules():
     """A race with time to compile two rules draws from the two likeliest, and says so."""
-    space = Space(1000, 3, most_rules=2)
+    space = Space(10_000, 3, most_rules=2)
     shapes = space.shapes(1)
     drawn = {space.recipe(0, number, shapes).flat()["rule"] for number in range(100)}
     assert drawn == {"adamw", "adam"} == set(space.rules)
-    assert space.notes == ("the race is short: of 9 update rules it uses adamw, adam.",)
-    assert Space(1000, 3, {"rule": "sgd"}, most_rules=2).recipe(0, 1, shapes).flat()["rule"] == "sgd"
-    assert Space(1000, 3, {"rule": "sgd"}, most_rules=2).notes == ()
+    assert space.notes[0] == "the race is short: of 9 update rules it uses adamw, adam."
+    assert Space(10_000, 3, {"rule": "sgd"}, most_rules=2).recipe(0, 1, shapes).flat()["rule"] == "sgd"
+    assert Space(2000, 3, {"rule": "sgd"}, most_rules=2).notes == ()
 
 
 def test_large_batches_leave_and_it_is_said():
-    """Batch sizes above the training rows leave the space, in one sentence; with enough rows nothing is said."""
-    assert Space(100, 3).notes == ("batch sizes above the 100 training rows leave the space: 128, 256.",)
-    assert Space(256, 3).notes == ()
+    """Batch sizes above a quarter of the training rows leave the space, in one sentence that names exactly those; with
+    enough rows nothing is said."""
+    assert Space(100, 3).notes == (
+        "batches above a quarter of the 100 training rows leave the space: 32, 64, 128, 256.",
+    )
+    for rows, gone in [(127, "32, 64, 128, 256"), (128, "64, 128, 256"), (600, "256"), (1023, "256"), (1024, "")]:
+        assert [note.partition(": ")[2] for note in Space(rows, 3).notes] == ([f"{gone}."] if gone else [])
     assert Space(100, 3, {"batch_size": 10}).notes == ()
 
 
