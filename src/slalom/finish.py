@@ -220,7 +220,11 @@ def race_settings(order: Order, table: Table, fingerprint: str, track: Track, re
             "validation_rows": table.validation,
         },
         "order": {name: getattr(order, name) for name in kept}
-        | {"metric": metric.name, "recipe": order.recipe.to_plain() if order.recipe else None},
+        | {
+            "metric": metric.name,
+            "greater_is_better": metric.greater,
+            "recipe": order.recipe.to_plain() if order.recipe else None,
+        },
         "plan": {
             "rungs": [{"recipes": rung.recipes, "epochs": rung.epochs} for rung in track.plan.rungs],
             "structures": heat_settings(track.heats),

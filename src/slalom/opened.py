@@ -7,7 +7,7 @@ import polars as pl
 from slalom.errors import SlalomError
 from slalom.folder import RunFolder
 from slalom.journal import Journal
-from slalom.metrics import METRICS, Metric
+from slalom.metrics import Metric
 from slalom.model import Model
 from slalom.result import leaderboard as board_of
 
@@ -23,8 +23,8 @@ def load(folder: str | Path) -> Model:
 def leaderboard(folder: str | Path) -> pl.DataFrame:
     """The leaderboard of a run folder, as `Result.leaderboard`; SlalomError where the folder is not a race's."""
     opened = RunFolder.extend(folder)
-    name = str(opened.settings()["order"]["metric"])
-    metric = METRICS.get(name) or Metric(name, lambda y, prediction: 0.0, True, "")
+    order = opened.settings()["order"]
+    metric = Metric(str(order["metric"]), lambda y, prediction: 0.0, bool(order["greater_is_better"]), "")
     try:
         with Journal(opened.journal, read_only=True) as journal:
             return board_of(journal.recipes(), journal.baselines(), metric)

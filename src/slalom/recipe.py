@@ -23,7 +23,7 @@ CHOICES: dict[str, Collection[str]] = {
     "normalisation": NORMALISATIONS,
     "placement": PLACEMENTS,
 }
-# field: (type, smallest, largest or None, whether the ends belong)
+# field: (type, the interval it must lie in)
 RANGES: dict[str, tuple[type, str]] = {
     "learning_rate": (float, "(0, inf)"),
     "warmup": (float, "[0, inf)"),
@@ -76,8 +76,9 @@ class Recipe:
         self._agree_on_decay()
         object.__setattr__(self, "schedule", from_plain("schedule", self.schedule, schedules.REGISTRY))
         for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                raise unknown(name, getattr(self, name), known)
+            value = getattr(self, name)
+            if not isinstance(value, str) or value not in known:
+                raise unknown(name, value, known)
         for name, (kind, interval) in RANGES.items():
             object.__setattr__(self, name, _number(name, getattr(self, name), kind, interval))
 

@@ -697,9 +697,6 @@ def test_another_metric_chooses():
     assert scores == sorted(scores, reverse=True)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the journal keeps costs and race.toml a name: the sign is guessed from the name"
-)
 @pytest.mark.parametrize("name", ["loss", "rmse"])
 def test_callable_metric_has_its_sign_on_disk(tmp_path, name):
     """The leaderboard of the folder shows the scores that the race showed, also by a callable whose smaller values are
