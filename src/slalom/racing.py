@@ -142,7 +142,7 @@ class Race:
         try:
             with Journal(self.folder.journal) as journal:
                 wave = len(journal.waves())
-                track.at_rung = lambda entries: self._rung(track, metric, journal, wave)
+                track.at_rung = lambda entries: journal.write(*recipe_rows(track, wave))
                 ranked = track.run()
                 journal.write(*recipe_rows(track, wave))
                 best, model = self._winner(prepared, metric, track, ranked)
@@ -191,8 +191,15 @@ class Race:
         plan, shapes = plan_of(order, prepared, self.notes)
         recipes = drawn(order, prepared, plan, shapes, first)
         heats, entries = entered(recipes, first, prepared, metric, order.seed)
-        end = end_of(order, prepared, plan, heats, self.began)
-        return prepared, metric, Track(plan, heats, entries, Threads(), end, self._say)
+        track = Track(plan, heats, entries, Threads(), end_of(order, prepared, plan, heats, self.began))
+
+        def report(phase: str, alive: int, racer_steps: int) -> None:
+            cost = track.best_cost()
+            self.best = self.best if cost is None else metric.score_of(cost)
+            self._say(phase, alive, racer_steps)
+
+        track.report = report
+        return prepared, metric, track
 
     def _continued(self, metric: Metric) -> int:
         """The number of the first recipe: those of the race that is continued come before it.
@@ -210,12 +217,6 @@ class Race:
                 )
         with Journal(self.folder.journal) as journal:
             return max((row["number"] for row in journal.recipes()), default=-1) + 1
-
-    def _rung(self, track: Track, metric: Metric, journal: Journal, wave: int) -> None:
-        journal.write(*recipe_rows(track, wave))
-        costs = [entry.best[0] for entry in track.started]
-        if costs and math.isfinite(min(costs)):
-            self.best = metric.score_of(min(costs))
 
     @property
     def _limit(self) -> float:

@@ -13,6 +13,7 @@ from slalom.plan import Plan
 from slalom.recipe import Recipe
 
 FINISHED, DIVERGED, OUT_OF_TIME = "finished", "diverged", "out of time"
+MEASURED = 0.3  # core-seconds of lanes after which their speed is believed
 SPARE = 5  # dropped recipes whose weights are kept
 
 
@@ -104,6 +105,12 @@ class Track:
             self.interrupted = True  # racers must not go on behind the caller's back
             raise
         return self.stop()
+
+    def best_cost(self) -> float | None:
+        """The least cost so far, also between rungs; None before any racer has one."""
+        found = [[racer.best for racer in entry.racers] for entry in list(self.started)]
+        costs = [sum(best.cost for best in bests if best) / len(bests) for bests in found if all(bests)]
+        return min(costs, default=None)
 
     def _through_rungs(self) -> None:
         alive = self.entries
@@ -214,7 +221,7 @@ class Track:
     @property
     def slowness(self) -> float:
         """Measured over modelled time of the lanes that ended: 1 before any has."""
-        return self._measured / self._modelled if self._modelled > 0.2 else 1.0
+        return self._measured / self._modelled if self._measured > MEASURED and self._modelled else 1.0
 
     def _settle(self, alive: list[Entry], i: int) -> list[Entry]:
         """Compare at a rung: outcomes for those that end here; the others, at most as many as the plan and the time
