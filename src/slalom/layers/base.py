@@ -42,7 +42,7 @@ def standardise(x: Array, axis: int, epsilon: float) -> tuple[Array, Array, Arra
     """(x − μ) / √(σ² + ε) along an axis of x [F, B], with μ and σ² (divided by the count), kept as size-1 axes.
 
     Nothing flows back through the μ and σ² that are handed out: they feed moving averages. The backward pass is written
-    by hand (Ioffe & Szegedy 2015, section 3, simplified), 13 % faster than what autodiff makes of the forward pass:
+    by hand (Ioffe & Szegedy 2015, section 3, simplified); a net with batch norm ran 13 % faster with it in a prototype:
 
         dx = (g − mean(g) − y mean(g y)) / √(σ² + ε)
     """
