@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import re
+from collections.abc import Callable
 from typing import Any, TypeVar, dataclass_transform
 
 import jax
@@ -12,17 +13,34 @@ from slalom.errors import SlalomError, unknown, wrong
 T = TypeVar("T")
 
 
-def setting(default: float, interval: str, meaning: str, *, keeps: bool = False) -> Any:
+def setting(
+    default: float,
+    interval: str,
+    meaning: str,
+    *,
+    keeps: bool = False,
+    length: bool = False,
+    search: tuple[float, ...] = (),
+) -> Any:
     """Declare one numeric field of a record.
 
     interval: the values allowed, in the usual signs: `[0, 1)`, `(0, inf)`.
     meaning: half a sentence for the tables in the documentation.
     keeps: the number says how much of the past an average keeps (a beta). Host code hands `1 - beta` to a
         program, because the small number is the one whose digits matter (see `slalom.rules.base.forgetting`).
+    length: the number is a length of time: a fraction of the horizon below 1, steps otherwise.
+    search: the values that a race draws from; () where the default is good enough for every data set.
     """
-    return dataclasses.field(
-        default=default, metadata={"interval": interval, "meaning": meaning, "keeps": keeps, "kind": "setting"}
-    )
+    about = {"interval": interval, "meaning": meaning, "keeps": keeps, "length": length, "search": search}
+    return dataclasses.field(default=default, metadata={**about, "kind": "setting"})
+
+
+def part(default: Callable[[], Any], meaning: str) -> Any:
+    """Declare a field that holds another record of the same registry: the rule inside a rule, say.
+
+    default: makes the record that stands there unless another is given.
+    """
+    return dataclasses.field(default_factory=default, metadata={"meaning": meaning, "kind": "part"})
 
 
 def within(value: float, interval: str) -> bool:
@@ -77,20 +95,25 @@ def record(cls: type[T]) -> type[T]:
 
 
 def settings_of(cls: Any) -> dict[str, dict[str, Any]]:
-    """The settings of a record class or record: name -> {default, interval, meaning, keeps}.
+    """The settings of a record class or record: name -> {default, interval, meaning, keeps, length, search}.
 
     >>> from slalom.rules import Adam
     >>> settings_of(Adam)["beta1"]["interval"]
     '[0, 1)'
     """
     return {
-        f.name: {"default": f.default, **{k: f.metadata[k] for k in ("interval", "meaning", "keeps")}}
+        f.name: {"default": f.default, **{k: v for k, v in f.metadata.items() if k != "kind"}}
         for f in dataclasses.fields(cls)
         if f.metadata.get("kind") == "setting"
     }
 
 
-def to_plain(part: Any, registry: dict[str, type]) -> dict[str, Any]:
+def parts_of(cls: Any) -> tuple[str, ...]:
+    """The fields of a record class or record that hold other records."""
+    return tuple(f.name for f in dataclasses.fields(cls) if f.metadata.get("kind") == "part")
+
+
+def to_plain(one: Any, registry: dict[str, type]) -> dict[str, Any]:
     """A registered record as plain data: its registry name and its settings.
 
     >>> from slalom import rules
@@ -98,9 +121,10 @@ def to_plain(part: Any, registry: dict[str, type]) -> dict[str, Any]:
     {'name': 'momentum', 'mu': 0.8}
     """
     for name, cls in registry.items():
-        if type(part) is cls:
-            return {"name": name, **{f: getattr(part, f) for f in settings_of(cls)}}
-    raise SlalomError(f"{type(part).__name__} is not registered: it has no name to be written under.")
+        if type(one) is cls:
+            inside = {f: to_plain(getattr(one, f), registry) for f in parts_of(cls)}
+            return {"name": name, **{f: getattr(one, f) for f in settings_of(cls)}, **inside}
+    raise SlalomError(f"{type(one).__name__} is not registered: it has no name to be written under.")
 
 
 def from_plain(kind: str, plain: Any, registry: dict[str, type]) -> Any:
@@ -118,10 +142,11 @@ def from_plain(kind: str, plain: Any, registry: dict[str, type]) -> Any:
     name, given = data["name"], {k: v for k, v in data.items() if k != "name"}
     if name not in registry:
         raise unknown(kind, name, registry)
-    allowed = settings_of(registry[name])
+    inside = parts_of(registry[name])
+    allowed = (*settings_of(registry[name]), *inside)
     for key in given:
         if not allowed:
             raise SlalomError(f"{kind} {name} has no settings. Got {key!r}.")
         if key not in allowed:
             raise unknown(f"setting of {kind} {name}", key, allowed)
-    return registry[name](**given)
+    return registry[name](**given | {f: from_plain(kind, given[f], registry) for f in inside if f in given})

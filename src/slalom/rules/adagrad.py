@@ -29,6 +29,8 @@ class Adagrad(Rule):
     [-0.1, 0.1]
     """
 
+    rates = (3e-3, 0.2)
+
     epsilon: Setting = setting(1e-10, "(0, inf)", "added to the root")
 
     def init(self, params):

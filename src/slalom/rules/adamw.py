@@ -35,7 +35,9 @@ class AdamW(Rule):
     """
 
     beta1: Setting = setting(0.9, "[0, 1)", "how much of the past the mean gradient keeps", keeps=True)
-    beta2: Setting = setting(0.999, "[0, 1)", "how much of the past the mean square keeps", keeps=True)
+    beta2: Setting = setting(
+        0.999, "[0, 1)", "how much of the past the mean square keeps", keeps=True, search=(0.95, 0.99, 0.999)
+    )
     epsilon: Setting = setting(1e-8, "(0, inf)", "added to the root")
     weight_decay: Setting = setting(0.01, "[0, inf)", "the share of a weight that decays, times the rate")
 

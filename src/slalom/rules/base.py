@@ -10,11 +10,15 @@ t: the number of this step; the first is 1. rate: the learning rate at this step
 Both work on a whole tree of parameters. Element-wise rules are written for one array and lifted by `over_tree`.
 A rule is written for one racer and never mentions the racer axis; any setting may be a number of a program, so that
 racers of one lane differ in it.
+
+`rates` are the learning rates worth trying on standardised data, lowest and highest; a setting's `search` holds the
+values worth trying: a race draws from them. A rule that wraps another has it as a `part`, and stands in `WRAPPERS` of
+tests/test_architecture.py, a floor above those it may wrap. Its memory holds that of the rule inside.
 """
 
 import functools
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +29,8 @@ from slalom.types import Array, Setting, Tree
 
 class Rule(Protocol):
     """What every update rule answers (see the head of this file)."""
+
+    rates: ClassVar[tuple[float, float]] = (3e-4, 2e-2)
 
     def init(self, params: Tree) -> Tree:
         """The memory before the first step."""
@@ -38,6 +44,11 @@ class Rule(Protocol):
         """The weights that a score is taken with; the parameters themselves unless a rule says otherwise."""
         del memory
         return params
+
+    def remark(self, memory: Tree) -> str:
+        """What a person should know about how this training went, half a sentence; empty for most rules."""
+        del memory
+        return ""
 
 
 def over_tree(one: Callable[..., Any]) -> Callable[..., Any]:

@@ -29,7 +29,11 @@ class Nesterov(Rule):
     -0.15
     """
 
-    mu: Setting = setting(0.9, "[0, 1)", "how much of the sum of past gradients a step keeps", keeps=True)
+    rates = (2e-3, 0.2)
+
+    mu: Setting = setting(
+        0.9, "[0, 1)", "how much of the sum of past gradients a step keeps", keeps=True, search=(0.8, 0.9, 0.95)
+    )
 
     def init(self, params):
         return over_tree(lambda p: NesterovMemory(v=jnp.zeros_like(p)))(params)

@@ -73,7 +73,9 @@ class RAdam(Rule):
     """
 
     beta1: Setting = setting(0.9, "[0, 1)", "how much of the past the mean gradient keeps", keeps=True)
-    beta2: Setting = setting(0.999, "[0, 1)", "how much of the past the mean square keeps", keeps=True)
+    beta2: Setting = setting(
+        0.999, "[0, 1)", "how much of the past the mean square keeps", keeps=True, search=(0.95, 0.99, 0.999)
+    )
     epsilon: Setting = setting(1e-8, "(0, inf)", "added to the root")
     threshold: Setting = setting(5.0, "[4, inf)", "the span of the mean square that allows rectified steps")
 

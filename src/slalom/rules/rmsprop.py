@@ -30,6 +30,8 @@ class RMSProp(Rule):
     [-0.2, 0.2]
     """
 
+    rates = (1e-4, 5e-3)
+
     beta: Setting = setting(0.9, "[0, 1)", "how much of the past the mean square keeps", keeps=True)
     epsilon: Setting = setting(1e-8, "(0, inf)", "added to the root")
 

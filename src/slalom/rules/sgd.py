@@ -19,6 +19,8 @@ class SGD(Rule):
     [-0.3, 0.05]
     """
 
+    rates = (1e-2, 1.0)
+
     def init(self, params):
         return over_tree(lambda p: None)(params)
 
