@@ -43,10 +43,10 @@ FLOORS = (
     " ".join(sorted(WRAPPERS)),
     "layers rules schedules scaling data",
     # nets
-    "net",
-    "recipe racer",
+    "net unit",
+    "recipe step",
     # lanes and what stands beside them
-    "lane space table prepare model",
+    "lane space table prepare model shuffles racer",
     # heats
     "heat result order",
     # races
@@ -72,7 +72,7 @@ OUTSIDE = {
     "tomllib": "folder recipe",
     "sklearn": "baselines metrics",
     "subprocess": "baselines",
-    "jax": "record losses lane racer heat start fitting finish cache",
+    "jax": "record losses lane step heat start fitting finish cache",
 }
 ANYWHERE_IN = {"jax": ("layers", "rules")}  # rooms whose members may use a package or not
 

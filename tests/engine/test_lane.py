@@ -13,14 +13,16 @@ import pytest
 
 from slalom import rules, scaling
 from slalom.data import Split, Target
-from slalom.heat import Heat, Orders, Racer
+from slalom.heat import Heat
 from slalom.lane import Data, Program, Room, call_steps, compile_program, score_shape, width
 from slalom.metrics import find_metric
 from slalom.net import Net
 from slalom.prepare import bucket, prepare
-from slalom.racer import Structure, draw_key, rebuilt, scaled, settings_vector
+from slalom.racer import Racer, draw_key
 from slalom.recipe import Recipe
 from slalom.record import settings_of
+from slalom.shuffles import Shuffles
+from slalom.step import Structure, rebuilt, scaled, settings_vector
 
 N, D, BATCH, EPOCHS = 60, 3, 8, 20
 TRAIN, CHOOSE = np.arange(0, 45), np.arange(45, 60)  # 5 full batches an epoch, and 5 rows left over in each
@@ -93,7 +95,7 @@ def heat_of(task, split=ONE_FOLD, **shape):
     net = Recipe(**COMMON).with_fields(shape).net(prepared.table.shape[1], target.outputs)
     data = Data(jnp.asarray(prepared.x), jnp.asarray(prepared.y))
     return Heat(
-        Structure(net, BATCH, loss), prepared, data, find_metric(None, target.task), Orders(SEED), SEED,
+        Structure(net, BATCH, loss), prepared, data, find_metric(None, target.task), Shuffles(SEED), SEED,
         tuple(rules.REGISTRY.values()),
     )  # fmt: skip
 
@@ -246,7 +248,7 @@ def plain_training(heat, one, gradient):
     flat, tree = jax.tree.flatten(weights)
     memory = [{} for _ in flat]
     moving = {}
-    order = Orders(SEED)
+    order = Shuffles(SEED)
     for step in range(STEPS):
         epoch, i = divmod(step, len(train) // BATCH)
         rows = order.epoch(train, 0, one.fold, epoch)[i * BATCH : (i + 1) * BATCH]
@@ -323,7 +325,7 @@ def test_orders_are_permutations_of_the_training_rows():
     """The order of an epoch is a permutation of the fold's rows, its own for each epoch, fold and replicate, the same
     for every racer and whatever is kept; batches take it from the front and drop what is left of an epoch."""
     rows = np.array([3, 5, 8, 9, 11, 20, 21])
-    one, forgetful = Orders(0), Orders(0, capacity=1)
+    one, forgetful = Shuffles(0), Shuffles(0, capacity=1)
     seen = {}
     for key in [(0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0), (0, 0, 0)]:
         order = one.epoch(rows, *key)
@@ -332,7 +334,7 @@ def test_orders_are_permutations_of_the_training_rows():
         assert order.dtype == np.int32
         seen[key] = order.tolist()
     assert len({tuple(order) for order in seen.values()}) == 4
-    assert Orders(1).epoch(rows, 0, 0, 0).tolist() != seen[0, 0, 0]
+    assert Shuffles(1).epoch(rows, 0, 0, 0).tolist() != seen[0, 0, 0]
     taken = one.batches(rows, 0, 0, start=1, count=4, batch=3, per_epoch=2)
     first, second, third = (one.epoch(rows, 0, 0, epoch) for epoch in range(3))
     np.testing.assert_array_equal(taken, [first[3:6], second[:3], second[3:6], third[:3]])

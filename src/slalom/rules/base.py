@@ -94,3 +94,8 @@ def debias(f: Setting, t: Array) -> Array:
     0.19
     """
     return -jnp.expm1(t * jnp.log1p(-f))
+
+
+def at_horizon(rule: Rule, horizon: int) -> Rule:
+    """STUB until branch wrap."""
+    return rule

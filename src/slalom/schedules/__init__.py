@@ -1,6 +1,7 @@
 """The learning-rate schedules: one a file, one line each in the registry (warm-up wraps them, and is not in it)."""
 
 from slalom.schedules.base import Schedule
+from slalom.schedules.by_epoch import ByEpoch
 from slalom.schedules.constant import Constant
 from slalom.schedules.cosine import Cosine
 from slalom.schedules.exponential import Exponential
@@ -14,4 +15,4 @@ REGISTRY: dict[str, type[Schedule]] = {
     "cosine": Cosine,
 }
 
-__all__ = ["REGISTRY", "Constant", "Cosine", "Exponential", "Schedule", "Step", "Warmup"]
+__all__ = ["REGISTRY", "ByEpoch", "Constant", "Cosine", "Exponential", "Schedule", "Step", "Warmup"]

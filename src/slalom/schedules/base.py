@@ -26,6 +26,10 @@ class Schedule(Protocol):
         """The factor on the learning rate at `step` of `horizon`."""
         ...
 
+    def plateau(self) -> Any:
+        """The reduce-on-plateau inside it, which wants to see every score; None for most schedules."""
+        return None
+
 
 def namespace(step: Any) -> Any:
     """The array functions that fit the step: jax.numpy for its arrays and tracers, NumPy for the rest."""
