@@ -241,7 +241,7 @@ def parse_value(name: str, text: str) -> Any:
     >>> parse_value("learning_rate", "1e-3"), parse_value("rule", "adam")
     (0.001, 'adam')
     """
-    if name in CHOICES or name in ("rule", "schedule"):
+    if name in CHOICES or name.split(".")[-1] in ("rule", "schedule", "name"):
         return text
     if name not in RANGES and name.partition(".")[0] not in ("rule", "schedule"):
         raise unknown("--set FIELD", name, [*CHOICES, *RANGES, "rule", "schedule"])
