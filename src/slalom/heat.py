@@ -147,10 +147,10 @@ class Heat:
         rates = np.zeros((len(filled), capacity), np.float32)
         for k, racer in enumerate(filled):
             now = np.arange(step, step + n, dtype=np.float64)
-            rate = racer.recipe.learning_rate * racer.recipe.rate_factor()(now, self.horizon(racer))
-            for at, factor in racer.falls:
-                rate = np.where(now >= at, racer.recipe.learning_rate * factor, rate)
-            rates[k, :n] = rate
+            rates[k, :n] = racer.recipe.learning_rate * racer.recipe.rate_factor()(now, self.horizon(racer))
+            if racer.falls:
+                steps, factors = zip((0, 1.0), *racer.falls, strict=True)
+                rates[k, :n] *= np.array(factors)[np.searchsorted(steps, now, side="right") - 1]
         return rates, self._rows(filled, step, n, capacity)
 
     def _rows(self, filled: Sequence[Racer], step: int, n: int, capacity: int) -> Array:

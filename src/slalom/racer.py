@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from slalom.recipe import Recipe
+from slalom.schedules.base import plateau_of
 from slalom.step import Kind, Knobs, State, kind_of
 from slalom.types import Tree
 
@@ -53,11 +54,12 @@ class Racer:
     @property
     def watches(self) -> bool:
         """Whether its rate hangs on its scores."""
-        return self.recipe.rate_factor().plateau() is not None
+        return plateau_of(self.recipe.rate_factor()) is not None
 
     def watch(self, step: int, cost: float, horizon: int) -> None:
         """Show a score to its plateau, which may lower the rate from this step on."""
-        plateau = self.recipe.rate_factor().plateau()
+        plateau = plateau_of(self.recipe.rate_factor())
+        assert plateau is not None
         before = plateau.start() if self.plateau is None else self.plateau
         self.plateau = plateau.observe(before, step, cost, horizon)
         if self.plateau.factor != before.factor:

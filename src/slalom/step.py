@@ -1,6 +1,6 @@
 """One step of one racer's training, and its outputs, as pure functions of one racer."""
 
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -90,11 +90,9 @@ def outputs(structure: Structure, weights: Tree, memory: Tree, knobs: Knobs, row
 
 def handed(rule: Rule) -> Rule:
     """The rule as a program gets it: every beta as 1 − β, taken in float64, in rules inside rules as well."""
-    if not is_dataclass(rule):
-        return rule
     betas = {name: Beta(1.0 - getattr(rule, name)) for name, about in settings_of(rule).items() if about["keeps"]}
     inside = {name: handed(getattr(rule, name)) for name in parts_of(rule)}
-    return replace(rule, **betas, **inside)
+    return replace(rule, **betas, **inside) if betas or inside else rule  # type: ignore[type-var]
 
 
 def kind_of(rule: Rule) -> Kind:
