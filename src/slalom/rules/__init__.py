@@ -21,13 +21,21 @@ from slalom.rules.lookahead import Lookahead
 from slalom.rules.momentum import Momentum
 from slalom.rules.nadam import NAdam
 from slalom.rules.nadam_simple import NAdamSimple
+from slalom.rules.lamb import LAMB
+from slalom.rules.momentum import Momentum
+from slalom.rules.muon import Muon
 from slalom.rules.nesterov import Nesterov
+from slalom.rules.prodigy import Prodigy
 from slalom.rules.radam import RAdam
 from slalom.rules.rmsprop import RMSProp
 from slalom.rules.rmsprop_momentum import RMSPropMomentum
 from slalom.rules.sgd import SGD
 from slalom.rules.swa import SWA
 from slalom.rules.velocity_momentum import VelocityMomentum
+from slalom.rules.schedule_free_adamw import ScheduleFreeAdamW
+from slalom.rules.schedule_free_sgd import ScheduleFreeSGD
+from slalom.rules.sgd import SGD
+from slalom.rules.swats import SWATS
 
 REGISTRY: dict[str, type[Rule]] = {
     "sgd": SGD,
@@ -63,6 +71,19 @@ __all__ = [
     "REGISTRY",
     "SGD",
     "SWA",
+    "swats": SWATS,
+    "lamb": LAMB,
+    "schedule_free_sgd": ScheduleFreeSGD,
+    "schedule_free_adamw": ScheduleFreeAdamW,
+    "prodigy": Prodigy,
+    "muon": Muon,
+}
+
+__all__ = [
+    "LAMB",
+    "REGISTRY",
+    "SGD",
+    "SWATS",
     "AMSGrad",
     "AdaBelief",
     "AdaBound",
@@ -81,7 +102,9 @@ __all__ = [
     "Momentum",
     "NAdam",
     "NAdamSimple",
+    "Muon",
     "Nesterov",
+    "Prodigy",
     "RAdam",
     "RMSProp",
     "RMSPropMomentum",
@@ -89,4 +112,6 @@ __all__ = [
     "VelocityMomentum",
     "score_params",
     "to_optax",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeSGD",
 ]
