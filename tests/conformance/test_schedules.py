@@ -166,12 +166,37 @@ def test_wrong_numbers_are_named_in_a_sentence(cls, name):
     wanted = f"a list of numbers in {about['interval']}"
     wanted += ", each greater than the one before it" if about["increasing"] else ""
     good = about["default"]
-    cases = [0.5, "0.5", None, ("0.5",), (True,), (*good, -1.0), (float("nan"), *good), (*good, float("inf")), (good,)]
+    cases = [
+        0.5,
+        "half",
+        "",
+        "0.1;0.2",
+        "0.1, nan",
+        None,
+        ("0.5",),
+        (True,),
+        (*good, -1.0),
+        (float("nan"), *good),
+        (*good, float("inf")),
+        (good,),
+    ]
     cases += [good[::-1], (good[0], *good)] if about["increasing"] else []
     for value in cases:
         with pytest.raises(SlalomError) as raised:
             cls(**{name: value})
         assert str(raised.value) == f"{cls.__name__}({name}=…) must be {wanted}. Got {value!r}."
+
+
+def test_numbers_may_be_a_list_or_a_text():
+    """A tuple, a list and the text of one cell of a table are the same milestones."""
+    kept = MultiStep(milestones=(50, 125.5))
+    assert (
+        MultiStep(milestones=[50, 125.5])
+        == MultiStep(milestones="50, 125.5")
+        == MultiStep(milestones="50,125.5")
+        == kept
+    )
+    assert MultiStep(milestones=[]).milestones == ()
 
 
 def test_milestones_are_all_fractions_or_all_steps():
