@@ -333,9 +333,11 @@ def test_any_function_is_a_schedule():
 
 def test_a_function_stands_behind_a_warm_up_and_by_epoch():
     """A function can be wrapped as every schedule can."""
-    own = Custom(lambda t: 0.5 if t else 1.0)
+    seen = []
+    own = Custom(lambda t: seen.append(t) or (0.5 if t else 1.0))
     np.testing.assert_array_equal(Warmup(own, 2)(np.arange(5), 5), [0.5, 1, 1, 0.5, 0.5])
     np.testing.assert_array_equal(ByEpoch(own, 2)(np.arange(5), 4), [1, 1, 0.5, 0.5, 0.5])
+    assert {type(t) for t in seen} == {int}
 
 
 def test_a_function_of_jax_is_traced():

@@ -71,6 +71,15 @@ def test_plateau_is_the_counting_rule_of_pytorch(patience, cooldown, threshold):
     assert own[-1] < 1
 
 
+def test_an_improvement_while_it_cools_down_shortens_nothing():
+    """As in PyTorch, an improvement within the cool-down is kept as the best cost, and the waiting begins after it."""
+    costs = [1, 1, 1, 0.5, *[0.5] * 12]
+    given = {"patience": 1, "threshold": 0, "cooldown": 5, "floor": 0}
+    own = Plateau(fall=0.5, **given).over(costs)
+    np.testing.assert_array_equal(own, counted(costs, factor=0.5, **given))
+    assert own.tolist() == [1] * 2 + [0.5] * 7 + [0.25] * 7
+
+
 def test_first_costs_that_are_nan_are_no_improvement():
     """PyTorch's recorded factors where the first three costs are NaN (factor=0.5, patience=2)."""
     costs = [math.nan] * 3 + [2, 2, 2, 1, 1, 1, 1]

@@ -259,6 +259,12 @@ def test_the_end_of_a_warm_up_stable_decay():
         np.testing.assert_array_equal(factors[200:], 0.1)
 
 
+def test_a_fall_longer_than_the_horizon_is_all_there_is():
+    """A horizon shorter than the cool-down begins with the full rate and falls all the way."""
+    factors = WarmupStableDecay(warmup=0, cooldown=100, power=1)(np.arange(6), 4)
+    np.testing.assert_array_equal(factors, [1, 0.75, 0.5, 0.25, 0, 0])
+
+
 def test_the_waves_of_cos_log():
     """The tops and the bottoms of wave i are where 1 + 15 t / T is 2^(i + 1/2) and 2^i, and it is a cosine between."""
     horizon = 15 * 2**20
