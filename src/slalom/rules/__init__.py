@@ -1,6 +1,5 @@
 """The update rules: one algorithm a file, one line a rule in the registry."""
 
-from slalom.optax_bridge import score_params, to_optax
 from slalom.rules.adagrad import Adagrad
 from slalom.rules.adam import Adam
 from slalom.rules.adamw import AdamW
@@ -13,6 +12,7 @@ from slalom.rules.from_optax import FromOptax
 from slalom.rules.lookahead import Lookahead
 from slalom.rules.momentum import Momentum
 from slalom.rules.nesterov import Nesterov
+from slalom.rules.optax_bridge import score_params, to_optax
 from slalom.rules.radam import RAdam
 from slalom.rules.rmsprop import RMSProp
 from slalom.rules.sgd import SGD
