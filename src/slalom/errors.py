@@ -41,7 +41,11 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
 
     >>> nearest("median_hous_value", ["ocean", "median_house_value"])
     'median_house_value'
+    >>> nearest("adma", ["adamax", "adam"])  # the same letters, two of them swapped
+    'adam'
     """
     by_lower = {w.lower(): w for w in words}
-    found = difflib.get_close_matches(str(word).lower(), list(by_lower), n=1, cutoff=0.6)
+    typed = str(word).lower()
+    found = difflib.get_close_matches(typed, list(by_lower), n=3, cutoff=0.6)
+    found.sort(key=lambda near: sorted(near) != sorted(typed))  # letters in another order come first
     return by_lower[found[0]] if found else None
