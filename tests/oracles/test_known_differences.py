@@ -166,10 +166,8 @@ def test_keras_adam_has_a_larger_epsilon_at_first(float64):
 def test_optaxs_amsgrad_takes_the_maximum_of_the_corrected_v(float64):
     """Optax's maximum never forgets the first steps: its root is never smaller, its steps shorter, its walk behind."""
     rule, theirs = rules.AMSGrad(beta2=0.999), optax.scale_by_amsgrad(0.9, 0.999)
-    difference = apart(by_slalom(rule, 0.05 * LEVEL), by_optax(theirs, 0.05 * LEVEL))
-    assert difference[0] < 1e-12
-    assert difference[99] > 0.02
-    assert difference[199] > 0.02
+    difference = np.abs(by_slalom(rule, 0.01 * LEVEL) - by_optax(theirs, 0.01 * LEVEL)).max(axis=1)
+    np.testing.assert_allclose(difference[[0, 99, 199]], [0, 0.11, 0.19], atol=0.01)
 
     given = np.random.default_rng(0).normal(size=(STEPS, 6)) * np.geomspace(10, 0.1, STEPS)[:, None]
     mine, ours = rule.init(jnp.zeros(6)), theirs.init(jnp.zeros(6))
@@ -207,8 +205,7 @@ def test_pytorchs_radam_has_its_epsilon_before_the_correction(beta2, float64):
     assert difference[5] > 1e-6
     assert difference.max() > 1e-4
     without = by_slalom(rules.RAdam(beta2=beta2, epsilon=NONE), 0.03 * FALL)
-    # ρ is a difference of large numbers in the paper's form: at β₂ = 0.999 it has lost three digits.
-    assert_same_walk(without, loop(torch_radam(0.0, beta2=beta2), 0.03 * FALL), tolerance=1e-11)
+    assert_same_walk(without, loop(torch_radam(0.0, beta2=beta2), 0.03 * FALL))
 
 
 def test_radam_of_its_authors_leaves_the_first_steps_out(float64):
