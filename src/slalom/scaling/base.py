@@ -104,3 +104,13 @@ def is_constant(present: Array) -> bool:
 def constant_value(present: Array) -> float:
     """The value of a constant column; 0 for a column that is missing throughout."""
     return float(present[0]) if present.size else 0.0
+
+
+def mean_and_spread(present: Array) -> tuple[float, float]:
+    """μ and σ of one column, taken between its ends, where a huge offset costs no digits and no square overflows."""
+    if is_constant(present):
+        return constant_value(present), 1.0
+    low = np.min(present)
+    extent = np.max(present) - low
+    unit = (present - low) / extent  # in [0, 1]
+    return low + extent * np.mean(unit), extent * np.std(unit)
