@@ -55,7 +55,7 @@ FLOORS = (
     "start",
     "racing fitting",
     # faces
-    "asked display told",
+    "asked display told transformers",
     "cli",
 )
 FLOOR = {name: i for i, line in enumerate(FLOORS) for name in line.split()}
@@ -70,7 +70,7 @@ OUTSIDE = {
     "narwhals": "data.frames",
     "tomli_w": "folder recipe",
     "tomllib": "folder recipe",
-    "sklearn": "baselines metrics",
+    "sklearn": "baselines metrics transformers",
     "subprocess": "baselines",
     "jax": "record losses lane racer heat start fitting finish cache",
 }

@@ -29,7 +29,7 @@ class Power(Scaler):
     column: near its centre z is (x − centre) / spread, and an offset of 1e9 costs no digits. Missing cells are ignored
     by the fit and stay missing. The power acts on 1 + |x|: in another unit a column gets another shape.
     Far from the training rows z may become ±∞. For λ < 0 (λ > 2) large (small) values approach a bound; there and
-    beyond it the inverse is ±∞, its limit (scikit-learn: NaN).
+    beyond it the inverse is ±∞, its limit (scikit-learn: NaN, or a number on the wrong side).
     scikit-learn's PowerTransformer has the same definition and, as here, SciPy's bounds of λ. Here, besides, λ stays
     where training rows come back to 1e-10 of their range (rare ones among zeros want λ = −99, where 1 comes back as ∞);
     it is 1 where the slope of ψ would vary by less than 1e-6 over the column (1e9 ± 1, whose λ is rounding noise);
@@ -135,9 +135,10 @@ def likeliest_power(x: Array, low: float, high: float) -> float:
         steepest = np.log(np.ptp(bent(ends, power, centre)) / (high - low)) - flattest
         return np.nan_to_num(steepest - np.log(STEEPEST), nan=np.inf)
 
-    # As in SciPy: nothing overflows up to 20 times the largest value.
-    widest = max(336 / np.log1p(20 * np.max(np.abs(ends))), 1)
-    bounds = (2 - widest if low < 0 else -widest), (widest if high >= 0 else 2 + widest)
+    # As in SciPy: up to 20 times the largest value nothing overflows, nor does its square, from e^-336 to e^337.
+    reach = np.log1p(20 * np.max(np.abs(ends)))
+    least, most = min(-336.17638 / reach, -1), max(336.86953 / reach, 1)
+    bounds = (2 - most, most) if low < 0 <= high else (least, most) if low >= 0 else (2 - most, 2 - least)
     with np.errstate(over="ignore", invalid="ignore"):
         allowed = [bound if too_steep(bound) < 0 else bisect(too_steep, 1, bound) for bound in bounds]
         power = float(fminbound(cost, *allowed, xtol=1e-8))
