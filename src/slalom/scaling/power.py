@@ -118,6 +118,9 @@ def likeliest_power(x: Array, low: float, high: float) -> float:
     """λ of largest likelihood for the values x [n], sorted; low, high: the ends of the column."""
     from scipy.optimize import bisect, fminbound  # only who fits a power waits for it
 
+    if is_constant(x):  # of the column, which is not, a few rows escape the search
+        return 1.0
+
     def log_slope(x: Array) -> Array:
         """log ψ′ / (λ − 1)"""
         return np.sign(x) * np.log1p(np.abs(x))
