@@ -29,8 +29,8 @@ from slalom.layers import (
 from slalom.layers.base import hashed, standardise
 from slalom.layers.batch_norm import BatchNormMemory
 from slalom.net import Net
-from slalom.racer import Knobs, State, Structure, step
 from slalom.rules import SGD
+from slalom.step import Knobs, State, Structure, step
 
 WORKED = json.loads((Path(__file__).parents[1] / "worked_examples.json").read_text())
 EPSILON = 1e-5  # of both normalisations, as the registry's defaults say
@@ -494,7 +494,8 @@ def mask_of_a_step(key, t):
     zero, none = np.float32(0), np.zeros(0, np.float32)
     knobs = Knobs(
         np.zeros(1, np.float32), np.ones(1, np.float32), squash=zero, table=np.int32(0), target=np.int32(0),
-        key=np.uint32(key), dropout=np.float32(0.5), penalty=zero, settings=none,
+        key=np.uint32(key), dropout=np.float32(0.5), penalty=zero, l1=zero, smoothing=zero,
+        settings=none,
     )  # fmt: skip
     state = State(weights, ((),), ({"w": None, "b": None},) * 2)
     rows, x, y = np.zeros(1, np.int32), np.zeros((1, 1), np.float32), np.ones(1, np.float32)

@@ -14,8 +14,11 @@ racers of one lane differ in it.
 `rates` are the learning rates worth trying on standardised data, lowest and highest; a setting's `search` holds the
 values worth trying: a race draws from them. A rule that wraps another has it as a `part`, and stands in `WRAPPERS` of
 tests/test_architecture.py, a floor above those it may wrap. Its memory holds that of the rule inside.
+A setting that is a length of time is a fraction of the horizon where it is below 1. The host turns it into steps
+before the rule runs (`at_horizon`): inside a step the rule sees steps, and no horizon.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
@@ -23,7 +26,7 @@ from typing import Any, ClassVar, Protocol
 import jax
 import jax.numpy as jnp
 
-from slalom.record import record
+from slalom.record import in_steps, parts_of, record, settings_of
 from slalom.types import Array, Setting, Tree
 
 
@@ -51,6 +54,28 @@ class Rule(Protocol):
         return ""
 
 
+class RatesInside:
+    """The `rates` of a rule that wraps another: those of the rule inside; of the class, those of most rules."""
+
+    def __get__(self, rule: Any, cls: type) -> tuple[float, float]:
+        return Rule.rates if rule is None else rule.rule.rates
+
+
+def at_horizon(rule: Any, horizon: int) -> Any:
+    """The rule with every length of time in steps: a fraction below 1 becomes so many of the horizon.
+
+    Rules inside it are turned too; numbers of a program stay what they are. Done once a training.
+
+    >>> from slalom.rules import SWA, ClipNorm
+    >>> at_horizon(ClipNorm(SWA(start=0.75)), 200).rule.start
+    150.0
+    """
+    inside = {name: at_horizon(getattr(rule, name), horizon) for name in parts_of(rule)}
+    given = {name: getattr(rule, name) for name, about in settings_of(rule).items() if about["length"]}
+    turned = {name: in_steps(v, horizon) for name, v in given.items() if isinstance(v, (int, float))}
+    return dataclasses.replace(rule, **inside, **turned) if inside or turned else rule
+
+
 def over_tree(one: Callable[..., Any]) -> Callable[..., Any]:
     """Lift a function of one array to a tree of arrays: of p to its memory, or of (g, memory, …) to (delta, memory).
 
@@ -69,6 +94,24 @@ def over_tree(one: Callable[..., Any]) -> Callable[..., Any]:
         return structure.unflatten(results)
 
     return lifted
+
+
+def inner(a: Tree, b: Tree) -> Array:
+    """aᵀb over all the numbers of two trees: the whole parameter vector, without laying it out as one.
+
+    >>> float(inner({"w": jnp.ones((2, 3)), "b": jnp.ones(2)}, {"w": jnp.ones((2, 3)), "b": 2 * jnp.ones(2)}))
+    10.0
+    """
+    return sum(jax.tree.leaves(jax.tree.map(lambda x, y: jnp.sum(x * y), a, b)))
+
+
+def zero(params: Tree) -> Array:
+    """The number 0 in the type of the parameters: where a memory keeps one number for the whole tree.
+
+    >>> zero({"w": jnp.ones((2, 3))}).shape
+    ()
+    """
+    return jnp.zeros((), jnp.result_type(*jax.tree.leaves(params)))
 
 
 @record
