@@ -22,7 +22,7 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FIL
 ROOMS = ("layers", "rules", "schedules", "scaling")
 # Files that are no member of their room's registry.
 BESIDE = {
-    "layers": {"activations"},
+    "layers": {"activations", "initialisers"},
     "rules": {"optax_bridge"},
     "schedules": {"by_epoch", "custom", "warmup"},
 }

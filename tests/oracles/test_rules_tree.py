@@ -6,11 +6,12 @@ import numpy as np
 import optax
 import pytest
 
-from oracles.test_rules import FALL, QUADRATIC, START, STEPS
 from slalom import rules
 from slalom.record import settings_of
 from slalom.rules.base import Beta
 from slalom.rules.muon import orthogonal
+
+from .problems import FALL, QUADRATIC, START, STEPS
 
 RISE = np.minimum(1.0, np.arange(STEPS) / 20)  # a warm-up, whose first step has rate 0
 FLAT = np.ones(STEPS)
