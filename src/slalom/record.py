@@ -1,5 +1,6 @@
 """Records: frozen dataclasses whose fields are settings, validated when a person builds them, never inside a trace."""
 
+import contextlib
 import dataclasses
 import itertools
 import math
@@ -43,7 +44,7 @@ def numbers(
 
     interval: the values that each of them may have. increasing: each must be greater than the one before it.
     length: they are lengths of time, all of them fractions of the horizon (below 1) or all of them steps.
-    A record takes a list, a tuple or a text like "0.5, 0.75"; as plain data it is a list.
+    A record takes a list, a tuple or text with commas; as plain data it is a list.
     """
     about = {"interval": interval, "meaning": meaning, "increasing": increasing, "length": length}
     return dataclasses.field(default=default, metadata={**about, "kind": "numbers"})
@@ -97,7 +98,10 @@ def _sequence(where: str, value: Any, about: Mapping[str, Any]) -> tuple[float, 
     """A sequence of numbers as a tuple, or the sentence that says what the field wants."""
     wanted = f"a list of numbers in {about['interval']}"
     wanted += ", each greater than the one before it" if about["increasing"] else ""
-    found = tuple(value) if isinstance(value, (list, tuple)) else _listed(value)
+    if isinstance(value, str):  # as a row of a leaderboard and the command line have it
+        with contextlib.suppress(ValueError):
+            value = [float(text) for text in value.split(",")]
+    found = tuple(value) if isinstance(value, (list, tuple)) else (None,)
     if any(isinstance(v, bool) or not isinstance(v, (int, float)) or not within(v, about["interval"]) for v in found):
         raise wrong(where, wanted, value)
     if about["increasing"] and any(later <= earlier for earlier, later in itertools.pairwise(found)):
@@ -105,14 +109,6 @@ def _sequence(where: str, value: Any, about: Mapping[str, Any]) -> tuple[float, 
     if about["length"] and len({v < 1 for v in found}) > 1:
         raise wrong(where, "all fractions of the horizon (below 1) or all steps", value)
     return found
-
-
-def _listed(text: Any) -> tuple[float, ...]:
-    """The numbers of a text like "0.5, 0.75", as a table's cell or a command line has them; of anything else a NaN."""
-    try:
-        return tuple(float(number) for number in text.split(","))
-    except (AttributeError, ValueError):
-        return (math.nan,)
 
 
 @dataclass_transform(frozen_default=True)
