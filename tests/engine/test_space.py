@@ -181,8 +181,9 @@ def test_shapes_are_different_and_the_defaults_comes_first():
         ({"width": 0}, "Recipe(width=…) must be a whole number in [1, 65536]. Got 0."),
         ({"rule.beta2": 0.9}, "rule.beta2 must be given beside rule: it is a setting that only some of them have."),
         (
-            {"rule": "amsgrad", "rule.betta2": 0.9},
-            "setting of rule amsgrad must be one of beta1, beta2, epsilon. Got 'betta2'. Did you mean 'beta2'?",
+            {"rule": "adam", "rule.betta2": 0.9},
+            "setting of rule adam must be one of beta1, beta2, epsilon, epsilon_root. Got 'betta2'."
+            " Did you mean 'beta2'?",
         ),
         (
             {"epochs": 9},
