@@ -12,7 +12,7 @@ from slalom.types import Array, Setting, Tree
 @record
 class Periodic(Layer):
     """Periodic embedding (Gorishniy et al. 2022, https://arxiv.org/abs/2203.05556, section 3.3, in the form PBLD of
-    RealMLP, Holzmüller et al. 2024, https://arxiv.org/abs/2407.04491, section 3.1).
+    RealMLP, Holzmüller et al. 2024, https://arxiv.org/abs/2407.04491).
 
         z = cos(2π f x + φ)        M = 16 waves of each column
         y = (x, W z + b)           k numbers of each column: itself and k − 1 mixtures
