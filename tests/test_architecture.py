@@ -39,12 +39,12 @@ FLOORS = (
     "layers.base rules.base schedules.base scaling.base data.base",
     " ".join(sorted({name for room in ROOMS for name in members(room)} - WRAPPERS))
     + " data.columns data.frames data.read data.split data.target"
-    " losses metrics plan executor journal folder baselines board cache",
+    " averages back_propagation losses metrics plan executor journal folder baselines board cache",
     " ".join(sorted(WRAPPERS)),
     "layers rules schedules scaling data",
     # nets
     "net",
-    "recipe racer",
+    "recipe racer descent",
     # lanes and what stands beside them
     "lane space table prepare model",
     # heats
@@ -72,7 +72,7 @@ OUTSIDE = {
     "tomllib": "folder recipe",
     "sklearn": "baselines metrics",
     "subprocess": "baselines",
-    "jax": "record losses lane racer heat start fitting finish cache",
+    "jax": "record losses lane racer heat start fitting finish cache descent",
 }
 ANYWHERE_IN = {"jax": ("layers", "rules")}  # rooms whose members may use a package or not
 
@@ -217,7 +217,9 @@ def test_names_of_the_door_are_what_they_say():
     code = "import slalom; print(*[type(getattr(slalom, n)).__name__ for n in {names}])"
     kinds = dict(zip(slalom.__all__, run(code.format(names=slalom.__all__)).split(), strict=True))
     assert {name for name, kind in kinds.items() if kind == "module"} == {"rules", "schedules", "scaling", "layers"}
-    assert {name for name, kind in kinds.items() if kind == "function"} == {"race", "fit", "load", "leaderboard"}
+    assert {name for name, kind in kinds.items() if kind == "function"} == {
+        *("race", "fit", "load", "leaderboard", "descend", "ewma")
+    }
     assert run(code.format(names=slalom.__all__[::-1])).split() == list(kinds.values())[::-1]
 
 
