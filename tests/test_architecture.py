@@ -20,9 +20,12 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FIL
 
 # Rooms whose files are algorithms that do not know each other: a new one needs no line here.
 ROOMS = ("layers", "rules", "schedules", "scaling")
-BESIDE = {"layers": {"activations"}, "schedules": {"warmup"}}  # files that are no member of their room's registry
+BESIDE = {
+    "layers": {"activations"},
+    "schedules": {"by_epoch", "custom", "warmup"},
+}  # files that are no member of their room's registry
 # Rules that wrap another stand a floor above those that they may wrap.
-WRAPPERS: set[str] = set()
+WRAPPERS = {f"rules.{name}" for name in ("clip_norm", "clip_value", "lookahead", "ema", "swa")}
 
 
 def members(room):
@@ -37,16 +40,17 @@ FLOORS = (
     "record",
     # parts: in each folder the contract, then the algorithms, which do not know each other, then the registry
     "layers.base rules.base schedules.base scaling.base data.base",
+    "optax_bridge",
     " ".join(sorted({name for room in ROOMS for name in members(room)} - WRAPPERS))
     + " data.columns data.frames data.read data.split data.target"
     " averages back_propagation losses metrics plan executor journal folder baselines board cache",
     " ".join(sorted(WRAPPERS)),
     "layers rules schedules scaling data",
     # nets
-    "net",
-    "recipe racer descent",
+    "net unit walk",
+    "recipe step descent",
     # lanes and what stands beside them
-    "lane space table prepare model",
+    "lane space table prepare model shuffles racer",
     # heats
     "heat result order",
     # races
@@ -72,7 +76,8 @@ OUTSIDE = {
     "tomllib": "folder recipe",
     "sklearn": "baselines metrics",
     "subprocess": "baselines",
-    "jax": "record losses lane racer heat start fitting finish cache descent",
+    "optax": "optax_bridge",
+    "jax": "optax_bridge record losses lane step heat start fitting finish cache descent walk",
 }
 ANYWHERE_IN = {"jax": ("layers", "rules")}  # rooms whose members may use a package or not
 
