@@ -248,7 +248,8 @@ def test_set_reads_numbers_and_names():
     with pytest.raises(SlalomError) as error:
         parse_value("widht", "8")
     assert str(error.value) == (
-        f"--set FIELD must be one of {', '.join([*CHOICES, *RANGES])}, rule, schedule. Got 'widht'. Did you mean 'width'?"
+        f"--set FIELD must be one of {', '.join([*CHOICES, *RANGES])}, rule, schedule. Got 'widht'."
+        " Did you mean 'width'?"
     )
     with pytest.raises(SlalomError, match=r"^Recipe\(width=…\) must be a whole number in \[1, 65536\]\. Got 1\.5\.$"):
         Recipe(width=parse_value("width", "1.5"))
