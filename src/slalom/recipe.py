@@ -218,7 +218,8 @@ def _flat(name: str, plain: dict[str, Any]) -> dict[str, Any]:
     row = {name: plain.get("name")}
     for key, value in plain.items():
         if key != "name":
-            row |= _flat(f"{name}.{key}", value) if isinstance(value, dict) else {f"{name}.{key}": value}
+            plain_value = ", ".join(map(str, value)) if isinstance(value, list) else value
+            row |= _flat(f"{name}.{key}", value) if isinstance(value, dict) else {f"{name}.{key}": plain_value}
     return row
 
 
@@ -245,6 +246,8 @@ def parse_value(name: str, text: str) -> Any:
         return text
     if name not in RANGES and name.partition(".")[0] not in ("rule", "schedule"):
         raise unknown("--set FIELD", name, [*CHOICES, *RANGES, "rule", "schedule"])
+    if "," in text and "." in name:
+        return text  # several numbers
     try:
         value = float(text)
     except ValueError:

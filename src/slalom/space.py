@@ -9,7 +9,7 @@ import numpy as np
 from slalom import rules, scaling, schedules
 from slalom.errors import SlalomError, unknown
 from slalom.recipe import CHOICES, RANGES, Recipe, decaying
-from slalom.record import from_plain, parts_of, settings_of, to_plain
+from slalom.record import from_plain, settings_of, to_plain
 
 SHAPE_FIELDS = ("depth", "width", "batch_size", "activation", "normalisation", "placement")
 
@@ -113,7 +113,7 @@ class Space:
         if self.fixed.get("schedule", drawn["schedule"]) != drawn["schedule"]:
             drawn = {k: v for k, v in drawn.items() if not k.startswith("schedule.")}
         made = Recipe().with_fields(drawn | self.fixed)
-        rate = _log_uniform(rng, *rates_of(made.rule))
+        rate = _log_uniform(rng, *made.rule.rates)
         return made if "learning_rate" in self.fixed else made.with_fields({"learning_rate": rate})
 
     def _batch(self, batch: int) -> int:
@@ -143,12 +143,6 @@ class Space:
                 if about["search"]:
                     drawn[f"{part}.{name}"] = float(rng.choice(about["search"]))
         return drawn
-
-
-def rates_of(rule: Any) -> tuple[float, float]:
-    """The learning rates worth trying with a rule: those of the rule inside it, where it wraps one."""
-    inside = parts_of(rule)
-    return rates_of(getattr(rule, inside[0])) if inside else rule.rates
 
 
 def named(fixed: dict[str, Any]) -> dict[str, Any]:

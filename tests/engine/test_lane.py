@@ -439,7 +439,7 @@ def test_every_setting_reaches_the_program(everything):
     everything.enter(one)
     assert one.knobs.dropout == np.float32(0.3)
     assert one.knobs.penalty == np.float32(0.02)
-    np.testing.assert_allclose(one.knobs.settings, np.float32([0.2, 0.01, 1e-3, 5.0]), rtol=1e-7)
+    np.testing.assert_allclose(one.knobs.settings, np.float32([0.2, 0.01, 1e-3, 5.0, 1.0]), rtol=1e-7)
     decoupled = racer("adamw", weight_decay=0.02)
     everything.enter(decoupled)
     assert decoupled.knobs.penalty == 0

@@ -88,14 +88,14 @@ def test_saved_and_loaded_it_predicts_the_same_bits(tmp_path, task, scaler, norm
 
 @pytest.mark.parametrize(
     ("normalisation", "count"),
-    [("layer_norm", 2 + 2 * 4 + 2), ("batch_norm", 2 + 2 * 7 + 2)],
+    [("layer_norm", 4 + 2 * 4 + 2), ("batch_norm", 4 + 2 * 7 + 2)],
 )
 def test_every_array_of_the_model_is_its_own(tmp_path, normalisation, count):
     """Each single array in the folder matters: were it another, the predictions would be others."""
     model = made(scaler="robust_clip", normalisation=normalisation)
     model.save(tmp_path)
     arrays = safetensors.numpy.load_file(tmp_path / "weights.safetensors")
-    assert len(arrays) == count  # of the scaler; of two layers w, b, gain, shift and the three moments; of the last
+    assert len(arrays) == count  # of two scalers; of two layers w, b, gain, shift and the three moments; of the last
     for name in arrays:
         other = {key: value + (key == name) * value.dtype.type(0.5) for key, value in arrays.items()}
         (tmp_path / "weights.safetensors").write_bytes(safetensors.numpy.save(other))

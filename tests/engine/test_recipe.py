@@ -95,9 +95,14 @@ def test_weight_decay_goes_one_way():
     for name, cls in rules.REGISTRY.items():
         recipe = Recipe(rule=name, weight_decay=0.25)
         own = "weight_decay" in settings_of(cls)
-        assert own == (name == "adamw")
         assert recipe.penalty == (0.0 if own else 0.25)
-        assert getattr(recipe.rule, "weight_decay", None) == (0.25 if own else None)
+        assert getattr(recipe.rule, "weight_decay", None) == (0.25 if own else None), name
+    assert "weight_decay" in settings_of(rules.AdamW)
+    wrapped = Recipe(rule=rules.ClipNorm(rules.Lookahead(rules.AdamW())), weight_decay=0.25)
+    assert (wrapped.penalty, wrapped.rule.rule.rule.weight_decay) == (0.0, 0.25)
+    assert Recipe.from_toml(wrapped.to_toml()) == wrapped
+    assert wrapped.flat()["rule.rule.rule"] == "adamw"
+    assert Recipe().with_fields(wrapped.flat()) == wrapped
 
 
 def test_decay_of_the_rule_is_the_recipes():
