@@ -59,7 +59,7 @@ FLOORS = (
     "start",
     "racing fitting",
     # faces
-    "asked display told",
+    "asked display told transformers",
     "cli",
 )
 FLOOR = {name: i for i, line in enumerate(FLOORS) for name in line.split()}
@@ -74,7 +74,7 @@ OUTSIDE = {
     "narwhals": "data.frames",
     "tomli_w": "folder recipe",
     "tomllib": "folder recipe",
-    "sklearn": "baselines metrics",
+    "sklearn": "baselines metrics transformers",
     "subprocess": "baselines",
     "optax": "optax_bridge",
     "jax": "optax_bridge record losses lane step heat start fitting finish cache descent walk",
