@@ -43,7 +43,7 @@ FLOORS = (
     " ".join(sorted(WRAPPERS)),
     "layers rules schedules scaling data",
     # nets
-    "net",
+    "net described",
     "recipe racer",
     # lanes and what stands beside them
     "lane space table prepare model",
@@ -55,7 +55,7 @@ FLOORS = (
     "start",
     "racing fitting",
     # faces
-    "asked display told",
+    "asked display told listed",
     "cli",
 )
 FLOOR = {name: i for i, line in enumerate(FLOORS) for name in line.split()}
