@@ -32,15 +32,19 @@ def warmed(optimiser):
 # (scheduler, its arguments, schedule of Slalom and its settings, how it differs where it does)
 SCHEDULES = [
     ("StepLR", {"step_size": 13, "gamma": 0.3}, {"name": "step", "every": 13, "factor": 0.3}, ""),
-    ("MultiStepLR", {"milestones": [10, 25, 40], "gamma": 0.3}, {"name": "multi_step", "milestones": [10, 25, 40], "factor": 0.3}, ""),
+    ("MultiStepLR", {"milestones": [10, 25, 40], "gamma": 0.3},
+     {"name": "multi_step", "milestones": [10, 25, 40], "factor": 0.3}, ""),
     ("ExponentialLR", {"gamma": 0.95}, {"name": "exponential", "every": 1, "factor": 0.95}, ""),
     ("PolynomialLR", {"total_iters": 50, "power": 2.0}, {"name": "polynomial", "power": 2.0, "floor": 0.0}, ""),
     ("LinearLR", {"start_factor": 1.0, "end_factor": 0.1, "total_iters": 50}, {"name": "linear", "floor": 0.1}, ""),
     ("CosineAnnealingLR", {"T_max": 50, "eta_min": 0.1}, {"name": "cosine", "floor": 0.1},
      "After the horizon it rises again; Slalom's stays at the floor."),
-    ("CosineAnnealingWarmRestarts", {"T_0": 10, "T_mult": 2, "eta_min": 0.1}, {"name": "cosine_restarts", "first": 10, "growth": 2.0, "floor": 0.1}, ""),
-    ("OneCycleLR", {"max_lr": 1.0, "total_steps": 50, "pct_start": 0.3, "div_factor": 25.0, "final_div_factor": 400.0}, {"name": "one_cycle", "climb": 0.3, "start": 0.04, "floor": 1e-4}, ""),
-    ("CyclicLR", {"base_lr": 0.1, "max_lr": 1.0, "step_size_up": 10, "cycle_momentum": False}, {"name": "cyclic", "climb": 10, "floor": 0.1}, ""),
+    ("CosineAnnealingWarmRestarts", {"T_0": 10, "T_mult": 2, "eta_min": 0.1},
+     {"name": "cosine_restarts", "first": 10, "growth": 2.0, "floor": 0.1}, ""),
+    ("OneCycleLR", {"max_lr": 1.0, "total_steps": 50, "pct_start": 0.3, "div_factor": 25.0, "final_div_factor": 400.0},
+     {"name": "one_cycle", "climb": 0.3, "start": 0.04, "floor": 1e-4}, ""),
+    ("CyclicLR", {"base_lr": 0.1, "max_lr": 1.0, "step_size_up": 10, "cycle_momentum": False},
+     {"name": "cyclic", "climb": 10, "floor": 0.1}, ""),
 ]  # fmt: skip
 
 
