@@ -1,38 +1,71 @@
 """The update rules: one algorithm a file, one line a rule in the registry."""
 
+from slalom.rules.adabelief import AdaBelief
+from slalom.rules.adabound import AdaBound
+from slalom.rules.adadelta import Adadelta
 from slalom.rules.adagrad import Adagrad
 from slalom.rules.adam import Adam
+from slalom.rules.adamax import Adamax
 from slalom.rules.adamw import AdamW
 from slalom.rules.amsgrad import AMSGrad
+from slalom.rules.averaged_momentum import AveragedMomentum
 from slalom.rules.base import Rule
+from slalom.rules.centred_rmsprop import CentredRMSProp
+from slalom.rules.lion import Lion
 from slalom.rules.momentum import Momentum
+from slalom.rules.nadam import NAdam
+from slalom.rules.nadam_simple import NAdamSimple
 from slalom.rules.nesterov import Nesterov
 from slalom.rules.radam import RAdam
 from slalom.rules.rmsprop import RMSProp
+from slalom.rules.rmsprop_momentum import RMSPropMomentum
 from slalom.rules.sgd import SGD
+from slalom.rules.velocity_momentum import VelocityMomentum
 
 REGISTRY: dict[str, type[Rule]] = {
     "sgd": SGD,
     "momentum": Momentum,
+    "averaged_momentum": AveragedMomentum,
+    "velocity_momentum": VelocityMomentum,
     "nesterov": Nesterov,
     "adagrad": Adagrad,
+    "adadelta": Adadelta,
     "rmsprop": RMSProp,
+    "rmsprop_momentum": RMSPropMomentum,
+    "centred_rmsprop": CentredRMSProp,
     "adam": Adam,
     "amsgrad": AMSGrad,
+    "adamax": Adamax,
+    "nadam": NAdam,
+    "nadam_simple": NAdamSimple,
     "adamw": AdamW,
     "radam": RAdam,
+    "adabound": AdaBound,
+    "adabelief": AdaBelief,
+    "lion": Lion,
 }
 
 __all__ = [
     "REGISTRY",
     "SGD",
     "AMSGrad",
+    "AdaBelief",
+    "AdaBound",
+    "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",
+    "Adamax",
+    "AveragedMomentum",
+    "CentredRMSProp",
+    "Lion",
     "Momentum",
+    "NAdam",
+    "NAdamSimple",
     "Nesterov",
     "RAdam",
     "RMSProp",
+    "RMSPropMomentum",
     "Rule",
+    "VelocityMomentum",
 ]

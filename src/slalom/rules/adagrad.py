@@ -20,8 +20,9 @@ class Adagrad(Rule):
         s ← s + g²
         Δ = −η g / (√s + ε)
 
-    epsilon: [] added outside the root. The sum starts at 0, so that the first step is the full rate in every weight, as
-    in PyTorch (Keras and Optax start at 0.1 and add ε = 1e-7 inside the root: their first steps are far shorter).
+    epsilon: [] added outside the root. start: [] what the sum is before the first step: 0 as in PyTorch, so that the
+    first step is the full rate in every weight. Keras and Optax start at 0.1 and add ε = 1e-7 inside the root: this is
+    this rule with start = 0.1 + 1e-7 and a vanishing epsilon, whose first steps are far shorter for small gradients.
 
     >>> rule = Adagrad()
     >>> delta, memory = rule.step(jnp.array([3.0, -0.5]), rule.init(jnp.zeros(2)), jnp.zeros(2), t=1, rate=0.1)
@@ -32,9 +33,10 @@ class Adagrad(Rule):
     rates = (3e-3, 0.2)
 
     epsilon: Setting = setting(1e-10, "(0, inf)", "added to the root")
+    start: Setting = setting(0.0, "[0, inf)", "the sum of squares before the first step")
 
     def init(self, params):
-        return over_tree(lambda p: AdagradMemory(s=jnp.zeros_like(p)))(params)
+        return over_tree(lambda p: AdagradMemory(s=jnp.full_like(p, self.start)))(params)
 
     def step(self, gradient, memory, params, *, t, rate):
         del params, t

@@ -22,10 +22,11 @@ class Adam(Rule):
         v ← β₂ v + (1 − β₂) g²
         m̂ = m / (1 − β₁ᵗ)
         v̂ = v / (1 − β₂ᵗ)
-        Δ = −η m̂ / (√v̂ + ε)
+        Δ = −η m̂ / (√(v̂ + ε₀) + ε)
 
     beta1, beta2: [] how much of the past each mean keeps. epsilon: [] added outside the root, as in the paper and in
-    PyTorch and Optax (Keras adds it before the correction of v, which is another rule at the same ε).
+    PyTorch and Optax (Keras adds it before the correction of v, which is this rule with ε / √(1 − β₂ᵗ)).
+    epsilon_root: [] ε₀, added inside the root, where some writings have their only ε (Optax's `eps_root`).
 
     >>> rule = Adam()
     >>> delta, memory = rule.step(jnp.array([3.0, -0.5]), rule.init(jnp.zeros(2)), jnp.zeros(2), t=1, rate=0.1)
@@ -38,6 +39,7 @@ class Adam(Rule):
         0.999, "[0, 1)", "how much of the past the mean square keeps", keeps=True, search=(0.95, 0.99, 0.999)
     )
     epsilon: Setting = setting(1e-8, "(0, inf)", "added to the root")
+    epsilon_root: Setting = setting(0.0, "[0, inf)", "added inside the root")
 
     def init(self, params):
         return over_tree(lambda p: AdamMemory(m=jnp.zeros_like(p), v=jnp.zeros_like(p)))(params)
@@ -52,7 +54,7 @@ class Adam(Rule):
             v = memory.v + f2 * (g**2 - memory.v)
             m_hat = m / c1
             v_hat = v / c2
-            delta = -rate * m_hat / (jnp.sqrt(v_hat) + self.epsilon)
+            delta = -rate * m_hat / (jnp.sqrt(v_hat + self.epsilon_root) + self.epsilon)
             return delta, AdamMemory(m, v)
 
         return one(gradient, memory)

@@ -21,9 +21,10 @@ class Momentum(Rule):
         Δ = −η v
 
     mu: [] how much of the sum a step keeps; steps grow up to 1 / (1 − μ) times longer than SGD's at the same rate.
-    As PyTorch and Optax. With the rate inside (v ← μ v − η g; Δ = v: Keras) the path is the same while η is constant,
-    and another as soon as a schedule moves η. The exponentially weighted form, s ← β s + (1 − β) g; Δ = −η s, is this
-    rule at the rate (1 − β) η; started at s₁ = g₁ it is this rule with the memory v₀ = g₁ / (1 − β).
+    As PyTorch and Optax. With the rate inside (v ← μ v − η g; Δ = v: Keras, `VelocityMomentum`) the path is the same
+    while η is constant, and another as soon as a schedule moves η. The weighted mean, s ← β s + (1 − β) g; Δ = −η s, is
+    this rule at the rate (1 − β) η; started at s₁ = g₁, as `AveragedMomentum` is, it is this rule with the
+    memory v₀ = g₁ / (1 − β).
 
     >>> rule = Momentum(mu=0.5)
     >>> delta, memory = rule.step(jnp.array([1.0]), rule.init(jnp.zeros(1)), jnp.zeros(1), t=1, rate=0.1)

@@ -59,12 +59,13 @@ class RAdam(Rule):
         ρ = ρ∞ − 2 t β₂ᵗ / (1 − β₂ᵗ)
         r = √((ρ − 4) (ρ − 2) ρ∞ / ((ρ∞ − 4) (ρ∞ − 2) ρ))
         ρ > threshold:  Δ = −η r m̂ / (√v̂ + ε)
-        otherwise:      Δ = −η m̂
+        otherwise:      Δ = −η early m̂
 
     beta1, beta2: [] how much of the past each mean keeps; ρ never passes 4 with beta2 ≤ 0.6. epsilon: [] added outside
     the root, as in Optax (PyTorch adds it before the correction of v). threshold: [] 5 as in PyTorch (the paper says 4,
-    Optax ≥ 5): the first rectified step is the 6th (the 5th at 4). The steps before it have the size of the gradient
-    itself, so that badly scaled columns make them huge; the authors' code leaves them out instead.
+    Optax ≥ 5): the first rectified step is the 6th (the 5th at 4). early: [] how much of the steps before it is taken:
+    1 as in PyTorch and Optax, 0 as in the authors' code, which leaves them out. They have the size of the gradient
+    itself, so that badly scaled columns make them huge.
 
     >>> rule = RAdam()
     >>> delta, memory = rule.step(jnp.array([3.0, -0.5]), rule.init(jnp.zeros(2)), jnp.zeros(2), t=1, rate=0.1)
@@ -78,6 +79,7 @@ class RAdam(Rule):
     )
     epsilon: Setting = setting(1e-8, "(0, inf)", "added to the root")
     threshold: Setting = setting(5.0, "[4, inf)", "the span of the mean square that allows rectified steps")
+    early: Setting = setting(1.0, "[0, 1]", "how much of a step is taken before that", search=(0.0, 1.0))
 
     def init(self, params):
         return over_tree(lambda p: RAdamMemory(m=jnp.zeros_like(p), v=jnp.zeros_like(p)))(params)
@@ -97,7 +99,7 @@ class RAdam(Rule):
             v = memory.v + f2 * (g**2 - memory.v)
             m_hat = m / c1
             v_hat = v / c2
-            delta = -rate * m_hat * jnp.where(rectified, r / (jnp.sqrt(v_hat) + self.epsilon), 1.0)
+            delta = -rate * m_hat * jnp.where(rectified, r / (jnp.sqrt(v_hat) + self.epsilon), self.early)
             return delta, RAdamMemory(m, v)
 
         return one(gradient, memory)

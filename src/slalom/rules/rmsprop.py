@@ -22,7 +22,8 @@ class RMSProp(Rule):
 
     beta: [] how much of the past the mean keeps (PyTorch's alpha, 0.99 there). epsilon: [] added outside the root, as
     in PyTorch (Keras and Optax add it inside). The mean starts at 0 and is not corrected, so that the first step is
-    1 / √(1 − β) times the rate; the lessons' other start, v₁ = g₁², is the memory v₀ = g₁².
+    1 / √(1 − β) times the rate; the lessons' other start, v₁ = g₁², is the memory v₀ = g₁². With momentum it
+    is `RMSPropMomentum`, around the mean gradient `CentredRMSProp`.
 
     >>> rule = RMSProp(beta=0.75)
     >>> delta, memory = rule.step(jnp.array([3.0, -0.5]), rule.init(jnp.zeros(2)), jnp.zeros(2), t=1, rate=0.1)
