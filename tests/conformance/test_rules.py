@@ -89,13 +89,16 @@ def all_finite(tree):
 
 @EACH_RULE
 def test_the_first_step_goes_downhill(cls):
-    """A small first step lowers a quadratic, in every element by itself."""
-    start = params()
+    """A small first step lowers a quadratic, in every array by itself; where the arrays are vectors, in every element.
+
+    (A rule may turn a matrix as a whole, so that single elements of it climb.)
+    """
     rule = cls()
-    delta, _ = rule.step(start, rule.init(start), start, t=1, rate=1e-3)  # the gradient of Σ w² / 2 is w
-    for w, d in zip(jax.tree.leaves(start), jax.tree.leaves(delta), strict=True):
-        assert jnp.sum((w + d) ** 2) < jnp.sum(w**2)
-        assert bool((w * d < 0).all())
+    for start in (params(), jax.tree.map(jnp.ravel, params())):
+        delta, _ = rule.step(start, rule.init(start), start, t=1, rate=1e-3)  # the gradient of Σ w² / 2 is w
+        for w, d in zip(jax.tree.leaves(start), jax.tree.leaves(delta), strict=True):
+            assert jnp.sum(d * (2 * w + d)) < 0  # (w + d)² − w², whose digits a tiny step does not lose
+            assert w.ndim > 1 or bool((w * d < 0).all())
 
 
 @EACH_RULE
@@ -104,6 +107,37 @@ def test_a_rate_of_zero_moves_nothing(cls):
     weights, _ = one_by_one(in_program(cls, other_settings(cls, 2.0)), params(), gradients(20), jnp.zeros(20))
     for w, start in zip(jax.tree.leaves(weights), jax.tree.leaves(params()), strict=True):
         np.testing.assert_array_equal(w, np.broadcast_to(start, w.shape))
+
+
+@EACH_RULE
+def test_weights_to_score_are_weights(cls):
+    """The weights that are scored have the parameters' shapes and types and are finite; at rate 0 they are these."""
+    rule = in_program(cls, other_settings(cls, 2.0))
+    for rate in (jnp.zeros(20), jnp.linspace(0.0, 0.01, 20)):
+        weights, memory = one_by_one(rule, params(), gradients(20), rate)
+        last = jax.tree.map(lambda w: w[-1], weights)
+        scored = rule.weights_to_score(last, memory)
+        assert jax.tree.structure(scored) == jax.tree.structure(last)
+        assert all_finite((scored, memory))
+        for s, w, start in zip(*map(jax.tree.leaves, (scored, last, params())), strict=True):
+            assert (s.shape, s.dtype) == (w.shape, w.dtype)
+            if not rate.any():
+                np.testing.assert_array_equal(s, start)
+
+
+@EACH_RULE
+def test_weights_to_score_side_by_side_equal_one_by_one(cls):
+    """Racers of one lane are scored with the weights that each would have alone, and a remark can be made on each."""
+    alone, stacked = lane(cls)
+    scored = jax.jit(jax.vmap(lambda rule, w, m: rule.weights_to_score(w, m)))
+    together, memories = side_by_side(*stacked)
+    together = scored(stacked[0], jax.tree.map(lambda w: w[:, -1], together), memories)
+    for k, arguments in enumerate(alone):
+        weights, memory = one_by_one(*arguments)
+        mine = arguments[0].weights_to_score(jax.tree.map(lambda w: w[-1], weights), memory)
+        for m, theirs in zip(jax.tree.leaves(mine), jax.tree.leaves(together), strict=True):
+            np.testing.assert_allclose(theirs[k], m, rtol=3e-6, atol=1e-6)
+        assert isinstance(arguments[0].remark(jax.tree.map(lambda leaf, k=k: leaf[k], memories)), str)
 
 
 @EACH_RULE

@@ -36,15 +36,16 @@ SCHEDULES = [
      {"name": "multi_step", "milestones": [10, 25, 40], "factor": 0.3}, ""),
     ("ExponentialLR", {"gamma": 0.95}, {"name": "exponential", "every": 1, "factor": 0.95}, ""),
     ("PolynomialLR", {"total_iters": 50, "power": 2.0}, {"name": "polynomial", "power": 2.0, "floor": 0.0}, ""),
-    ("LinearLR", {"start_factor": 1.0, "end_factor": 0.1, "total_iters": 50}, {"name": "linear", "floor": 0.1}, ""),
+    ("LinearLR", {"start_factor": 1.0, "end_factor": 0.1, "total_iters": 50},
+     {"name": "linear", "start": 1.0, "end": 0.1}, ""),
     ("CosineAnnealingLR", {"T_max": 50, "eta_min": 0.1}, {"name": "cosine", "floor": 0.1},
      "After the horizon it rises again; Slalom's stays at the floor."),
     ("CosineAnnealingWarmRestarts", {"T_0": 10, "T_mult": 2, "eta_min": 0.1},
-     {"name": "cosine_restarts", "first": 10, "growth": 2.0, "floor": 0.1}, ""),
+     {"name": "cosine_restarts", "period": 10, "multiplier": 2.0, "floor": 0.1}, ""),
     ("OneCycleLR", {"max_lr": 1.0, "total_steps": 50, "pct_start": 0.3, "div_factor": 25.0, "final_div_factor": 400.0},
-     {"name": "one_cycle", "climb": 0.3, "start": 0.04, "floor": 1e-4}, ""),
+     {"name": "one_cycle", "rise": 0.3, "divisor": 25.0, "final_divisor": 400.0}, ""),
     ("CyclicLR", {"base_lr": 0.1, "max_lr": 1.0, "step_size_up": 10, "cycle_momentum": False},
-     {"name": "cyclic", "climb": 10, "floor": 0.1}, ""),
+     {"name": "cyclic", "period": 20, "floor": 0.1}, ""),
 ]  # fmt: skip
 
 
@@ -67,29 +68,35 @@ def schedules():
 
 
 FALLING = [1.0, 0.8, 0.81, 0.7, 0.7, 0.7, 0.7, 0.7, 0.69999, 0.6, 0.6, 0.61, 0.6, 0.6, 0.6, 0.6, 0.5, 0.5, 0.5, 0.5]
-# (name, arguments, metrics, how it differs where it does)
+# (name, arguments, metrics, settings of Slalom, how it differs where it does)
 PLATEAUS = [
-    ("constant", {"factor": 0.1, "patience": 2}, [1.0] * 14, ""),
-    ("cooldown", {"factor": 0.1, "patience": 2, "cooldown": 3}, [1.0] * 20, ""),
-    ("falling and resting", {"factor": 0.5, "patience": 1, "cooldown": 2, "threshold": 1e-3}, FALLING, ""),
-    ("absolute threshold", {"factor": 0.5, "patience": 1, "threshold_mode": "abs", "threshold": 0.05}, FALLING, ""),
-    ("maximum", {"factor": 0.5, "patience": 1, "mode": "max"}, [1 - m for m in FALLING], ""),
-    ("negative and flat", {"factor": 0.1, "patience": 2}, [-1.0] * 14,
-     "best · (1 − threshold) is above a negative best, so that a flat metric improves for ever: it never reduces."),
-    ("negative and flat, absolute", {"factor": 0.1, "patience": 2, "threshold_mode": "abs"}, [-1.0] * 14, ""),
+    ("constant", {"factor": 0.1, "patience": 2}, [1.0] * 14, {"fall": 0.1, "patience": 2.0}, ""),
+    ("cooldown", {"factor": 0.1, "patience": 2, "cooldown": 3}, [1.0] * 20,
+     {"fall": 0.1, "patience": 2.0, "cooldown": 3.0}, ""),
+    ("falling and resting", {"factor": 0.5, "patience": 1, "cooldown": 2, "threshold": 0.02, "min_lr": 0.1}, FALLING,
+     {"fall": 0.5, "patience": 1.0, "cooldown": 2.0, "threshold": 0.02, "floor": 0.1}, ""),
+    ("maximum", {"factor": 0.5, "patience": 1, "mode": "max"}, [round(1 - m, 6) for m in FALLING],
+     {"fall": 0.5, "patience": 1.0}, ""),
+    ("negative and flat", {"factor": 0.1, "patience": 2}, [-1.0] * 14, {"fall": 0.1, "patience": 2.0},
+     "best (1 − threshold) lies above a negative best: the same metric again counts as better, for ever."),
+    ("negative and flat, absolute", {"factor": 0.1, "patience": 2, "threshold_mode": "abs"}, [-1.0] * 14,
+     {"fall": 0.1, "patience": 2.0}, ""),
 ]  # fmt: skip
 
 
 def plateaus():
     """ReduceLROnPlateau: the rate after each metric."""
     made = []
-    for name, given, metrics, differs in PLATEAUS:
+    for name, given, metrics, settings, differs in PLATEAUS:
         optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
         scheduler, rates = lr_scheduler.ReduceLROnPlateau(optimiser, **given), []
         for metric in metrics:
             scheduler.step(metric)
             rates.append(float(optimiser.param_groups[0]["lr"]))
-        made.append({"name": name, "torch": given, "metrics": metrics, "differs": differs, "rates": rates})
+        made.append({
+            "name": name, "torch": given, "metrics": metrics, "schedule": {"name": "plateau", **settings},
+            "differs": differs, "rates": rates,
+        })  # fmt: skip
     return made
 
 
@@ -99,6 +106,7 @@ LAYERS = [
     ("BatchNorm2d", (2,), {"momentum": 0.3, "eps": 0.5}, (3, 2, 2, 3), {"name": "batch_norm", "rho": 0.3}),
     ("BatchNorm3d", (2,), {"momentum": 0.3, "eps": 0.5}, (2, 2, 2, 2, 3), {"name": "batch_norm", "rho": 0.3}),
     ("LayerNorm", (4,), {"eps": 0.5}, (3, 4), {"name": "layer_norm"}),
+    ("LayerNorm", ([2, 2, 3],), {"eps": 0.5}, (3, 2, 2, 3), {"name": "layer_norm"}),
     ("GroupNorm", (2, 4), {"eps": 0.5}, (3, 4), {"name": "group_norm", "groups": 2}),
     ("GroupNorm", (2, 4), {"eps": 0.5}, (2, 4, 2, 3), {"name": "group_norm", "groups": 2}),
     ("InstanceNorm1d", (2,), {"eps": 0.5, "affine": True}, (2, 2, 5), {"name": "instance_norm"}),
@@ -117,10 +125,9 @@ def normalised(name, positions, given, shape, layer):
     rng = np.random.default_rng(3)
     some = lambda *shape: torch.tensor((rng.normal(size=shape) * 2 + 0.5).round(2))  # noqa: E731
     one = getattr(torch.nn, name)(*positions, **given)
-    features = one.weight.shape[0]
     with torch.no_grad():
-        one.weight.copy_(some(features))
-        one.bias.copy_(some(features))
+        one.weight.copy_(some(*one.weight.shape))
+        one.bias.copy_(some(*one.weight.shape))
     updates = []
     for _ in range(UPDATES):
         x, back = some(*shape).requires_grad_(), some(*shape)

@@ -11,15 +11,21 @@ from slalom.rules.amsgrad import AMSGrad
 from slalom.rules.averaged_momentum import AveragedMomentum
 from slalom.rules.base import Rule
 from slalom.rules.centred_rmsprop import CentredRMSProp
+from slalom.rules.lamb import LAMB
 from slalom.rules.lion import Lion
 from slalom.rules.momentum import Momentum
+from slalom.rules.muon import Muon
 from slalom.rules.nadam import NAdam
 from slalom.rules.nadam_simple import NAdamSimple
 from slalom.rules.nesterov import Nesterov
+from slalom.rules.prodigy import Prodigy
 from slalom.rules.radam import RAdam
 from slalom.rules.rmsprop import RMSProp
 from slalom.rules.rmsprop_momentum import RMSPropMomentum
+from slalom.rules.schedule_free_adamw import ScheduleFreeAdamW
+from slalom.rules.schedule_free_sgd import ScheduleFreeSGD
 from slalom.rules.sgd import SGD
+from slalom.rules.swats import SWATS
 from slalom.rules.velocity_momentum import VelocityMomentum
 
 REGISTRY: dict[str, type[Rule]] = {
@@ -43,11 +49,19 @@ REGISTRY: dict[str, type[Rule]] = {
     "adabound": AdaBound,
     "adabelief": AdaBelief,
     "lion": Lion,
+    "swats": SWATS,
+    "lamb": LAMB,
+    "schedule_free_sgd": ScheduleFreeSGD,
+    "schedule_free_adamw": ScheduleFreeAdamW,
+    "prodigy": Prodigy,
+    "muon": Muon,
 }
 
 __all__ = [
+    "LAMB",
     "REGISTRY",
     "SGD",
+    "SWATS",
     "AMSGrad",
     "AdaBelief",
     "AdaBound",
@@ -60,12 +74,16 @@ __all__ = [
     "CentredRMSProp",
     "Lion",
     "Momentum",
+    "Muon",
     "NAdam",
     "NAdamSimple",
     "Nesterov",
+    "Prodigy",
     "RAdam",
     "RMSProp",
     "RMSPropMomentum",
     "Rule",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeSGD",
     "VelocityMomentum",
 ]

@@ -71,6 +71,24 @@ def over_tree(one: Callable[..., Any]) -> Callable[..., Any]:
     return lifted
 
 
+def inner(a: Tree, b: Tree) -> Array:
+    """aᵀb over all the numbers of two trees: the whole parameter vector, without laying it out as one.
+
+    >>> float(inner({"w": jnp.ones((2, 3)), "b": jnp.ones(2)}, {"w": jnp.ones((2, 3)), "b": 2 * jnp.ones(2)}))
+    10.0
+    """
+    return sum(jax.tree.leaves(jax.tree.map(lambda x, y: jnp.sum(x * y), a, b)))
+
+
+def zero(params: Tree) -> Array:
+    """The number 0 in the type of the parameters: where a memory keeps one number for the whole tree.
+
+    >>> zero({"w": jnp.ones((2, 3))}).shape
+    ()
+    """
+    return jnp.zeros((), jnp.result_type(*jax.tree.leaves(params)))
+
+
 @record
 class Beta:
     """A beta inside a program, kept as 1 − β: float32 holds 0.001 to eight digits, 0.999 only to five of them."""
