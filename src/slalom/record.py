@@ -1,9 +1,10 @@
 """Records: frozen dataclasses whose fields are settings, validated when a person builds them, never inside a trace."""
 
 import dataclasses
+import itertools
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, dataclass_transform
 
 import jax
@@ -35,6 +36,19 @@ def setting(
     return dataclasses.field(default=default, metadata={**about, "kind": "setting"})
 
 
+def numbers(
+    default: tuple[float, ...], interval: str, meaning: str, *, increasing: bool = False, length: bool = False
+) -> Any:
+    """Declare a field that holds several numbers, kept as a tuple: the milestones of a schedule, say.
+
+    interval: the values that each of them may have. increasing: each must be greater than the one before it.
+    length: they are lengths of time, all of them fractions of the horizon (below 1) or all of them steps.
+    A record takes a list or a tuple; as plain data it is a list.
+    """
+    about = {"interval": interval, "meaning": meaning, "increasing": increasing, "length": length}
+    return dataclasses.field(default=default, metadata={**about, "kind": "numbers"})
+
+
 def part(default: Callable[[], Any], meaning: str) -> Any:
     """Declare a field that holds another record of the same registry: the rule inside a rule, say.
 
@@ -59,16 +73,38 @@ def within(value: float, interval: str) -> bool:
 
 
 def _validate(self: Any) -> None:
-    """Check every setting that is a plain number; numbers of a program pass unseen."""
+    """Check every setting that is a plain number, and every sequence of them; numbers of a program pass unseen.
+
+    A record whose fields must agree with each other says so in a method `agree`, which is called last.
+    """
     for field in dataclasses.fields(self):
         value, interval = getattr(self, field.name), field.metadata.get("interval")
+        where = f"{type(self).__name__}({field.name}=…)"
+        if field.metadata.get("kind") == "numbers":
+            object.__setattr__(self, field.name, _sequence(where, value, field.metadata))
+            continue
         if interval is None or not isinstance(value, (int, float, str, bool, type(None))):
             continue
-        where = f"{type(self).__name__}({field.name}=…)"
         if isinstance(value, (str, bool)) or value is None:
             raise wrong(where, f"a number in {interval}", value)
         if not within(value, interval):
             raise wrong(where, f"in {interval}", value)
+    if hasattr(self, "agree"):
+        self.agree()
+
+
+def _sequence(where: str, value: Any, about: Mapping[str, Any]) -> tuple[float, ...]:
+    """A sequence of numbers as a tuple, or the sentence that says what the field wants."""
+    wanted = f"a list of numbers in {about['interval']}"
+    wanted += ", each greater than the one before it" if about["increasing"] else ""
+    found = tuple(value) if isinstance(value, (list, tuple)) else (None,)
+    if any(isinstance(v, bool) or not isinstance(v, (int, float)) or not within(v, about["interval"]) for v in found):
+        raise wrong(where, wanted, value)
+    if about["increasing"] and any(later <= earlier for earlier, later in itertools.pairwise(found)):
+        raise wrong(where, wanted, value)
+    if about["length"] and len({v < 1 for v in found}) > 1:
+        raise wrong(where, "all fractions of the horizon (below 1) or all steps", value)
+    return found
 
 
 @dataclass_transform(frozen_default=True)
@@ -108,6 +144,20 @@ def settings_of(cls: Any) -> dict[str, dict[str, Any]]:
     }
 
 
+def numbers_of(cls: Any) -> dict[str, dict[str, Any]]:
+    """The fields of a record class or record that hold several numbers: name -> {default, interval, meaning, …}.
+
+    >>> from slalom.schedules import MultiStep
+    >>> numbers_of(MultiStep)["milestones"]["default"]
+    (0.5, 0.75)
+    """
+    return {
+        f.name: {"default": f.default, **{k: v for k, v in f.metadata.items() if k != "kind"}}
+        for f in dataclasses.fields(cls)
+        if f.metadata.get("kind") == "numbers"
+    }
+
+
 def parts_of(cls: Any) -> tuple[str, ...]:
     """The fields of a record class or record that hold other records."""
     return tuple(f.name for f in dataclasses.fields(cls) if f.metadata.get("kind") == "part")
@@ -123,7 +173,8 @@ def to_plain(one: Any, registry: dict[str, type]) -> dict[str, Any]:
     for name, cls in registry.items():
         if type(one) is cls:
             inside = {f: to_plain(getattr(one, f), registry) for f in parts_of(cls)}
-            return {"name": name, **{f: getattr(one, f) for f in settings_of(cls)}, **inside}
+            several = {f: list(getattr(one, f)) for f in numbers_of(cls)}
+            return {"name": name, **{f: getattr(one, f) for f in settings_of(cls)}, **several, **inside}
     raise SlalomError(f"{type(one).__name__} is not registered: it has no name to be written under.")
 
 
@@ -143,7 +194,7 @@ def from_plain(kind: str, plain: Any, registry: dict[str, type]) -> Any:
     if name not in registry:
         raise unknown(kind, name, registry)
     inside = parts_of(registry[name])
-    allowed = (*settings_of(registry[name]), *inside)
+    allowed = (*settings_of(registry[name]), *numbers_of(registry[name]), *inside)
     for key in given:
         if not allowed:
             raise SlalomError(f"{kind} {name} has no settings. Got {key!r}.")

@@ -20,7 +20,7 @@ class Exponential(Schedule):
     [1.0, 0.95, 0.9025, 0.0769]
     """
 
-    every: Setting = setting(0.5, "(0, inf)", "the time in which the rate falls by the factor")
+    every: Setting = setting(0.5, "(0, inf)", "the time in which the rate falls by the factor", length=True)
     factor: Setting = setting(0.1, "(0, 1]", "what the rate is multiplied by in that time")
 
     def __call__(self, step: Array, horizon: int) -> Array:

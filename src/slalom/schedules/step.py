@@ -19,7 +19,7 @@ class Step(Schedule):
     [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
     """
 
-    every: Setting = setting(0.25, "(0, inf)", "the time between two falls")
+    every: Setting = setting(0.25, "(0, inf)", "the time between two falls", length=True)
     factor: Setting = setting(0.5, "(0, 1]", "what every fall multiplies the rate by")
 
     def __call__(self, step: Array, horizon: int) -> Array:

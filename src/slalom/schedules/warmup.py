@@ -1,7 +1,7 @@
 """Warm-up: a straight climb to the full rate, in front of any schedule."""
 
 from slalom.record import record, setting
-from slalom.schedules.base import Schedule, in_steps, namespace
+from slalom.schedules.base import Listener, Schedule, in_steps, namespace, plateau_of
 from slalom.types import Array, Setting
 
 
@@ -15,7 +15,7 @@ class Warmup(Schedule):
     schedule: any schedule, or a function of (step, horizon). length: w, a fraction of the horizon T below 1, steps
     otherwise; of a broken number of steps the whole ones, 0 for none. The first step is not lost to a rate of 0, and
     step w has the schedule's own first rate, as step w − 1 has. A horizon within the warm-up (T ≤ w) is all climb, and
-    ends below the full rate where T < w.
+    ends below the full rate where T < w. A Plateau in it counts the steps of the warm-up too.
 
     >>> from slalom.schedules import Cosine
     >>> [round(float(Warmup(Cosine(), 2)(t, 6)), 4) for t in range(7)]
@@ -23,7 +23,7 @@ class Warmup(Schedule):
     """
 
     schedule: Schedule
-    length: Setting = setting(0.05, "[0, inf)", "the time until the rate is the full one")
+    length: Setting = setting(0.05, "[0, inf)", "the time until the rate is the full one", length=True)
 
     def __call__(self, step: Array, horizon: int) -> Array:
         xp = namespace(step)
@@ -31,3 +31,6 @@ class Warmup(Schedule):
         t = xp.asarray(step)
         after = self.schedule(xp.maximum(t - w, 0), max(horizon - w, 0))
         return xp.where(t < w, (t + 1) / max(w, 1), after)
+
+    def plateau(self) -> Listener | None:
+        return plateau_of(self.schedule)
