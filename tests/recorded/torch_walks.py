@@ -49,7 +49,7 @@ def loss(problem, p):
 
 
 def walked(problem, rate, make, *, prepare=lambda params: None, average=None):
-    """The waypoints of a walk: all parameters in one row, or their averages; make(parameters) -> optimiser, or a list."""
+    """The waypoints of a walk: all parameters, or their averages, in a row; make(parameters): optimiser, or a list."""
     start = {k: torch.nn.Parameter(torch.tensor(v)) for k, v in PROBLEMS[problem]["start"].items()}
     model = torch.nn.ParameterDict(start)
     averaged = AveragedModel(model, multi_avg_fn=average) if average else None
@@ -78,7 +78,7 @@ RATES = {  # of each optimiser: on the quadratic, on the net
     "SGD": (0.1, 0.1),
     "SGD momentum": (0.03, 0.03),
     "Adagrad": (0.5, 0.3),
-    "Adadelta": (1.0, 1.0),
+    "Adadelta": (0.1, 1.0),
     "RMSprop": (0.01, 0.03),
     "RMSprop momentum": (0.01, 0.01),
     "Adam": (0.05, 0.1),
@@ -194,7 +194,7 @@ def muon():
     PyTorch iterates in bfloat16, whose two to three digits are no oracle and depend on the machine: here the one
     call that rounds is made to do nothing, and all else is PyTorch's.
     """
-    for problem, rate, decay in (("matrix", 0.02, 0.1), ("matrix", 0.02, 0.0), ("net", 0.01, 0.1)):
+    for problem, rate, decay in (("matrix", 0.02, 0.1), ("matrix", 0.02, 0.0), ("net", 0.003, 0.1)):
         given = MUON | {"weight_decay": decay}
 
         def make(params, given=given, decay=decay):
