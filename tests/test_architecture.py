@@ -25,7 +25,7 @@ BESIDE = {
     "schedules": {"by_epoch", "custom", "warmup"},
 }  # files that are no member of their room's registry
 # Rules that wrap another stand a floor above those that they may wrap.
-WRAPPERS: set[str] = set()
+WRAPPERS = {f"rules.{name}" for name in ("clip_norm", "clip_value", "lookahead", "ema", "swa")}
 
 
 def members(room):
@@ -40,6 +40,7 @@ FLOORS = (
     "record",
     # parts: in each folder the contract, then the algorithms, which do not know each other, then the registry
     "layers.base rules.base schedules.base scaling.base data.base",
+    "optax_bridge",
     " ".join(sorted({name for room in ROOMS for name in members(room)} - WRAPPERS))
     + " data.columns data.frames data.read data.split data.target"
     " losses metrics plan executor journal folder baselines board cache",
@@ -75,7 +76,8 @@ OUTSIDE = {
     "tomllib": "folder recipe",
     "sklearn": "baselines metrics",
     "subprocess": "baselines",
-    "jax": "record losses lane racer heat start fitting finish cache",
+    "optax": "optax_bridge",
+    "jax": "optax_bridge record losses lane racer heat start fitting finish cache",
 }
 ANYWHERE_IN = {"jax": ("layers", "rules")}  # rooms whose members may use a package or not
 

@@ -72,6 +72,17 @@ def within(value: float, interval: str) -> bool:
     return (low <= value if match[1] == "[" else low < value) and (value <= high if match[4] == "]" else value < high)
 
 
+def in_steps(length: float, horizon: int) -> float:
+    """A length of time in steps: a fraction of the horizon where it is below 1, steps otherwise.
+
+    Rounded to 12 digits, so that 0.1 of 70 steps is 7 of them and not 7.000000000000001, one too late.
+
+    >>> in_steps(0.25, 200), in_steps(0.1, 70), in_steps(50, 200)
+    (50.0, 7.0, 50)
+    """
+    return float(f"{length * max(horizon, 1):.12g}") if length < 1 else length
+
+
 def _validate(self: Any) -> None:
     """Check every setting that is a plain number, and every sequence of them; numbers of a program pass unseen.
 
@@ -163,8 +174,8 @@ def parts_of(cls: Any) -> tuple[str, ...]:
     return tuple(f.name for f in dataclasses.fields(cls) if f.metadata.get("kind") == "part")
 
 
-def to_plain(one: Any, registry: dict[str, type]) -> dict[str, Any]:
-    """A registered record as plain data: its registry name and its settings.
+def to_plain(one: Any, registry: dict[str, Any]) -> dict[str, Any]:
+    """A registered record as plain data: its registry name and its settings, or what its own `to_plain` says.
 
     >>> from slalom import rules
     >>> to_plain(rules.Momentum(mu=0.8), rules.REGISTRY)
@@ -172,6 +183,8 @@ def to_plain(one: Any, registry: dict[str, type]) -> dict[str, Any]:
     """
     for name, cls in registry.items():
         if type(one) is cls:
+            if hasattr(cls, "to_plain"):
+                return {"name": name, **one.to_plain()}
             inside = {f: to_plain(getattr(one, f), registry) for f in parts_of(cls)}
             several = {f: list(getattr(one, f)) for f in numbers_of(cls)}
             return {"name": name, **{f: getattr(one, f) for f in settings_of(cls)}, **several, **inside}
@@ -180,6 +193,8 @@ def to_plain(one: Any, registry: dict[str, type]) -> dict[str, Any]:
 
 def from_plain(kind: str, plain: Any, registry: dict[str, type]) -> Any:
     """A record from its name, from `{"name": …, settings}`, or the record itself.
+
+    A class whose settings are not those of its fields has a class method `from_plain`, which gets them all.
 
     >>> from slalom import rules
     >>> from_plain("rule", {"name": "momentum", "mu": 0.8}, rules.REGISTRY)
@@ -193,6 +208,8 @@ def from_plain(kind: str, plain: Any, registry: dict[str, type]) -> Any:
     name, given = data["name"], {k: v for k, v in data.items() if k != "name"}
     if name not in registry:
         raise unknown(kind, name, registry)
+    if hasattr(registry[name], "from_plain"):
+        return registry[name].from_plain(given)  # type: ignore[attr-defined]
     inside = parts_of(registry[name])
     allowed = (*settings_of(registry[name]), *numbers_of(registry[name]), *inside)
     for key in given:

@@ -1,5 +1,6 @@
 """The update rules: one algorithm a file, one line a rule in the registry."""
 
+from slalom.optax_bridge import score_params, to_optax
 from slalom.rules.adabelief import AdaBelief
 from slalom.rules.adabound import AdaBound
 from slalom.rules.adadelta import Adadelta
@@ -11,8 +12,13 @@ from slalom.rules.amsgrad import AMSGrad
 from slalom.rules.averaged_momentum import AveragedMomentum
 from slalom.rules.base import Rule
 from slalom.rules.centred_rmsprop import CentredRMSProp
+from slalom.rules.clip_norm import ClipNorm
+from slalom.rules.clip_value import ClipValue
+from slalom.rules.ema import EMA
+from slalom.rules.from_optax import FromOptax
 from slalom.rules.lamb import LAMB
 from slalom.rules.lion import Lion
+from slalom.rules.lookahead import Lookahead
 from slalom.rules.momentum import Momentum
 from slalom.rules.muon import Muon
 from slalom.rules.nadam import NAdam
@@ -25,6 +31,7 @@ from slalom.rules.rmsprop_momentum import RMSPropMomentum
 from slalom.rules.schedule_free_adamw import ScheduleFreeAdamW
 from slalom.rules.schedule_free_sgd import ScheduleFreeSGD
 from slalom.rules.sgd import SGD
+from slalom.rules.swa import SWA
 from slalom.rules.swats import SWATS
 from slalom.rules.velocity_momentum import VelocityMomentum
 
@@ -55,12 +62,20 @@ REGISTRY: dict[str, type[Rule]] = {
     "schedule_free_adamw": ScheduleFreeAdamW,
     "prodigy": Prodigy,
     "muon": Muon,
+    "clip_norm": ClipNorm,
+    "clip_value": ClipValue,
+    "lookahead": Lookahead,
+    "ema": EMA,
+    "swa": SWA,
+    "from_optax": FromOptax,
 }
 
 __all__ = [
+    "EMA",
     "LAMB",
     "REGISTRY",
     "SGD",
+    "SWA",
     "SWATS",
     "AMSGrad",
     "AdaBelief",
@@ -72,7 +87,11 @@ __all__ = [
     "Adamax",
     "AveragedMomentum",
     "CentredRMSProp",
+    "ClipNorm",
+    "ClipValue",
+    "FromOptax",
     "Lion",
+    "Lookahead",
     "Momentum",
     "Muon",
     "NAdam",
@@ -86,4 +105,6 @@ __all__ = [
     "ScheduleFreeAdamW",
     "ScheduleFreeSGD",
     "VelocityMomentum",
+    "score_params",
+    "to_optax",
 ]

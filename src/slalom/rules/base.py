@@ -14,8 +14,11 @@ racers of one lane differ in it.
 `rates` are the learning rates worth trying on standardised data, lowest and highest; a setting's `search` holds the
 values worth trying: a race draws from them. A rule that wraps another has it as a `part`, and stands in `WRAPPERS` of
 tests/test_architecture.py, a floor above those it may wrap. Its memory holds that of the rule inside.
+A setting that is a length of time is a fraction of the horizon where it is below 1. The host turns it into steps
+before the rule runs (`at_horizon`): inside a step the rule sees steps, and no horizon.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
@@ -23,7 +26,7 @@ from typing import Any, ClassVar, Protocol
 import jax
 import jax.numpy as jnp
 
-from slalom.record import record
+from slalom.record import in_steps, parts_of, record, settings_of
 from slalom.types import Array, Setting, Tree
 
 
@@ -49,6 +52,28 @@ class Rule(Protocol):
         """What a person should know about how this training went, half a sentence; empty for most rules."""
         del memory
         return ""
+
+
+class RatesInside:
+    """The `rates` of a rule that wraps another: those of the rule inside; of the class, those of most rules."""
+
+    def __get__(self, rule: Any, cls: type) -> tuple[float, float]:
+        return Rule.rates if rule is None else rule.rule.rates
+
+
+def at_horizon(rule: Any, horizon: int) -> Any:
+    """The rule with every length of time in steps: a fraction below 1 becomes so many of the horizon.
+
+    Rules inside it are turned too; numbers of a program stay what they are. Done once a training.
+
+    >>> from slalom.rules import SWA, ClipNorm
+    >>> at_horizon(ClipNorm(SWA(start=0.75)), 200).rule.start
+    150.0
+    """
+    inside = {name: at_horizon(getattr(rule, name), horizon) for name in parts_of(rule)}
+    given = {name: getattr(rule, name) for name, about in settings_of(rule).items() if about["length"]}
+    turned = {name: in_steps(v, horizon) for name, v in given.items() if isinstance(v, (int, float))}
+    return dataclasses.replace(rule, **inside, **turned) if inside or turned else rule
 
 
 def over_tree(one: Callable[..., Any]) -> Callable[..., Any]:

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from slalom.record import in_steps as in_steps  # of the floor below: lengths of time in rules are turned likewise
 from slalom.types import Array
 
 
@@ -78,14 +79,3 @@ def clipped(time: Any, start: float, length: float) -> Array:
     """
     xp = namespace(time)
     return xp.clip((xp.asarray(time, dtype=float) - start) / length, 0.0, 1.0)
-
-
-def in_steps(length: float, horizon: int) -> float:
-    """A length of time in steps: a fraction of the horizon where it is below 1, steps otherwise.
-
-    Rounded to 12 digits, so that 0.1 of 70 steps is 7 of them and not 7.000000000000001, one too late.
-
-    >>> in_steps(0.25, 200), in_steps(0.1, 70), in_steps(50, 200)
-    (50.0, 7.0, 50)
-    """
-    return float(f"{length * max(horizon, 1):.12g}") if length < 1 else length
