@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from slalom import layers, rules, scaling, schedules
 from slalom.errors import unknown
 
+YEAR = r"\b(?:1[6-9]|20)\d\d\b"
 STANDARD = "standard"  # the source of what everybody writes the same way and nobody is cited for
 
 
@@ -19,7 +20,7 @@ class SettingSaid(NamedTuple):
     """One field that a person can set."""
 
     name: str
-    default: Any  # a number; the name of a record for a part; None where it must be given
+    default: Any  # a number or several; the name of a record for a part; None where it must be given
     interval: str  # the values allowed; empty for a part
     meaning: str
     search: tuple[float, ...]  # what a race draws from; () where it keeps to the default
@@ -59,8 +60,8 @@ def described(kind: str, name: str) -> Description:
     """The description of one part.
 
     >>> about = described("rules", "adam")
-    >>> about.title, about.link, about.formula[-1]
-    ('Adam', 'https://arxiv.org/abs/1412.6980', 'Δ = −η m̂ / (√v̂ + ε)')
+    >>> about.title, about.link, about.formula[0]
+    ('Adam', 'https://arxiv.org/abs/1412.6980', 'm ← β₁ m + (1 − β₁) g')
     """
     known = members(kind)
     if name not in known:
@@ -102,18 +103,26 @@ def title_and_source(head: str) -> tuple[str, str]:
 
     >>> title_and_source("Adam (Kingma & Ba 2015, https://arxiv.org/abs/1412.6980), bias-corrected.")
     ('Adam, bias-corrected', 'Kingma & Ba 2015, https://arxiv.org/abs/1412.6980')
+    >>> title_and_source("Falls, as in He et al. 2016 (https://arxiv.org/abs/1512.03385).")
+    ('Falls', 'He et al. 2016, https://arxiv.org/abs/1512.03385')
     >>> title_and_source("No scaling at all.")
     ('No scaling at all', '')
     """
+    title, sources, at = "", [], 0
     for opened in re.finditer(r" \(", head):
         depth, end = 1, opened.end()
         while depth and end < len(head):
             depth += {"(": 1, ")": -1}.get(head[end], 0)
             end += 1
         source = head[opened.end() : end - 1]
-        if re.search(r"https?://|\b(1[6-9]|20)\d\d\b", source):
-            return (head[: opened.start()] + head[end:]).rstrip("."), source
-    return head.rstrip("."), ""
+        if opened.start() >= at and re.search(rf"https?://|{YEAR}", source):
+            title += head[at : opened.start()]
+            named = re.search(rf",? (?:as in|as|after|of) ([^,]*{YEAR})$", title)
+            if named and not re.search(YEAR, source.partition("http")[0]):
+                title, source = title[: named.start()], f"{named[1]}, {source}"
+            sources.append(source)
+            at = end
+    return (title + head[at:]).rstrip("."), "; ".join(sources)
 
 
 def link_in(text: str) -> str:
@@ -150,10 +159,20 @@ def _of_a_table(kind: str, name: str, one: Any) -> Description:
     return Description(name, kind, name, STANDARD, "", (f"y = {one.formula}",), (), (), ())
 
 
+def _all_in(room: Any) -> dict[str, Any]:
+    """The registry of a room, then the records of its door that stand beside it: what wraps a schedule, say."""
+    beside = {
+        one.__module__.rpartition(".")[2]: one
+        for one in (getattr(room, name) for name in room.__all__)
+        if dataclasses.is_dataclass(one) and one not in room.REGISTRY.values()
+    }
+    return room.REGISTRY | beside
+
+
 KINDS: dict[str, dict[str, Any]] = {
-    "rules": rules.REGISTRY,
-    "schedules": schedules.REGISTRY | {"warmup": schedules.Warmup},
-    "scalers": scaling.REGISTRY,
-    "layers": layers.REGISTRY,
+    "rules": _all_in(rules),
+    "schedules": _all_in(schedules),
+    "scalers": _all_in(scaling),
+    "layers": _all_in(layers),
     "activations": layers.ACTIVATIONS,
 }

@@ -59,7 +59,8 @@ def default_text(said: SettingSaid) -> str:
     """The default as one writes it: 0.9, or the record that stands there, or nothing where it must be given."""
     if said.default is None:
         return ""
-    return number(said.default) if isinstance(said.default, (int, float)) else str(said.default)
+    several = said.default if isinstance(said.default, tuple) else (said.default,)
+    return ", ".join(number(v) if isinstance(v, (int, float)) else str(v) for v in several)
 
 
 def number(value: float) -> str:
@@ -80,6 +81,7 @@ def remarks(said: SettingSaid) -> str:
 
 def _short(said: SettingSaid) -> str:
     default = default_text(said)
+    default = f"({default})" if isinstance(said.default, tuple) else default
     return f"{said.name}={default}" if default else said.name
 
 

@@ -33,7 +33,7 @@ def test_an_entry_has_formula_settings_and_paper(tmp_path):
     """The whole entry of Adam, as text and as JSON."""
     text = slalom("list", "rules", "adam", cwd=tmp_path).stdout
     assert text.startswith("adam: Adam\nSource: Kingma & Ba 2015, https://arxiv.org/abs/1412.6980")
-    assert "    Δ = −η m̂ / (√v̂ + ε)\n" in text
+    assert "\n    m ← β₁ m + (1 − β₁) g\n" in text
     assert re.search(r"^  beta1 +0\.9 +\[0, 1\) +how much of the past", text, re.MULTILINE)
     told = json.loads(slalom("list", "rules", "adam", "--json", cwd=tmp_path).stdout)
     assert told["settings"][0] | {"meaning": "", "search": []} == {

@@ -25,8 +25,7 @@ def test_a_part_has_title_formula_and_source(kind, name):
     assert about.title.count("(") == about.title.count(")")
     assert about.formula
     assert all(line == line.rstrip() for line in about.formula)
-    assert about.source == "standard" or re.search(r"\b(1[6-9]|20)\d\d\b", about.source)
-    assert about.source == "standard" or about.link
+    assert about.source == "standard" or re.search(r"https://|\b(1[6-9]|20)\d\d\b", about.source)
     assert re.fullmatch(r"(https://\S+[^\s.,;])?", about.link)
 
 
