@@ -47,10 +47,10 @@ FLOORS = (
     " ".join(sorted(WRAPPERS)),
     "layers rules schedules scaling data",
     # nets
-    "net described",
-    "recipe racer",
+    "net unit described",
+    "recipe step",
     # lanes and what stands beside them
-    "lane space table prepare model",
+    "lane space table prepare model shuffles racer",
     # heats
     "heat result order",
     # races
@@ -77,7 +77,7 @@ OUTSIDE = {
     "sklearn": "baselines metrics",
     "subprocess": "baselines",
     "optax": "optax_bridge",
-    "jax": "optax_bridge record losses lane racer heat start fitting finish cache",
+    "jax": "optax_bridge record losses lane step heat start fitting finish cache",
 }
 ANYWHERE_IN = {"jax": ("layers", "rules")}  # rooms whose members may use a package or not
 

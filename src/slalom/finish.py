@@ -11,14 +11,15 @@ import jax
 import numpy as np
 
 from slalom.baselines import Baseline
-from slalom.heat import LOSS_OF, Heat, Moment, Racer
+from slalom.heat import LOSS_OF, Heat
 from slalom.metrics import Metric
 from slalom.model import Model
 from slalom.order import Order
 from slalom.prepare import Prepared
-from slalom.racer import Structure
+from slalom.racer import Moment, Racer
 from slalom.recipe import Recipe
 from slalom.result import Best, Result
+from slalom.step import Structure
 from slalom.table import Table
 from slalom.track import Entry, Track
 
@@ -82,19 +83,22 @@ def crowned(ranked: list[Entry], prepared: Prepared, metric: Metric, track: Trac
 def _whole(heat: Heat, entry: Entry, epoch: float, halted: Any) -> Moment | None:
     """The recipe trained on all rows but the test rows, up to an epoch; None where time ran out or it diverged."""
     racer = Racer(entry.number, entry.recipe, len(heat.prepared.folds))
+    longer = heat.steps_per_epoch(racer.fold) / heat.steps_per_epoch(0)
+    racer.falls = [
+        (step * longer, factor) for step, factor in entry.racers[0].falls
+    ]  # no choosing rows: as the first fold
     stop = max(1, round(epoch * heat.steps_per_epoch(racer.fold)))
     heat.advance([racer], stop, [], halted)
     assert racer.state is not None
     finite = all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(racer.state.weights))
     if racer.step < stop or not finite:
         return None
-    return Moment(math.nan, racer.step, racer.state.weights, racer.state.memory)
+    return heat.moment(racer)
 
 
 def model_of(heat: Heat, recipe: Recipe, fold: int, moment: Moment) -> Model:
     """The model that a racer of a fold was at a moment."""
     prepared = heat.prepared
-    about = prepared.all_folds[fold]
     return Model(
         recipe=recipe,
         columns=prepared.columns,
@@ -104,8 +108,7 @@ def model_of(heat: Heat, recipe: Recipe, fold: int, moment: Moment) -> Model:
         weights=moment.weights,
         memory=moment.memory,
         loss=heat.structure.loss,
-        mean=about.mean,
-        spread=about.spread,
+        unit=prepared.unit(recipe.target_scaling, fold),
     )
 
 
@@ -122,7 +125,7 @@ def _constant(prepared: Prepared, metric: Metric) -> Winner:
     weights = ({"w": np.zeros((net.outputs, net.inputs), np.float32), "b": bias},)
     model = Model(
         recipe, prepared.columns, prepared.target, prepared.fitted("z_score", 0), net, weights, (), loss_of(prepared),
-        fold.mean, fold.spread,
+        prepared.unit("z_score", 0),
     )  # fmt: skip
     rows = fold.choose if len(fold.choose) else fold.train
     return Winner(CONSTANT, recipe, metric.cost(prepared.labels[rows], model.answer(prepared.table[rows])), 0.0, model)
@@ -178,6 +181,7 @@ def recipe_rows(track: Track, wave: int) -> tuple[list[dict[str, Any]], list[tup
                 "epochs": entry.epochs,
                 "seconds": sum(racer.seconds for racer in entry.racers),
                 "parameters": entry.heat.structure.net.parameters,
+                "remark": entry.racers[0].remark,
             }
         )
         scores += [(entry.number, step / per_epoch, _finite(cost)) for step, cost in entry.curve.items()]

@@ -1,6 +1,5 @@
 """Fit: trains exactly one recipe, to its end."""
 
-import math
 from typing import Any
 
 import jax.numpy as jnp
@@ -9,12 +8,15 @@ import numpy as np
 from slalom.data import Split, Target, split_given
 from slalom.errors import RaceFailed, wrong
 from slalom.finish import model_of, structure_of
-from slalom.heat import Heat, Moment, Orders, Racer
+from slalom.heat import Heat
 from slalom.lane import Data
 from slalom.metrics import find_metric
 from slalom.model import Model
 from slalom.prepare import prepare
+from slalom.racer import Racer
 from slalom.recipe import Recipe
+from slalom.shuffles import Shuffles
+from slalom.step import kind_of
 from slalom.table import Table, table_of
 
 
@@ -55,9 +57,7 @@ def fit(
     racer = Racer(0, recipe, 0)
     last_step = max(1, round((stop or recipe.epochs) * heat.steps_per_epoch(0)))
     heat.advance([racer], last_step, heat.checks(recipe.epochs, 0, []) if validation else [], lambda: False)
-    assert racer.state is not None
-    last = Moment(math.nan, racer.step, racer.state.weights, racer.state.memory)
-    moment = racer.best if validation else last
+    moment = racer.best if validation else heat.moment(racer)
     if moment is None or not all(np.isfinite(w).all() for layer in moment.weights for w in layer.values()):
         raise RaceFailed(
             f"The training diverged: its weights are not finite. Try a learning rate below {recipe.learning_rate}."
@@ -77,11 +77,11 @@ def _heat(table: Table, recipe: Recipe, task: str, metric: Any, seed: int) -> He
         split = Split((np.arange(rows),), (none,), (none,), none)
     if recipe.batch_size > rows:
         raise wrong("batch_size", f"at most the number of training rows, {rows}", recipe.batch_size)
-    prepared = prepare(table.frame, table.labels, kind, split, {recipe.scaling}, whole=False)
+    prepared = prepare(table.frame, table.labels, kind, split, {recipe.scaling}, [recipe.target_scaling], whole=False)
     data = Data(jnp.asarray(prepared.x), jnp.asarray(prepared.y))
-    rules = (type(recipe.rule),)
+    rules = (kind_of(recipe.rule),)
     heat = Heat(
-        structure_of(recipe, prepared), prepared, data, find_metric(metric, kind.task), Orders(seed), seed, rules
+        structure_of(recipe, prepared), prepared, data, find_metric(metric, kind.task), Shuffles(seed), seed, rules
     )
     heat.compile()
     return heat

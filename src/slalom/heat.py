@@ -1,24 +1,24 @@
 """Heats: the racers of one structure on the host, filled into lanes, taken from check to check and scored."""
 
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from slalom.lane import Data, Program, compile_program
+from slalom.lane import REESTIMATED, Data, Program, compile_program
 from slalom.losses import measured, predictions
 from slalom.metrics import Metric
 from slalom.prepare import Prepared
-from slalom.racer import Knobs, State, Structure, draw_key, settings_vector
-from slalom.recipe import Recipe
+from slalom.racer import Moment, Racer, draw_key
 from slalom.rules import Rule
-from slalom.types import Array, Tree
+from slalom.rules.base import at_horizon
+from slalom.shuffles import Shuffles
+from slalom.step import Kind, Knobs, State, Structure, settings_vector
+from slalom.types import Array
 
 LOSS_OF = {"regression": "squared_error", "binary": "logistic", "multiclass": "softmax"}
 CHECKS = 50  # scores taken over a full horizon, about
@@ -26,15 +26,6 @@ CHECK_SECONDS = 0.005  # of modelled work between two scores, where 20 scores ar
 FLOPS = 1.5e11  # a second and core, in the cost model
 STEP_SECONDS = 3.5e-6  # of a step and layer beside its arithmetic, in the cost model
 HOPELESS = 100.0  # a choosing loss so many times that of a constant prediction counts as diverged
-
-
-class Moment(NamedTuple):
-    """A racer at a check: its cost on choosing rows (less is better) and the weights that had it."""
-
-    cost: float
-    step: int
-    weights: Tree
-    memory: Tree
 
 
 class Asked(NamedTuple):
@@ -46,71 +37,6 @@ class Asked(NamedTuple):
 
 
 @dataclass(eq=False)
-class Racer:
-    """One recipe with its weights, being trained on one fold."""
-
-    number: int  # of the recipe in the race
-    recipe: Recipe
-    fold: int
-    replicate: int = 0
-    state: State | None = None
-    knobs: Knobs | None = None
-    step: int = 0
-    costs: dict[int, float] = field(default_factory=dict)  # step -> cost on choosing rows
-    best: Moment | None = None
-    diverged_at: int | None = None  # the step of the score that said so; it then counts as ended
-    seconds: float = 0.0  # its share of its lanes' time
-
-    @property
-    def diverged(self) -> bool:
-        """Whether it has left for good: a racer that diverged once is not waited for, whoever races beside it."""
-        return self.diverged_at is not None
-
-    @property
-    def rule(self) -> type[Rule]:
-        """The class of its update rule."""
-        return type(self.recipe.rule)
-
-
-class Orders:
-    """The order of the training rows: one permutation per (seed, replicate, fold, epoch), shared by all racers."""
-
-    def __init__(self, seed: int, capacity: int = 2**24) -> None:
-        self.seed, self.capacity = seed, capacity  # row numbers kept, in all
-        self._kept: OrderedDict[tuple[int, int, int], Array] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def epoch(self, rows: Array, replicate: int, fold: int, epoch: int) -> Array:
-        """The rows of a fold in the order of one epoch."""
-        key = (replicate, fold, epoch)
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        rng = np.random.default_rng([self.seed, 2, replicate, fold, epoch])
-        made = rows[rng.permutation(len(rows))].astype(np.int32)
-        with self._lock:
-            self._kept[key] = made
-            while len(self._kept) > 1 and sum(map(len, self._kept.values())) > self.capacity:
-                self._kept.popitem(last=False)
-        return made
-
-    def batches(
-        self, rows: Array, replicate: int, fold: int, *, start: int, count: int, batch: int, per_epoch: int
-    ) -> Array:
-        """Rows [count, batch] of steps start, start + 1, …; what is left of an epoch's rows is dropped."""
-        taken = np.empty((count, batch), np.int32)
-        done = 0
-        while done < count:
-            epoch, first = divmod(start + done, per_epoch)
-            n = min(per_epoch - first, count - done)
-            order = self.epoch(rows, replicate, fold, epoch)
-            taken[done : done + n] = order[first * batch : (first + n) * batch].reshape(n, batch)
-            done += n
-        return taken
-
-
-@dataclass(eq=False)
 class Heat:
     """All lanes of one structure."""
 
@@ -118,9 +44,9 @@ class Heat:
     prepared: Prepared
     data: Data
     metric: Metric
-    orders: Orders
+    shuffles: Shuffles
     seed: int
-    rules: tuple[type[Rule], ...]
+    rules: tuple[Kind, ...]
     program: Program | None = None
 
     def compile(self) -> None:
@@ -154,7 +80,7 @@ class Heat:
         rng = np.random.default_rng([self.seed, 3, racer.replicate, racer.fold])
         weights, memory = self.structure.net.init(rng)
         recipe, vector = racer.recipe, np.zeros(self.program.settings, np.float32)
-        numbers = settings_vector(racer.rule, recipe.rule_settings())
+        numbers = settings_vector(at_horizon(recipe.rule, self.horizon(racer)))
         vector[: len(numbers)] = numbers
         racer.state = State(weights, memory, self.program.room.empty())
         scaling, table = self.prepared.in_race(recipe.scaling, racer.fold)
@@ -163,12 +89,18 @@ class Heat:
             factor=np.asarray(1 / np.asarray(scaling.spread), np.float32),
             squash=np.float32(0 if np.isinf(scaling.clip) else 1 / scaling.clip**2),
             table=np.int32(table),
-            target=np.int32(racer.fold * self.prepared.padded),
+            target=np.int32(self.prepared.first_target(recipe.target_scaling, racer.fold)),
             key=draw_key(self.seed, racer.replicate, racer.number),
             dropout=np.float32(recipe.dropout),
             penalty=np.float32(recipe.penalty),
+            l1=np.float32(recipe.l1),
+            smoothing=np.float32(recipe.label_smoothing),
             settings=vector,
         )
+
+    def horizon(self, racer: Racer) -> int:
+        """The steps of a racer's whole training."""
+        return racer.recipe.epochs * self.steps_per_epoch(racer.fold)
 
     def advance(self, racers: Sequence[Racer], stop: int, checks: Sequence[int], halted: Callable[[], bool]) -> int:
         """Take racers of one rule and one step count to step `stop`, as one lane.
@@ -184,11 +116,14 @@ class Heat:
         filled = [racers[i % len(racers)] for i in range(program.lanes)]
         state = _stacked([racer.state for racer in filled])
         knobs = jax.tree.map(jnp.asarray, _stacked([racer.knobs for racer in filled]))
-        rule, step = np.int32(program.rule_index(racers[0].rule)), start
+        rule, step = np.int32(program.rule_index(racers[0].kind)), start
         asked: Asked | None = None  # the score under way: taken in while the next call runs
         for check in [c for c in checks if start < c <= stop] or [stop]:
             while step < check and not halted():
                 n = min(program.steps, check - step)
+                if any(racer.watches for racer in racers):  # the score decides on the rate of the next step
+                    self._take(racers, asked)
+                    asked = None
                 rates, rows = self._inputs(filled, step, n)
                 before = state
                 state = program.advance(rule, np.int32(n), np.int32(step + 1), state, knobs, rates, rows, self.data)
@@ -208,21 +143,29 @@ class Heat:
     def _inputs(self, filled: Sequence[Racer], step: int, n: int) -> tuple[Array, Array]:
         """(rates [K, S], rows [K, S, B]) of the next n steps; what lies behind n is never read."""
         assert self.program is not None
-        batch, capacity = self.structure.batch_size, self.program.steps
+        capacity = self.program.steps
         rates = np.zeros((len(filled), capacity), np.float32)
-        rows = np.zeros((len(filled), capacity, batch), np.int32)
+        for k, racer in enumerate(filled):
+            now = np.arange(step, step + n, dtype=np.float64)
+            rates[k, :n] = racer.recipe.learning_rate * racer.recipe.rate_factor()(now, self.horizon(racer))
+            if racer.falls:
+                steps, factors = zip((0, 1.0), *racer.falls, strict=True)
+                rates[k, :n] *= np.array(factors)[np.searchsorted(steps, now, side="right") - 1]
+        return rates, self._rows(filled, step, n, capacity)
+
+    def _rows(self, filled: Sequence[Racer], step: int, n: int, capacity: int) -> Array:
+        """Rows [K, capacity, B] of n steps from a step on, one order for racers of one fold and replicate."""
+        rows = np.zeros((len(filled), capacity, self.structure.batch_size), np.int32)
         made: dict[tuple[int, int], Array] = {}
         for k, racer in enumerate(filled):
-            horizon = racer.recipe.epochs * self.steps_per_epoch(racer.fold)
-            factor = racer.recipe.rate_factor()(np.arange(step, step + n, dtype=np.float64), horizon)
-            rates[k, :n] = racer.recipe.learning_rate * factor
             key = (racer.replicate, racer.fold)
             if key not in made:
-                train = self.prepared.all_folds[racer.fold].train
-                per_epoch = self.steps_per_epoch(racer.fold)
-                made[key] = self.orders.batches(train, *key, start=step, count=n, batch=batch, per_epoch=per_epoch)
+                train, about = self.prepared.all_folds[racer.fold].train, self.steps_per_epoch(racer.fold)
+                made[key] = self.shuffles.batches(
+                    train, *key, start=step, count=n, batch=self.structure.batch_size, per_epoch=about
+                )
             rows[k, :n] = made[key]
-        return rates, rows
+        return rows
 
     def _ask(self, racers: Sequence[Racer], state: State, knobs: Knobs, step: int) -> Asked | None:
         """Have the racers of a lane scored on choosing rows; nothing is waited for."""
@@ -234,8 +177,21 @@ class Heat:
         rows = np.zeros((self.program.lanes, shape[0] * shape[1]), np.int32)
         for k, fold in enumerate(folds):
             rows[k, : len(fold.choose)] = fold.choose
+        state = self._to_score(racers, state, knobs, step)
         answer = self.program.score(state.weights, state.memory, knobs, rows.reshape(-1, *shape), self.data.x)
         return Asked(step, state, answer)
+
+    def _to_score(self, racers: Sequence[Racer], state: State, knobs: Knobs, step: int) -> State:
+        """The state with the weights and the memory that are scored, where the rule says that those are others."""
+        assert self.program is not None
+        kind = racers[0].kind
+        if kind not in self.program.room.averaging or self.program.average is None:
+            return state
+        count, first = min(REESTIMATED, step), max(step - REESTIMATED, 0)
+        rows = self._rows([racers[i % len(racers)] for i in range(self.program.lanes)], first, count, REESTIMATED)
+        rows = rows[:, np.arange(REESTIMATED) % count]  # of fewer steps the batches again
+        weights, memory = self.program.average(np.int32(self.program.rule_index(kind)), state, knobs, rows, self.data)
+        return state._replace(weights=weights, memory=memory)
 
     def _take(self, racers: Sequence[Racer], asked: Asked | None) -> None:
         """Take in a score; keep the weights of the racers that were never better."""
@@ -246,32 +202,47 @@ class Heat:
             chosen = len(self.prepared.all_folds[racer.fold].choose)
             if racer.diverged:
                 continue
-            cost, diverged = self._cost(outputs[k, :, :chosen].astype(np.float64), racer.fold)
+            cost, diverged = self._cost(outputs[k, :, :chosen].astype(np.float64), racer)
             racer.diverged_at = asked.step if diverged else None
             racer.costs[asked.step] = cost
+            if racer.watches:
+                racer.watch(asked.step, cost, self.horizon(racer))
             if cost < (racer.best.cost if racer.best else np.inf):
                 state = asked.state[:2]
                 weights, memory = (jax.tree.map(lambda a: np.asarray(a)[k].copy(), tree) for tree in state)  # noqa: B023
                 racer.best = Moment(cost, asked.step, weights, memory)
 
-    def _cost(self, outputs: Array, fold: int) -> tuple[float, bool]:
-        """(cost, whether the racer counts as diverged) for outputs [C, M] on the choosing rows of a fold."""
+    def _cost(self, outputs: Array, racer: Racer) -> tuple[float, bool]:
+        """(cost, whether the racer counts as diverged) for outputs [C, M] on the choosing rows of its fold."""
         if not np.isfinite(outputs).all():
             return float("inf"), True
-        about, labels = self.prepared.all_folds[fold], self.prepared.labels
-        y = labels[about.choose]
-        y = (y - about.mean) / about.spread
-        plain = measured(self.structure.loss, np.zeros_like(outputs), y)  # of a prediction that knows nothing
-        hopeless = measured(self.structure.loss, outputs, y) > HOPELESS * max(1.0, plain)
-        prediction = predictions(self.structure.loss, outputs, about.mean, about.spread)
-        return self.metric.cost(labels[about.choose], prediction), bool(hopeless)
+        loss, labels = self.structure.loss, self.prepared.labels[self.prepared.all_folds[racer.fold].choose]
+        unit = self.prepared.unit(racer.recipe.target_scaling, racer.fold)
+        y = unit(labels) if unit else labels
+        nothing = np.full_like(outputs, unit.mean if unit else 0.0)  # a prediction that knows nothing
+        usual = max(unit.variance if unit else 1.0, measured(loss, nothing, y))
+        cost = self.metric.cost(labels, predictions(loss, outputs, unit.inverse if unit else None))
+        return cost, bool(measured(loss, outputs, y) > HOPELESS * usual)
+
+    def moment(self, racer: Racer) -> Moment:
+        """The moment of a racer's last step, with the weights that it is scored with."""
+        assert self.program is not None
+        assert racer.state is not None
+        lane = [racer.state] * self.program.lanes
+        knobs = jax.tree.map(jnp.asarray, _stacked([racer.knobs] * self.program.lanes))
+        state = self._to_score([racer], _stacked(lane), knobs, racer.step)
+        weights, memory = (jax.tree.map(lambda a: np.asarray(a)[0].copy(), tree) for tree in state[:2])
+        return Moment(float("nan"), racer.step, weights, memory)
 
     def _leave(self, racers: Sequence[Racer], state: State, step: int, seconds: float) -> None:
+        assert self.program is not None
         whole = jax.tree.map(np.asarray, state)
         for k, racer in enumerate(racers):
             racer.state = jax.tree.map(lambda a: a[k].copy(), whole)  # noqa: B023
             racer.step = step if racer.diverged_at is None else racer.diverged_at
             racer.seconds += seconds / len(racers)
+            if type(racer.recipe.rule).remark is not Rule.remark:
+                racer.remark = racer.recipe.rule.remark(self.program.room.unpack(racer.kind, racer.state.rule))
 
 
 def epoch_cost(structure: Structure, steps: int) -> float:

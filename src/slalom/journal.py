@@ -16,7 +16,8 @@ CREATE TABLE IF NOT EXISTS recipes (
     best_epoch REAL,
     epochs REAL NOT NULL,            -- run so far
     seconds REAL NOT NULL,
-    parameters INTEGER NOT NULL
+    parameters INTEGER NOT NULL,
+    remark TEXT NOT NULL             -- what its update rule says of the training
 );
 CREATE TABLE IF NOT EXISTS scores (
     number INTEGER NOT NULL REFERENCES recipes (number),
@@ -58,7 +59,7 @@ class Journal:
         with self._transaction():
             self._database.executemany(
                 "INSERT OR REPLACE INTO recipes VALUES (:number, :wave, :recipe, :outcome, :cost, :best_epoch, :epochs,"
-                " :seconds, :parameters)",
+                " :seconds, :parameters, :remark)",
                 rows,
             )
             self._database.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?)", list(scores))

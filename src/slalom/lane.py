@@ -11,12 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from slalom.racer import Knobs, State, Structure, outputs, rebuilt, step
-from slalom.record import settings_of
-from slalom.rules import Rule
+from slalom.step import Kind, Knobs, State, Structure, outputs, rebuilt, reestimated, step
 from slalom.types import Array, Tree
 
 SCORE_CHUNK = 1024  # rows scored at once: a larger chunk leaves the cache
+REESTIMATED = 16  # batches that batch norm's averages are gathered from anew
 
 
 def width(structure: Structure, device: str = "") -> int:
@@ -40,16 +39,20 @@ class Room:
     So that all branches of a program hand on the same arrays, whichever rule a lane is of.
     """
 
-    def __init__(self, rules: Sequence[type[Rule]], weights: Tree) -> None:
+    def __init__(self, rules: Sequence[Kind], weights: Tree) -> None:
         self.rules = tuple(rules)
         self.shapes: list[tuple[tuple[int, ...], Any]] = []
-        self.places: dict[type[Rule], list[int]] = {}
-        self.structures: dict[type[Rule], Any] = {}
-        for cls in rules:
-            rule = rebuilt(cls, jnp.zeros(len(settings_of(cls))))
-            leaves, self.structures[cls] = jax.tree.flatten(jax.eval_shape(rule.init, weights))
+        self.places: dict[Kind, list[int]] = {}
+        self.structures: dict[Kind, Any] = {}
+        self.averaging: set[Kind] = set()  # those that are scored with other weights than they step with
+        for kind in rules:
+            rule = rebuilt(kind, jnp.zeros(kind.num_leaves))
+            memory = jax.eval_shape(rule.init, weights)
+            leaves, self.structures[kind] = jax.tree.flatten(memory)
             used: Counter[tuple[tuple[int, ...], Any]] = Counter()
-            self.places[cls] = [self._place((leaf.shape, leaf.dtype), used) for leaf in leaves]
+            self.places[kind] = [self._place((leaf.shape, leaf.dtype), used) for leaf in leaves]
+            if scores_other_weights(rule, weights, memory):
+                self.averaging.add(kind)
 
     def _place(self, shape: tuple[tuple[int, ...], Any], used: Counter) -> int:
         mine = [i for i, known in enumerate(self.shapes) if known == shape]
@@ -63,16 +66,28 @@ class Room:
         """The arrays, all zero."""
         return tuple(np.zeros(shape, dtype) for shape, dtype in self.shapes)
 
-    def unpack(self, cls: type[Rule], arrays: Sequence[Array]) -> Tree:
+    def unpack(self, kind: Kind, arrays: Sequence[Array]) -> Tree:
         """A rule's memory out of the arrays."""
-        return jax.tree.unflatten(self.structures[cls], [arrays[i] for i in self.places[cls]])
+        return jax.tree.unflatten(self.structures[kind], [arrays[i] for i in self.places[kind]])
 
-    def pack(self, cls: type[Rule], memory: Tree, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    def pack(self, kind: Kind, memory: Tree, arrays: Sequence[Array]) -> tuple[Array, ...]:
         """The arrays with a rule's memory in its places."""
         packed = list(arrays)
-        for i, leaf in zip(self.places[cls], jax.tree.leaves(memory), strict=True):
+        for i, leaf in zip(self.places[kind], jax.tree.leaves(memory), strict=True):
             packed[i] = leaf
         return tuple(packed)
+
+
+def scores_other_weights(rule: Any, weights: Tree, memory: Tree) -> bool:
+    """Whether a rule's `weights_to_score` answers with anything but the weights that it is given."""
+    other = []
+
+    def look(weights: Tree, memory: Tree) -> None:
+        scored = jax.tree.leaves(rule.weights_to_score(weights, memory))
+        other.append(any(a is not b for a, b in zip(scored, jax.tree.leaves(weights), strict=True)))
+
+    jax.eval_shape(look, weights, memory)
+    return other[0]
 
 
 class Data(NamedTuple):
@@ -94,11 +109,12 @@ class Program:
     score_shape: tuple[int, int]  # (chunks, rows of a chunk)
     advance: Callable[..., State]
     score: Callable[..., Array]
+    average: Callable[..., tuple[Tree, Tree]] | None  # (weights, memory) to score; None where no rule averages
     seconds: float  # of compiling
 
-    def rule_index(self, cls: type[Rule]) -> int:
+    def rule_index(self, kind: Kind) -> int:
         """Where a rule stands in the program's switch."""
-        return self.room.rules.index(cls)
+        return self.room.rules.index(kind)
 
 
 def each_racer(one: Callable[..., Any], lanes: int) -> Callable[..., Any]:
@@ -118,16 +134,16 @@ def build_advance(structure: Structure, room: Room, lanes: int) -> Callable[...,
 
     def advance(rule, count, t, state, knobs, rates, rows, data):
         # rule, count, t: [] int32. rates: [K, S]. rows: [K, S, B] int32.
-        def branch(cls: type[Rule]) -> Callable[[State], State]:
+        def branch(kind: Kind) -> Callable[[State], State]:
             def run(state: State) -> State:
                 def one(state: State, knobs: Knobs, rate: Array, rows: Array, t: Array) -> State:
-                    own = rebuilt(cls, knobs.settings)
-                    before = state._replace(rule=room.unpack(cls, state.rule))
+                    own = rebuilt(kind, knobs.settings)
+                    before = state._replace(rule=room.unpack(kind, state.rule))
                     after = step(structure, own, before, knobs, t, rate, rows, data.x, data.y)
-                    return after._replace(rule=room.pack(cls, after.rule, state.rule))
+                    return after._replace(rule=room.pack(kind, after.rule, state.rule))
 
                 def first(state: State, knobs: Knobs) -> tuple[Array, ...]:
-                    return room.pack(cls, rebuilt(cls, knobs.settings).init(state.weights), state.rule)
+                    return room.pack(kind, rebuilt(kind, knobs.settings).init(state.weights), state.rule)
 
                 # Before step 1 the memory is the rule's own; on the host each racer would pay milliseconds for it.
                 fresh = each_racer(first, lanes)(state, knobs)
@@ -143,7 +159,7 @@ def build_advance(structure: Structure, room: Room, lanes: int) -> Callable[...,
 
             return run
 
-        return jax.lax.switch(rule, [branch(cls) for cls in room.rules], state)
+        return jax.lax.switch(rule, [branch(kind) for kind in room.rules], state)
 
     return advance
 
@@ -159,6 +175,30 @@ def build_score(structure: Structure, lanes: int) -> Callable[..., Array]:
         return each_racer(one, lanes)(weights, memory, knobs, rows)
 
     return score
+
+
+def build_average(structure: Structure, room: Room, lanes: int) -> Callable[..., tuple[Tree, Tree]]:
+    """The program that answers the (weights, memory) that K racers of one rule are scored with.
+
+    Where those are not the weights of the last step, batch norm's averages are gathered anew on rows [K, M, B].
+    """
+
+    def average(rule, state, knobs, rows, data):
+        def branch(kind: Kind) -> Callable[[State], tuple[Tree, Tree]]:
+            def one(state: State, knobs: Knobs, rows: Array) -> tuple[Tree, Tree]:
+                own = rebuilt(kind, knobs.settings)
+                weights = own.weights_to_score(state.weights, room.unpack(kind, state.rule))
+                if structure.net.normalisation != "batch_norm":
+                    return weights, state.memory
+                return weights, reestimated(structure, weights, state.memory, knobs, rows, data.x)
+
+            if kind not in room.averaging:
+                return lambda state: (state.weights, state.memory)
+            return lambda state: each_racer(one, lanes)(state, knobs, rows)
+
+        return jax.lax.switch(rule, [branch(kind) for kind in room.rules], state)
+
+    return average
 
 
 def compiler_options() -> dict[str, Any] | None:
@@ -178,7 +218,7 @@ def compiler_options() -> dict[str, Any] | None:
 
 
 def compile_program(
-    structure: Structure, rules: Sequence[type[Rule]], data: Data, score_rows: int, lanes: int | None = None
+    structure: Structure, rules: Sequence[Kind], data: Data, score_rows: int, lanes: int | None = None
 ) -> Program:
     """Compile the executables of a structure for the rules of a race. score_rows: how many rows a score takes."""
     start = time.perf_counter()
@@ -186,28 +226,34 @@ def compile_program(
     steps = call_steps(structure, lanes)
     weights, memory = structure.net.init(np.random.default_rng(0))
     room = Room(rules, weights)
-    columns, count = structure.net.inputs, max(len(settings_of(cls)) for cls in rules)
-    zero = np.float32(0)
-    knobs = Knobs(
-        np.zeros(columns, np.float32), np.zeros(columns, np.float32), zero, np.int32(0), np.int32(0), np.uint32(0),
-        zero, zero, np.zeros(count, np.float32),
-    )  # fmt: skip
+    count = max(kind.num_leaves for kind in rules)
     stacked = lambda tree: jax.tree.map(  # noqa: E731
         lambda a: jax.ShapeDtypeStruct((lanes, *np.shape(a)), np.asarray(a).dtype), tree
     )
     whole = jax.ShapeDtypeStruct((), np.int32)
     rates = jax.ShapeDtypeStruct((lanes, steps), np.float32)
-    rows = jax.ShapeDtypeStruct((lanes, steps, structure.batch_size), np.int32)
-    state, numbers = stacked(State(weights, memory, room.empty())), stacked(knobs)
-    chosen = jax.ShapeDtypeStruct((lanes, *score_shape(score_rows)), np.int32)
-    options = compiler_options()
-    advance = jax.jit(build_advance(structure, room, lanes)).lower(
-        whole, whole, whole, state, numbers, rates, rows, data
-    )
-    score = jax.jit(build_score(structure, lanes)).lower(state.weights, state.memory, numbers, chosen, data.x)
-    made = [lowered.compile(compiler_options=options) for lowered in (advance, score)]
-    shape = score_shape(score_rows)
-    return Program(structure, room, lanes, steps, count, shape, made[0], made[1], time.perf_counter() - start)
+    table = lambda *shape: jax.ShapeDtypeStruct((lanes, *shape), np.int32)  # noqa: E731
+    rows, shape = table(steps, structure.batch_size), score_shape(score_rows)
+    state, knobs = stacked(State(weights, memory, room.empty())), stacked(empty_knobs(structure.net.inputs, count))
+    lowered = [
+        jax.jit(build_advance(structure, room, lanes)).lower(whole, whole, whole, state, knobs, rates, rows, data),
+        jax.jit(build_score(structure, lanes)).lower(state.weights, state.memory, knobs, table(*shape), data.x),
+    ]
+    if room.averaging:
+        seen = table(REESTIMATED, structure.batch_size)
+        lowered.append(jax.jit(build_average(structure, room, lanes)).lower(whole, state, knobs, seen, data))
+    made = [one.compile(compiler_options=compiler_options()) for one in lowered]
+    average = made[2] if room.averaging else None
+    return Program(structure, room, lanes, steps, count, shape, made[0], made[1], average, time.perf_counter() - start)
+
+
+def empty_knobs(columns: int, settings: int) -> Knobs:
+    """The numbers of a racer, all zero: their shapes and types."""
+    vector, zero, place = np.zeros(columns, np.float32), np.float32(0), np.int32(0)
+    return Knobs(
+        centre=vector, factor=vector, squash=zero, table=place, target=place, key=np.uint32(0), dropout=zero,
+        penalty=zero, l1=zero, smoothing=zero, settings=np.zeros(settings, np.float32),
+    )  # fmt: skip
 
 
 def score_shape(rows: int) -> tuple[int, int]:

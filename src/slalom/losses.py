@@ -9,7 +9,7 @@ import numpy as np
 from slalom.types import Array
 
 
-def squared_error(outputs: Array, y: Array) -> Array:
+def squared_error(outputs: Array, y: Array, smoothing: Array = 0.0) -> Array:
     """Mean squared error: mean((ŷ − y)²), ŷ = outputs[0]; y in the (standardised) unit of the target.
 
     >>> float(squared_error(jnp.array([[1.0, 3.0]]), jnp.array([1.0, 1.0])))
@@ -18,7 +18,7 @@ def squared_error(outputs: Array, y: Array) -> Array:
     return ((outputs[0] - y) ** 2).mean()
 
 
-def logistic(outputs: Array, y: Array) -> Array:
+def logistic(outputs: Array, y: Array, smoothing: Array = 0.0) -> Array:
     """Binary cross-entropy from one logit: mean(log(1 + eᶻ) − y z), z = outputs[0], y 0 or 1.
 
     >>> round(float(logistic(jnp.array([[0.0]]), jnp.array([1.0]))), 4)
@@ -28,7 +28,7 @@ def logistic(outputs: Array, y: Array) -> Array:
     return (jax.nn.softplus(z) - y * z).mean()
 
 
-def softmax(outputs: Array, y: Array) -> Array:
+def softmax(outputs: Array, y: Array, smoothing: Array = 0.0) -> Array:
     """Cross-entropy of C classes: mean(log Σ eᶻ − z[y]); y holds the codes 0 … C − 1 as floats.
 
     >>> round(float(softmax(jnp.zeros((3, 1)), jnp.array([2.0]))), 4)
@@ -38,18 +38,21 @@ def softmax(outputs: Array, y: Array) -> Array:
     return (jax.nn.logsumexp(outputs, 0) - jnp.where(hit, outputs, 0).sum(0)).mean()
 
 
-LOSSES: dict[str, Callable[[Array, Array], Array]] = {
+LOSSES: dict[str, Callable[..., Array]] = {
     "squared_error": squared_error,
     "logistic": logistic,
     "softmax": softmax,
 }
 
 
-def predictions(loss: str, outputs: Array, mean: float, spread: float) -> Array:
-    """Outputs [C, M] as predictions: [M] in the target's unit, or probabilities [M, classes], float64."""
+def predictions(loss: str, outputs: Array, unit: Callable[[Array], Array] | None) -> Array:
+    """Outputs [C, M] as predictions: [M] in the target's unit, or probabilities [M, classes], float64.
+
+    unit: for squared_error, the way back from the unit that the net learnt in (None where it is the target's own).
+    """
     outputs = np.asarray(outputs, np.float64)
     if loss == "squared_error":
-        return outputs[0] * spread + mean
+        return unit(outputs[0]) if unit else outputs[0]
     if loss == "logistic":
         p = 1 / (1 + np.exp(-np.clip(outputs[0], -700, 700)))
         return np.stack([1 - p, p], axis=1)

@@ -1,6 +1,7 @@
 """The trained model: predicts from raw tables in NumPy alone, and lives in a folder of safetensors and JSON."""
 
 import json
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,21 +13,19 @@ import safetensors.numpy
 from slalom import scaling
 from slalom.data import Columns, Target, frame_of
 from slalom.errors import SlalomError
-from slalom.layers.batch_norm import BatchNormMemory
 from slalom.losses import predictions
 from slalom.net import Net
 from slalom.recipe import Recipe
 from slalom.types import Array, Tree
+from slalom.unit import Unit
 
-FORMAT = 1  # of the model folder; a newer one is refused
+FORMAT = 2  # of the model folder; a newer one is refused
 
 
 @dataclass(frozen=True, repr=False)
 class Model:
-    """A trained net with everything that stands around it: encoding of the columns, scaling, and the target's unit.
-
-    mean, spread: of the target on the training rows (0 and 1 for classes).
-    """
+    """A trained net with everything that stands around it: encoding of the columns, scaling, and the target's unit
+    (None for classes)."""
 
     recipe: Recipe
     columns: Columns
@@ -36,8 +35,7 @@ class Model:
     weights: Tree
     memory: Tree
     loss: str
-    mean: float
-    spread: float
+    unit: Unit | None
 
     def __repr__(self) -> str:
         sizes = " x ".join(map(str, self.net.sizes))
@@ -76,35 +74,33 @@ class Model:
         with np.errstate(over="ignore", invalid="ignore"):
             x = np.asarray(self.scaler(table), np.float32)
             outputs = self.net.predict(self.weights, self.memory, x)
-        return predictions(self.loss, outputs, self.mean, self.spread)
+        return predictions(self.loss, outputs, self.unit.inverse if self.unit else None)
 
     def save(self, folder: str | Path) -> None:
         """Write `model.json` and `weights.safetensors` into a folder (made if it is not there)."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        arrays, numbers = {}, {}
-        for field in fields(self.scaler):
-            value = np.asarray(getattr(self.scaler, field.name))
-            if value.ndim:
-                arrays[f"scaler.{field.name}"] = value
-            else:
-                numbers[field.name] = value.item()
+        arrays: dict[str, Array] = {}
+        scaler = _scaler_to_plain("scaler", self.scaler, arrays)
+        unit = None
+        if self.unit:
+            inside = _scaler_to_plain("unit", self.unit.scaler, arrays)
+            ends = {name: getattr(self.unit, name) for name in ("mean", "variance", "low", "high")}
+            unit = {"scaler": inside} | {name: end if math.isfinite(end) else None for name, end in ends.items()}
         for i, layer in enumerate(self.weights):
             arrays |= {f"layer.{i}.{name}": value for name, value in layer.items()}
         for i, memory in enumerate(self.memory):
             if memory:
                 arrays |= {f"memory.{i}.{name}": value for name, value in memory._asdict().items()}
-        kinds = {cls: name for name, cls in scaling.REGISTRY.items()}
         about = {
             "format": FORMAT,
             "recipe": self.recipe.to_plain(),
             "columns": self.columns.to_plain(),
             "target": self.target.to_plain(),
-            "scaler": {"name": kinds[type(self.scaler)], **numbers},
+            "scaler": scaler,
+            "unit": unit,
             "net": {field.name: getattr(self.net, field.name) for field in fields(self.net)},
             "loss": self.loss,
-            "mean": self.mean,
-            "spread": self.spread,
         }
         arrays = {name: np.asarray(value, order="C") for name, value in arrays.items()}
         _replace(folder / "weights.safetensors", safetensors.numpy.save(arrays))
@@ -129,19 +125,21 @@ class Model:
             raise SlalomError(f"{folder} holds a damaged model: model.json must be one object.")
         if about.get("format") != FORMAT:
             raise SlalomError(
-                f"{folder} holds a model of format {about.get('format')}. This Slalom reads format {FORMAT}: update it."
+                f"{folder} holds a model of format {about.get('format')}. This Slalom reads format {FORMAT}: take that"
+                " which wrote it."
             )
         return cls._from_parts(folder, about, arrays)
 
     @classmethod
     def _from_parts(cls, folder: Path, about: dict[str, Any], arrays: dict[str, Array]) -> "Model":
         try:
-            settings = dict(about["scaler"])
-            kind = scaling.REGISTRY[settings.pop("name")]
             net = Net(**about["net"])
-            vectors = {name[7:]: value for name, value in arrays.items() if name.startswith("scaler.")}
-            scaler = kind(**settings, **vectors)
-            scaler(np.zeros((1, net.inputs)))  # refuses another number of columns
+            scaler = _scaler_from_plain("scaler", about["scaler"], arrays, net.inputs)
+            unit = about["unit"]
+            if unit is not None:
+                ends = {"low": -math.inf, "high": math.inf}
+                ends |= {name: number for name, number in unit.items() if name != "scaler" and number is not None}
+                unit = Unit(_scaler_from_plain("unit", unit["scaler"], arrays, 1), **ends)
             rng = np.random.default_rng(0)
             shape, carried = net.init(rng)
             weights = tuple(
@@ -149,7 +147,7 @@ class Model:
                 for i, layer in enumerate(shape)
             )
             memory = tuple(
-                BatchNormMemory(*[_like(arrays[f"memory.{i}.{n}"], m) for n, m in zip(one._fields, one, strict=True)])
+                type(one)(*[_like(arrays[f"memory.{i}.{n}"], m) for n, m in zip(one._fields, one, strict=True)])
                 if one
                 else ()
                 for i, one in enumerate(carried)
@@ -163,11 +161,33 @@ class Model:
                 weights=weights,
                 memory=memory,
                 loss=about["loss"],
-                mean=about["mean"],
-                spread=about["spread"],
+                unit=unit,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise SlalomError(f"{folder} holds a damaged model: {type(error).__name__}: {error}.") from None
+
+
+def _scaler_to_plain(prefix: str, scaler: Any, arrays: dict[str, Array]) -> dict[str, Any]:
+    """A scaler as its name and its numbers; its arrays go among the others under the prefix."""
+    kinds = {cls: name for name, cls in scaling.REGISTRY.items()}
+    plain: dict[str, Any] = {"name": kinds[type(scaler)]}
+    for field in fields(scaler):
+        value = np.asarray(getattr(scaler, field.name))
+        if value.ndim:
+            arrays[f"{prefix}.{field.name}"] = value
+        else:
+            plain[field.name] = value.item()
+    return plain
+
+
+def _scaler_from_plain(prefix: str, plain: dict[str, Any], arrays: dict[str, Array], columns: int) -> Any:
+    """A scaler from what `_scaler_to_plain` wrote."""
+    settings = dict(plain)
+    kind = scaling.REGISTRY[settings.pop("name")]
+    vectors = {name.partition(".")[2]: value for name, value in arrays.items() if name.partition(".")[0] == prefix}
+    scaler = kind(**settings, **vectors)
+    scaler(np.zeros((1, columns)))  # refuses another number of columns
+    return scaler
 
 
 def _like(value: Array, expected: Array) -> Array:

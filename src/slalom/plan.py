@@ -95,12 +95,15 @@ def halving(recipes: int, epochs: int, finishers: int = 1) -> Plan:
 
 
 def rules_for(seconds: float | None, recipes: int | None) -> int:
-    """How many update rules a race may use: in a short one, one for each 4 seconds, since each has to be compiled.
+    """How many update rules a race may use: one for each 4 seconds up to 9 of them, one for each 5 from there on, since
+    each has to be compiled for every structure.
 
-    >>> rules_for(60, None), rules_for(8, None), rules_for(8, 64), rules_for(None, 64)
-    (99, 2, 99, 99)
+    >>> rules_for(120, None), rules_for(60, None), rules_for(8, None), rules_for(8, 64), rules_for(None, 64)
+    (24, 12, 2, 99, 99)
     """
-    return 99 if seconds is None or recipes is not None or seconds >= 36 else max(2, int(seconds / 4))
+    if seconds is None or recipes is not None:
+        return 99
+    return max(2, int(min(seconds / 4, max(9, seconds / 5))))
 
 
 def for_seconds(seconds: float, cores: int, epoch_costs: Sequence[float], start: float = 4.0, most: int = 2000) -> Plan:

@@ -1,5 +1,6 @@
 """From a table to what racers train on: encoded columns, one float32 copy of X, the target of each fold."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from slalom import scaling
 from slalom.data import Columns, Split, Target
 from slalom.scaling import InRace, RobustClip
 from slalom.types import Array
+from slalom.unit import Unit
 
 
 class Fold(NamedTuple):
@@ -18,8 +20,6 @@ class Fold(NamedTuple):
     train: Array
     choose: Array
     evidence: Array
-    mean: float  # of the target on the training rows; 0 for classes
-    spread: float  # of the target on the training rows; 1 for classes
 
 
 @dataclass(eq=False)
@@ -29,7 +29,8 @@ class Prepared:
     x: [V P, D] float32: variants of the table, one below the other, each padded to P rows. Variant 0 has every column
     by its median and quartiles, in float64 first: an outlier then costs the other rows no digits, as it would beside
     mean and standard deviation. The scalings that are centre and spread are applied to it inside the step.
-    y: [F P] float32, one variant a fold, since each fold standardises the target with its own training rows.
+    y: [U F P] float32: the target in each of U units, one variant a fold, since each fold fits the unit to its own
+    training rows. Classes have no unit.
     """
 
     columns: Columns
@@ -43,7 +44,10 @@ class Prepared:
     x: Array
     y: Array
     padded: int
-    _fitted: dict[tuple[str, int], Any] = field(default_factory=dict)
+    scalings: tuple[str, ...]  # that may be raced
+    stored: tuple[str, ...]  # those of them with a variant of X a fold, in this order
+    units: tuple[str, ...]  # scalings of a regression target, in this order
+    _fitted: dict[tuple, Any] = field(default_factory=dict)
 
     @property
     def all_folds(self) -> tuple[Fold, ...]:
@@ -61,9 +65,23 @@ class Prepared:
         numbers = self.fitted(name, fold).in_race()
         if numbers is None:
             ones = np.ones(self.table.shape[1])
-            return InRace(0 * ones, ones, np.inf), self.padded * (1 + fold)
+            variant = 1 + self.stored.index(name) * len(self.all_folds) + fold
+            return InRace(0 * ones, ones, np.inf), self.padded * variant
         centre = (numbers.centre - self.base.centre) / self.base.spread
         return InRace(centre, numbers.spread / self.base.spread, numbers.clip), 0
+
+    def unit(self, name: str, fold: int) -> Unit | None:
+        """The unit of the target fitted to the training rows of a fold (once); None for classes."""
+        if self.target.task == "classification":
+            return None
+        if ("target", name, fold) not in self._fitted:
+            self._fitted["target", name, fold] = Unit.fit(name, self.labels[self.all_folds[fold].train])
+        return self._fitted["target", name, fold]
+
+    def first_target(self, name: str, fold: int) -> int:
+        """The first row of y in a unit, for a fold."""
+        place = self.units.index(name) if self.units else 0
+        return self.padded * (place * len(self.all_folds) + fold)
 
 
 def bucket(rows: int) -> int:
@@ -76,48 +94,62 @@ def bucket(rows: int) -> int:
     return -(-rows // unit) * unit
 
 
-def stored(name: str) -> bool:
+def is_stored(name: str) -> bool:
     """Whether a scaling needs a stored variant of the data (it is not centre and spread)."""
     return scaling.REGISTRY[name].fit(np.arange(4.0)[:, None]).in_race() is None
 
 
 def prepare(
-    frame: pl.DataFrame, labels: Any, target: Target, split: Split, scalings: set[str], *, whole: bool
+    frame: pl.DataFrame,
+    labels: Any,
+    target: Target,
+    split: Split,
+    scalings: set[str],
+    units: Sequence[str] = ("z_score",),
+    *,
+    whole: bool,
 ) -> Prepared:
     """Encode the table (fitted on the rows that are not held out of every fold) and lay out the arrays.
 
-    scalings: the names that may be raced. whole: whether a fold of all rows but the test rows is wanted besides.
+    scalings: the names that may be raced. units: the scalings of a regression target that may be. whole: whether a
+    fold of all rows but the test rows is wanted besides.
     """
     fitted_on = np.unique(np.concatenate(split.train))
     columns = Columns.fit(frame, fitted_on)
     table = columns(frame)
     y = np.asarray(target.encode(labels), np.float64)
-    folds = tuple(_fold(y, target, *rows) for rows in zip(split.train, split.choose, split.evidence, strict=True))
-    everything = _fold(y, target, fitted_on, *[np.array([], int)] * 2) if whole and len(folds) > 1 else None
-    base = RobustClip.fit(table[fitted_on])
-    made = Prepared(columns, target, split, table, y, folds, everything, base, np.empty(0), np.empty(0), bucket(len(y)))
-    made.x = _variants(made, [name for name in sorted(scalings) if stored(name)])
-    made.y = np.zeros(made.padded * len(made.all_folds), np.float32)
-    for i, fold in enumerate(made.all_folds):
-        made.y[i * made.padded : i * made.padded + len(y)] = (y - fold.mean) / fold.spread
+    folds = tuple(Fold(*rows) for rows in zip(split.train, split.choose, split.evidence, strict=True))
+    none = np.array([], int)
+    everything = Fold(fitted_on, none, none) if whole and len(folds) > 1 else None
+    made = Prepared(
+        columns, target, split, table, y, folds, everything, RobustClip.fit(table[fitted_on]),
+        x=np.empty(0), y=np.empty(0), padded=bucket(len(y)), scalings=tuple(sorted(scalings)),
+        stored=tuple(sorted(filter(is_stored, scalings))),
+        units=tuple(units) if target.task == "regression" else (),
+    )  # fmt: skip
+    made.x, made.y = _tables(made), _targets(made)
     return made
 
 
-def _fold(y: Array, target: Target, train: Array, choose: Array, evidence: Array) -> Fold:
-    unit = target.standardised(y, train) if target.task == "regression" else target
-    return Fold(train, choose, evidence, unit.mean, unit.spread)
-
-
-def _variants(made: Prepared, names: list[str]) -> Array:
-    """X as it is stored: `Prepared.x`, then a variant a fold of the stored scaling (there is one: quantile-normal)."""
+def _tables(made: Prepared) -> Array:
+    """X as it is kept: `Prepared.x`, then for each stored scaling a variant a fold."""
     n, width = made.table.shape
-    kinds = len(names) * len(made.all_folds)
-    if len(names) > 1:
-        raise NotImplementedError(f"one stored scaling is provided for, not {names}")
-    x = np.zeros((made.padded * (1 + kinds), width), np.float32)
+    folds = range(len(made.all_folds))
+    x = np.zeros((made.padded * (1 + len(made.stored) * len(folds)), width), np.float32)
     x[:n] = (made.table - made.base.centre) / made.base.spread
-    for name in names:
-        for i in range(len(made.all_folds)):
-            first = made.padded * (1 + i)
-            x[first : first + n] = made.fitted(name, i)(made.table)
+    for name in made.stored:
+        for fold in folds:
+            first = made.in_race(name, fold)[1]
+            x[first : first + n] = made.fitted(name, fold)(made.table)
     return x
+
+
+def _targets(made: Prepared) -> Array:
+    """y as it is kept: `Prepared.y`."""
+    n = len(made.labels)
+    y = np.zeros(made.padded * len(made.all_folds) * max(len(made.units), 1), np.float32)
+    for name in made.units or ("",):
+        for fold in range(len(made.all_folds)):
+            unit, first = made.unit(name, fold), made.first_target(name, fold)
+            y[first : first + n] = unit(made.labels) if unit else made.labels
+    return y

@@ -13,12 +13,14 @@ from slalom import rules, scaling, schedules
 from slalom.errors import SlalomError, unknown, wrong
 from slalom.layers import ACTIVATIONS
 from slalom.net import NORMALISATIONS, PLACEMENTS, Net
-from slalom.record import from_plain, settings_of, to_plain, within
+from slalom.record import from_plain, parts_of, settings_of, to_plain, within
 from slalom.rules import Rule
-from slalom.schedules import Schedule, Warmup
+from slalom.schedules import ByEpoch, Schedule, Warmup
 
 CHOICES: dict[str, Collection[str]] = {
     "scaling": scaling.REGISTRY,
+    "target_scaling": scaling.REGISTRY,
+    "schedule_by": ("step", "epoch"),
     "activation": ACTIVATIONS,
     "normalisation": NORMALISATIONS,
     "placement": PLACEMENTS,
@@ -28,7 +30,9 @@ RANGES: dict[str, tuple[type, str]] = {
     "learning_rate": (float, "(0, inf)"),
     "warmup": (float, "[0, inf)"),
     "weight_decay": (float, "[0, inf)"),
+    "l1": (float, "[0, inf)"),
     "dropout": (float, "[0, 1)"),
+    "label_smoothing": (float, "[0, 1)"),
     "batch_size": (int, "[1, 1048576]"),
     "epochs": (int, "[1, 1000000]"),
     "depth": (int, "[0, 100]"),
@@ -47,7 +51,10 @@ class Recipe:
     normalisation: none, batch_norm or layer_norm, placement: before or after the activation.
     dropout: probability of leaving out a hidden feature. weight_decay: λ ≥ 0 on all parameters; decoupled
     (w −= η λ w) with adamw, added to the gradient (g += λ w) with every other rule, as in PyTorch. Where it is None
-    the rule's own holds: 0.01 with adamw, 0 with the others.
+    the rule's own holds: 0.01 with adamw, 0 with most others. l1: λ₁ ≥ 0 of the L1 penalty on all parameters, added to
+    the gradient (g += λ₁ sign w). label_smoothing: share of a label that is spread evenly over the classes.
+    target_scaling: name of the scaler of a regression target. schedule_by: whether schedule and warm-up move with every
+    step, or once an epoch: their lengths are then epochs.
 
     Raises SlalomError where a field is outside its range or a name is unknown.
 
@@ -70,6 +77,10 @@ class Recipe:
     placement: str = "before"
     dropout: float = 0.0
     weight_decay: float | None = None
+    l1: float = 0.0
+    label_smoothing: float = 0.0
+    target_scaling: str = "z_score"
+    schedule_by: str = "step"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rule", from_plain("rule", self.rule, rules.REGISTRY))
@@ -84,19 +95,19 @@ class Recipe:
 
     def _agree_on_decay(self) -> None:
         """One weight decay: that of the recipe, which a rule with one of its own takes over, or that of the rule."""
-        about = settings_of(self.rule).get("weight_decay")
-        if about is None:
+        deciding = decaying(self.rule)
+        if deciding is None:
             object.__setattr__(self, "weight_decay", self.weight_decay if self.weight_decay is not None else 0.0)
             return
-        own = self.rule.weight_decay  # type: ignore[attr-defined]
+        own, usual = deciding.weight_decay, settings_of(deciding)["weight_decay"]["default"]
         if self.weight_decay is None:
             object.__setattr__(self, "weight_decay", own)
-        elif own not in (about["default"], self.weight_decay):
+        elif own not in (usual, self.weight_decay):
             raise SlalomError(
                 f"Recipe(weight_decay=…) must agree with its rule's, {own}. Got {self.weight_decay}. Give one of them."
             )
         number = _number("weight_decay", self.weight_decay, *RANGES["weight_decay"])
-        object.__setattr__(self, "rule", replace(self.rule, weight_decay=number))  # type: ignore[type-var]
+        object.__setattr__(self, "rule", _with_decay(self.rule, number))
 
     def net(self, inputs: int, outputs: int) -> Net:
         """The shape of the net for a table of so many columns and a target of so many outputs."""
@@ -112,23 +123,20 @@ class Recipe:
         )
 
     def rate_factor(self) -> Schedule:
-        """The schedule with its warm-up in front."""
-        return Warmup(self.schedule, self.warmup) if self.warmup else self.schedule
-
-    def rule_settings(self) -> dict[str, float]:
-        """The settings of the rule, by name."""
-        return {name: float(getattr(self.rule, name)) for name in settings_of(self.rule)}
+        """The schedule with its warm-up in front, moved by epoch where that is asked for."""
+        whole = Warmup(self.schedule, self.warmup) if self.warmup else self.schedule
+        return ByEpoch(whole, self.epochs) if self.schedule_by == "epoch" else whole
 
     @property
     def penalty(self) -> float:
         """λ of the term λ w that is added to the gradient: 0 where the rule decays the weights itself."""
-        return 0.0 if "weight_decay" in settings_of(self.rule) else float(self.weight_decay or 0.0)
+        return 0.0 if decaying(self.rule) is not None else float(self.weight_decay or 0.0)
 
     def to_plain(self) -> dict[str, Any]:
         """The recipe as plain data: numbers, names, and a table each for rule and schedule."""
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
         plain["rule"] = to_plain(self.rule, rules.REGISTRY)
-        plain["rule"].pop("weight_decay", None)  # it is the recipe's field
+        _forget_decay(plain["rule"])  # it is the recipe's field
         plain["schedule"] = to_plain(self.schedule, schedules.REGISTRY)
         return plain
 
@@ -158,31 +166,61 @@ class Recipe:
         """Every field in one flat row, settings of rule and schedule as `rule.beta1`: a row of the leaderboard."""
         row: dict[str, Any] = {}
         for name, value in self.to_plain().items():
-            if isinstance(value, dict):
-                row[name] = value["name"]
-                row |= {f"{name}.{key}": number for key, number in value.items() if key != "name"}
-            else:
-                row[name] = value
+            row |= _flat(name, value) if isinstance(value, dict) else {name: value}
         return row
 
     def with_fields(self, given: dict[str, Any]) -> "Recipe":
         """The recipe with some fields replaced, named as in `flat` (`rule`, `rule.beta1`, `learning_rate`, …)."""
         plain = self.to_plain()
-        for name in sorted(given, key=lambda n: "." in n):  # a rule before its settings
-            head, _, tail = name.partition(".")
-            if tail and head in ("rule", "schedule"):
-                plain[head][tail] = given[name]
-            elif head in ("rule", "schedule") and isinstance(given[name], str):
-                plain[head] = {"name": given[name]}
-                if head == "rule" and "weight_decay" not in given:
-                    plain["weight_decay"] = None  # that of the new rule
-            else:
-                plain[name] = given[name]
+        for name in sorted(given, key=lambda n: n.count(".")):  # a rule before its settings
+            *path, last = name.split(".")
+            table = plain
+            for step in path:
+                inner = table.get(step)
+                table[step] = {"name": inner} if isinstance(inner, str) else inner if isinstance(inner, dict) else {}
+                table = table[step]
+            nested = last in ("rule", "schedule") and isinstance(given[name], str)
+            table[last] = {"name": given[name]} if nested else given[name]
+            if name == "rule" and nested and "weight_decay" not in given:
+                plain["weight_decay"] = None  # that of the new rule
         return Recipe.from_plain(plain)
 
     def with_epochs(self, epochs: int) -> "Recipe":
         """The recipe with another horizon."""
         return replace(self, epochs=epochs)
+
+
+def decaying(rule: Any) -> Any:
+    """The rule that decays the weights itself: this one, or one inside it; None where there is none."""
+    if "weight_decay" in settings_of(rule):
+        return rule
+    return next((found for name in parts_of(rule) if (found := decaying(getattr(rule, name)))), None)
+
+
+def _with_decay(rule: Any, weight_decay: float) -> Any:
+    """The rule with another decay, wherever in it that stands."""
+    if "weight_decay" in settings_of(rule):
+        return replace(rule, weight_decay=weight_decay)
+    inside = {name: getattr(rule, name) for name in parts_of(rule)}
+    return replace(rule, **{name: _with_decay(one, weight_decay) for name, one in inside.items() if decaying(one)})
+
+
+def _forget_decay(plain: dict[str, Any]) -> None:
+    """Take the weight decay out of a rule as plain data."""
+    plain.pop("weight_decay", None)
+    for inside in plain.values():
+        if isinstance(inside, dict):
+            _forget_decay(inside)
+
+
+def _flat(name: str, plain: dict[str, Any]) -> dict[str, Any]:
+    """A table as one flat row: its name under the field's own, everything else behind a point."""
+    row = {name: plain.get("name")}
+    for key, value in plain.items():
+        if key != "name":
+            plain_value = ", ".join(map(str, value)) if isinstance(value, list) else value
+            row |= _flat(f"{name}.{key}", value) if isinstance(value, dict) else {f"{name}.{key}": plain_value}
+    return row
 
 
 def _number(name: str, value: Any, kind: type, interval: str) -> Any:
@@ -204,10 +242,12 @@ def parse_value(name: str, text: str) -> Any:
     >>> parse_value("learning_rate", "1e-3"), parse_value("rule", "adam")
     (0.001, 'adam')
     """
-    if name in CHOICES or name in ("rule", "schedule"):
+    if name in CHOICES or name.split(".")[-1] in ("rule", "schedule", "name"):
         return text
     if name not in RANGES and name.partition(".")[0] not in ("rule", "schedule"):
         raise unknown("--set FIELD", name, [*CHOICES, *RANGES, "rule", "schedule"])
+    if "," in text and "." in name:
+        return text  # several numbers
     try:
         value = float(text)
     except ValueError:

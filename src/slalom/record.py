@@ -1,5 +1,6 @@
 """Records: frozen dataclasses whose fields are settings, validated when a person builds them, never inside a trace."""
 
+import contextlib
 import dataclasses
 import itertools
 import math
@@ -43,7 +44,7 @@ def numbers(
 
     interval: the values that each of them may have. increasing: each must be greater than the one before it.
     length: they are lengths of time, all of them fractions of the horizon (below 1) or all of them steps.
-    A record takes a list or a tuple; as plain data it is a list.
+    A record takes a list, a tuple or text with commas; as plain data it is a list.
     """
     about = {"interval": interval, "meaning": meaning, "increasing": increasing, "length": length}
     return dataclasses.field(default=default, metadata={**about, "kind": "numbers"})
@@ -108,6 +109,9 @@ def _sequence(where: str, value: Any, about: Mapping[str, Any]) -> tuple[float, 
     """A sequence of numbers as a tuple, or the sentence that says what the field wants."""
     wanted = f"a list of numbers in {about['interval']}"
     wanted += ", each greater than the one before it" if about["increasing"] else ""
+    if isinstance(value, str):  # as a row of a leaderboard and the command line have it
+        with contextlib.suppress(ValueError):
+            value = [float(text) for text in value.split(",")]
     found = tuple(value) if isinstance(value, (list, tuple)) else (None,)
     if any(isinstance(v, bool) or not isinstance(v, (int, float)) or not within(v, about["interval"]) for v in found):
         raise wrong(where, wanted, value)

@@ -1,15 +1,15 @@
 """The space that a race draws its recipes from: what may differ between racers, and how likely each value is."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from slalom import rules, schedules
+from slalom import rules, scaling, schedules
 from slalom.errors import SlalomError, unknown
-from slalom.recipe import CHOICES, RANGES, Recipe
-from slalom.record import to_plain
+from slalom.recipe import CHOICES, RANGES, Recipe, decaying
+from slalom.record import from_plain, settings_of, to_plain
 
 SHAPE_FIELDS = ("depth", "width", "batch_size", "activation", "normalisation", "placement")
 
@@ -25,20 +25,18 @@ SHAPES: tuple[dict[str, Any], ...] = (
     {"depth": 2, "width": 32, "batch_size": 32, "activation": "tanh", "normalisation": "none"},
 )
 
-# rule: (how likely, lowest and highest learning rate); rates are drawn evenly on the logarithmic axis
-RULES: dict[str, tuple[float, float, float]] = {
-    "adamw": (0.20, 3e-4, 2e-2),
-    "adam": (0.17, 3e-4, 2e-2),
-    "amsgrad": (0.10, 3e-4, 2e-2),
-    "radam": (0.13, 3e-4, 2e-2),
-    "rmsprop": (0.08, 1e-4, 5e-3),
-    "adagrad": (0.08, 3e-3, 0.2),
-    "momentum": (0.08, 2e-3, 0.2),
-    "nesterov": (0.10, 2e-3, 0.2),
-    "sgd": (0.06, 1e-2, 1.0),
-}
-SCALINGS = {"z_score": 0.25, "robust_clip": 0.3, "quantile_normal": 0.3, "min_max": 0.1, "none": 0.05}
-SCHEDULES = {"cosine": 0.55, "constant": 0.15, "step": 0.15, "exponential": 0.15}
+# How likely a member of a registry is drawn; one that is not named here is drawn as well, with UNNAMED.
+LIKELY_RULES = {
+    "adamw": 0.20, "adam": 0.17, "radam": 0.13, "amsgrad": 0.10, "nesterov": 0.10, "rmsprop": 0.08, "momentum": 0.08,
+    "adagrad": 0.08, "sgd": 0.06,
+}  # fmt: skip
+LIKELY_SCALINGS = {"z_score": 0.25, "robust_clip": 0.3, "quantile_normal": 0.3, "min_max": 0.1, "none": 0.05}
+LIKELY_SCHEDULES = {"cosine": 0.55, "constant": 0.15, "step": 0.15, "exponential": 0.15}
+TARGET_SCALINGS = {"z_score": 0.8, "quantile_normal": 0.1, "robust_clip": 0.1}
+UNNAMED = 0.02
+RULES = {name: LIKELY_RULES.get(name, UNNAMED) for name in rules.REGISTRY if name not in ("from_optax",)}
+SCALINGS = {name: LIKELY_SCALINGS.get(name, UNNAMED) for name in scaling.REGISTRY}
+SCHEDULES = {name: LIKELY_SCHEDULES.get(name, UNNAMED) for name in schedules.REGISTRY}
 
 
 @dataclass(frozen=True)
@@ -47,12 +45,16 @@ class Space:
 
     fixed: fields that every recipe has (as `--set` gives them). rows: training rows; batches larger than those leave
     the space. epochs: the horizon of all recipes. most_rules: how many update rules there is time to compile.
+    classes: whether the target is classes (then labels may be smoothed) or numbers (then it may be scaled).
+    scalings: those that there is room to store.
     """
 
     rows: int
     epochs: int
     fixed: dict[str, Any] = field(default_factory=dict)
     most_rules: int = len(RULES)  # the likeliest so many are raced
+    classes: bool = False
+    scalings: Collection[str] = tuple(SCALINGS)
 
     def __post_init__(self) -> None:
         check_fields(self.fixed)
@@ -82,7 +84,7 @@ class Space:
     @property
     def rules(self) -> list[str]:
         """The rules that are raced, the likeliest first; the default recipe's is among them."""
-        return sorted(RULES, key=lambda name: -RULES[name][0])[: self.most_rules]
+        return sorted(RULES, key=lambda name: -RULES[name])[: self.most_rules]
 
     def default(self) -> Recipe:
         """The default recipe: the baseline that every race contains as its recipe 0."""
@@ -106,13 +108,13 @@ class Space:
         if number == 0:
             return self.default()
         rng = np.random.default_rng([seed, 1, number])
-        rule = _choice(rng, {name: RULES[name][0] for name in self.rules})
-        rule = self.fixed.get("rule", rule)
+        rule = self.fixed.get("rule", _choice(rng, {name: RULES[name] for name in self.rules}))
         drawn = shapes[number % len(shapes)] | self._draw(rng, rule) | {"epochs": self.epochs}
-        drawn["learning_rate"] = _rate(rng, RULES.get(rule, (1.0, 3e-4, 2e-2)))
         if self.fixed.get("schedule", drawn["schedule"]) != drawn["schedule"]:
             drawn = {k: v for k, v in drawn.items() if not k.startswith("schedule.")}
-        return Recipe().with_fields(drawn | self.fixed)
+        made = Recipe().with_fields(drawn | self.fixed)
+        rate = _log_uniform(rng, *made.rule.rates)
+        return made if "learning_rate" in self.fixed else made.with_fields({"learning_rate": rate})
 
     def _batch(self, batch: int) -> int:
         """The batch size, or the largest power of two that leaves four steps an epoch."""
@@ -120,20 +122,26 @@ class Space:
 
     def _draw(self, rng: np.random.Generator, rule: str) -> dict[str, Any]:
         """Everything but the shape and the learning rate."""
+        schedule = _choice(rng, SCHEDULES)
+        decoupled = decaying(from_plain("rule", rule, rules.REGISTRY)) is not None
         drawn: dict[str, Any] = {
-            "scaling": _choice(rng, SCALINGS),
+            "scaling": _choice(rng, {name: SCALINGS[name] for name in self.scalings}),
             "rule": rule,
-            "schedule": _choice(rng, SCHEDULES),
+            "schedule": schedule,
             "warmup": float(rng.choice([0.0, 0.05, 0.1], p=[0.5, 0.3, 0.2])),
             "dropout": float(rng.choice([0.0, round(rng.uniform(0.02, 0.4), 3)])),
-            "weight_decay": float(
-                rng.choice([0.0, _log_uniform(rng, *(1e-3, 0.3) if rule == "adamw" else (1e-6, 1e-3))])
-            ),
+            "weight_decay": _sometimes(rng, 0.5, *(1e-3, 0.3) if decoupled else (1e-6, 1e-3)),
+            "l1": _sometimes(rng, 0.1, 1e-6, 1e-4),
         }
-        if rule in ("adam", "adamw", "amsgrad", "radam"):
-            drawn["rule.beta2"] = float(rng.choice([0.95, 0.99, 0.999]))
-        if rule in ("momentum", "nesterov"):
-            drawn["rule.mu"] = float(rng.choice([0.8, 0.9, 0.95]))
+        if self.classes:
+            drawn["label_smoothing"] = float(rng.choice([0.0, 0.02, 0.1], p=[0.8, 0.1, 0.1]))
+        else:
+            drawn["target_scaling"] = _choice(rng, TARGET_SCALINGS)
+        searched = {"rule": rules.REGISTRY.get(rule) if isinstance(rule, str) else None}
+        for part, cls in (searched | {"schedule": schedules.REGISTRY[schedule]}).items():
+            for name, about in settings_of(cls).items() if cls else ():
+                if about["search"]:
+                    drawn[f"{part}.{name}"] = float(rng.choice(about["search"]))
         return drawn
 
 
@@ -180,5 +188,7 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     return float(f"{np.exp(rng.uniform(np.log(low), np.log(high))):.3g}")  # three digits are enough for anyone to read
 
 
-def _rate(rng: np.random.Generator, rule: tuple[float, float, float]) -> float:
-    return _log_uniform(rng, rule[1], rule[2])
+def _sometimes(rng: np.random.Generator, chance: float, low: float, high: float) -> float:
+    """A number between two, or 0."""
+    value = _log_uniform(rng, low, high)
+    return value if rng.random() < chance else 0.0

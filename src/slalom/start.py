@@ -11,21 +11,23 @@ from slalom.data import Target, split, split_given
 from slalom.errors import wrong
 from slalom.executor import cores
 from slalom.finish import structure_of
-from slalom.heat import Heat, Orders, Racer, epoch_cost
+from slalom.heat import Heat, epoch_cost
 from slalom.lane import Data, width
 from slalom.metrics import Metric, find_metric
 from slalom.order import Order
 from slalom.plan import Plan
-from slalom.prepare import Prepared, prepare
-from slalom.racer import Structure
+from slalom.prepare import Prepared, is_stored, prepare
+from slalom.racer import Racer
 from slalom.recipe import Recipe
-from slalom.rules import REGISTRY
-from slalom.space import SCALINGS, Space
+from slalom.shuffles import Shuffles
+from slalom.space import LIKELY_SCALINGS, SCALINGS, TARGET_SCALINGS, Space
+from slalom.step import Structure, kind_of
 from slalom.table import Table
 from slalom.track import Entry
 
 Shapes = list[dict[str, Any]]
 BYTES_OF_RACERS = 2e9  # of the weights and memories of all racers together
+RARE_CELLS = 2e6  # of a table times its folds, up to which every scaling is raced
 BYTES_A_PARAMETER = 20  # weights, up to three memories of a rule, the best weights
 
 
@@ -43,10 +45,18 @@ def prepared_for(order: Order, table: Table, notes: list[str]) -> tuple[Prepared
         rows = split(len(table.frame), codes, seed=order.seed)
     target = target.standardised(target.encode(table.labels), np.unique(np.concatenate(rows.train)))
     wanted = order.recipe.scaling if order.recipe else order.fixed.get("scaling")
-    scalings = {wanted} if wanted else set(SCALINGS)
-    prepared = prepare(table.frame, table.labels, target, rows, scalings, whole=not table.validation)
+    scalings = {wanted} if wanted else affordable(len(table.frame) * table.frame.width * len(rows.train))
+    unit = order.recipe.target_scaling if order.recipe else order.fixed.get("target_scaling")
+    units = [unit] if unit else list(TARGET_SCALINGS)
+    prepared = prepare(table.frame, table.labels, target, rows, scalings, units, whole=not table.validation)
     notes += prepared.columns.notes
     return prepared, metric
+
+
+def affordable(cells: int) -> set[str]:
+    """The scalings of a race: of those that are stored, all for a small table, for a large one only the likeliest."""
+    rare = {name for name in SCALINGS if is_stored(name) and name not in LIKELY_SCALINGS}
+    return set(SCALINGS) - (rare if cells > RARE_CELLS else set())
 
 
 def fewest_rows(prepared: Prepared) -> int:
@@ -56,7 +66,9 @@ def fewest_rows(prepared: Prepared) -> int:
 
 def space_of(order: Order, prepared: Prepared, epochs: int) -> Space:
     """The space of a race: a short one has fewer rules, since each costs a third of a second to compile."""
-    return Space(fewest_rows(prepared), epochs, order.fixed, planning.rules_for(order.seconds, order.recipes))
+    most = planning.rules_for(order.seconds, order.recipes)
+    classes = prepared.target.task == "classification"
+    return Space(fewest_rows(prepared), epochs, order.fixed, most, classes, prepared.scalings)
 
 
 def plan_of(order: Order, prepared: Prepared, notes: list[str]) -> tuple[Plan, Shapes]:
@@ -98,12 +110,11 @@ def entered(
     by_structure: dict[Structure, list[int]] = {}
     for i, recipe in enumerate(recipes):
         by_structure.setdefault(structure_of(recipe, prepared), []).append(i)
-    data, orders = Data(jnp.asarray(prepared.x), jnp.asarray(prepared.y)), Orders(seed)
+    data, shuffles = Data(jnp.asarray(prepared.x), jnp.asarray(prepared.y)), Shuffles(seed)
     heats, entries = [], []
     for structure, members in by_structure.items():
-        used = {type(recipes[i].rule) for i in members}
-        rules = tuple(cls for cls in REGISTRY.values() if cls in used)
-        heat = Heat(structure, prepared, data, metric, orders, seed, rules)
+        rules = tuple(sorted({kind_of(recipes[i].rule) for i in members}, key=str))
+        heat = Heat(structure, prepared, data, metric, shuffles, seed, rules)
         heats.append(heat)
         for i in members:
             racers = [Racer(first + i, recipes[i], fold) for fold in range(len(prepared.folds))]

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from slalom.executor import Executor, Task
-from slalom.heat import Heat, Racer
+from slalom.heat import Heat
 from slalom.lane import width
 from slalom.plan import Plan
+from slalom.racer import Racer
 from slalom.recipe import Recipe
+from slalom.step import Kind
 
 FINISHED, DIVERGED, OUT_OF_TIME = "finished", "diverged", "out of time"
 MEASURED = 0.3  # core-seconds of lanes after which their speed is believed
@@ -164,10 +166,10 @@ class Track:
 
         On the first rung lanes start in the order of the recipes' numbers, later the longest first.
         """
-        groups: dict[type, list[tuple[Entry, Racer]]] = {}
+        groups: dict[Kind, list[tuple[Entry, Racer]]] = {}
         for entry in entries:
             for racer in entry.racers:
-                groups.setdefault(racer.rule, []).append((entry, racer))
+                groups.setdefault(racer.kind, []).append((entry, racer))
         tasks, places = [], width(heat.structure)
         for group in groups.values():
             for i in range(0, len(group), places):

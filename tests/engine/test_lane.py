@@ -13,14 +13,16 @@ import pytest
 
 from slalom import rules, scaling
 from slalom.data import Split, Target
-from slalom.heat import Heat, Orders, Racer
+from slalom.heat import Heat
 from slalom.lane import Data, Program, Room, call_steps, compile_program, score_shape, width
 from slalom.metrics import find_metric
 from slalom.net import Net
-from slalom.prepare import bucket, prepare
-from slalom.racer import Structure, draw_key, rebuilt, scaled, settings_vector
+from slalom.prepare import bucket, is_stored, prepare
+from slalom.racer import Racer, draw_key
 from slalom.recipe import Recipe
 from slalom.record import settings_of
+from slalom.shuffles import Shuffles
+from slalom.step import Structure, kind_of, rebuilt, scaled, settings_vector
 
 N, D, BATCH, EPOCHS = 60, 3, 8, 20
 TRAIN, CHOOSE = np.arange(0, 45), np.arange(45, 60)  # 5 full batches an epoch, and 5 rows left over in each
@@ -28,7 +30,9 @@ STEPS = EPOCHS * (len(TRAIN) // BATCH)  # 100
 SEED = 3
 COMMON = {"batch_size": BATCH, "epochs": EPOCHS, "depth": 2, "width": 6}
 
-NO_PROGRAM = Program(None, None, 1, 1, 4, (1, 16), None, None, 0.0)  # for what happens before anything is compiled
+NO_PROGRAM = Program(
+    None, None, 1, 1, 4, (1, 16), None, None, None, 0.0
+)  # for what happens before anything is compiled
 
 # One recipe for each rule, with scalings, schedules and penalties dealt among them; the rates keep training smooth, so
 # that the rounding of float32 is not blown up. ε is large: the gradient of a bias in front of batch norm is 0 but for
@@ -84,6 +88,11 @@ def table(task):
 ONE_FOLD = Split((TRAIN,), (CHOOSE,), (np.array([], int),), np.array([], int))
 
 
+def kinds(names):
+    """The rules of these names as a program knows them."""
+    return tuple(kind_of(rules.REGISTRY[name]()) for name in names)
+
+
 def heat_of(task, split=ONE_FOLD, **shape):
     """A heat on the small table, without a program; one fold, so that everything is plain to see."""
     x, y = table(task)
@@ -93,15 +102,14 @@ def heat_of(task, split=ONE_FOLD, **shape):
     net = Recipe(**COMMON).with_fields(shape).net(prepared.table.shape[1], target.outputs)
     data = Data(jnp.asarray(prepared.x), jnp.asarray(prepared.y))
     return Heat(
-        Structure(net, BATCH, loss), prepared, data, find_metric(None, target.task), Orders(SEED), SEED,
-        tuple(rules.REGISTRY.values()),
+        Structure(net, BATCH, loss), prepared, data, find_metric(None, target.task), Shuffles(SEED), SEED,
+        kinds(RECIPES),
     )  # fmt: skip
 
 
 def compiled(heat, names, lanes):
     """The heat with a program of some rules and so many places."""
-    chosen = [rules.REGISTRY[name] for name in names]
-    heat.program = compile_program(heat.structure, chosen, heat.data, len(CHOOSE), lanes)
+    heat.program = compile_program(heat.structure, kinds(names), heat.data, len(CHOOSE), lanes)
     return heat
 
 
@@ -109,7 +117,7 @@ def compiled(heat, names, lanes):
 def everything():
     """All nine rules, four places, batch norm: the program that most laws are tried on."""
     heat = heat_of("regression", activation="silu", normalisation="batch_norm")
-    return compiled(heat, rules.REGISTRY, 4)
+    return compiled(heat, RECIPES, 4)
 
 
 @pytest.fixture(scope="module")
@@ -246,7 +254,7 @@ def plain_training(heat, one, gradient):
     flat, tree = jax.tree.flatten(weights)
     memory = [{} for _ in flat]
     moving = {}
-    order = Orders(SEED)
+    order = Shuffles(SEED)
     for step in range(STEPS):
         epoch, i = divmod(step, len(train) // BATCH)
         rows = order.epoch(train, 0, one.fold, epoch)[i * BATCH : (i + 1) * BATCH]
@@ -323,7 +331,7 @@ def test_orders_are_permutations_of_the_training_rows():
     """The order of an epoch is a permutation of the fold's rows, its own for each epoch, fold and replicate, the same
     for every racer and whatever is kept; batches take it from the front and drop what is left of an epoch."""
     rows = np.array([3, 5, 8, 9, 11, 20, 21])
-    one, forgetful = Orders(0), Orders(0, capacity=1)
+    one, forgetful = Shuffles(0), Shuffles(0, capacity=1)
     seen = {}
     for key in [(0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0), (0, 0, 0)]:
         order = one.epoch(rows, *key)
@@ -332,7 +340,7 @@ def test_orders_are_permutations_of_the_training_rows():
         assert order.dtype == np.int32
         seen[key] = order.tolist()
     assert len({tuple(order) for order in seen.values()}) == 4
-    assert Orders(1).epoch(rows, 0, 0, 0).tolist() != seen[0, 0, 0]
+    assert Shuffles(1).epoch(rows, 0, 0, 0).tolist() != seen[0, 0, 0]
     taken = one.batches(rows, 0, 0, start=1, count=4, batch=3, per_epoch=2)
     first, second, third = (one.epoch(rows, 0, 0, epoch) for epoch in range(3))
     np.testing.assert_array_equal(taken, [first[3:6], second[:3], second[3:6], third[:3]])
@@ -431,7 +439,7 @@ def test_every_setting_reaches_the_program(everything):
     everything.enter(one)
     assert one.knobs.dropout == np.float32(0.3)
     assert one.knobs.penalty == np.float32(0.02)
-    np.testing.assert_allclose(one.knobs.settings, np.float32([0.2, 0.01, 1e-3, 5.0]), rtol=1e-7)
+    np.testing.assert_allclose(one.knobs.settings, np.float32([0.2, 0.01, 1e-3, 5.0, 1.0]), rtol=1e-7)
     decoupled = racer("adamw", weight_decay=0.02)
     everything.enter(decoupled)
     assert decoupled.knobs.penalty == 0
@@ -452,7 +460,7 @@ def test_score_is_the_metric_of_the_prediction(everything):
     prediction = outputs[0].astype(np.float64) * y[TRAIN].std() + y[TRAIN].mean()
     np.testing.assert_allclose(one.best.cost, np.sqrt(((prediction - y[CHOOSE]) ** 2).mean()), rtol=1e-5)  # float32
     assert one.best.cost == one.costs[one.best.step]
-    assert prepared.folds[0].mean == y[TRAIN].mean()
+    np.testing.assert_allclose(prepared.unit("z_score", 0).inverse([0.0]), y[TRAIN].mean(), rtol=1e-15)
 
 
 def test_halting_stops_between_calls(everything):
@@ -496,19 +504,19 @@ def test_room_holds_every_rules_memory(name):
     """What a rule packs into the room it unpacks again, each array in its own place, and no other place changes."""
     net = Net(3, 2, 2, 4, normalisation="layer_norm")
     weights, _ = net.init(np.random.default_rng(0))
-    room = Room(list(rules.REGISTRY.values()), weights)
-    cls = rules.REGISTRY[name]
-    vector = np.array(settings_vector(cls, Recipe(rule=name).rule_settings()), np.float32)
-    memory = jax.tree.map(np.asarray, rebuilt(cls, vector).init(weights))
+    room = Room(kinds(rules.REGISTRY), weights)
+    (kind,) = kinds([name])
+    vector = np.array(settings_vector(rules.REGISTRY[name]()), np.float32)
+    memory = jax.tree.map(np.asarray, rebuilt(kind, vector).init(weights))
     count = len(jax.tree.leaves(memory))
-    places = room.places[cls]
+    places = room.places[kind]
     assert len(places) == len(set(places)) == count
     filled = jax.tree.unflatten(
         jax.tree.structure(memory), [np.full(leaf.shape, i + 1.0) for i, leaf in enumerate(jax.tree.leaves(memory))]
     )
     before = tuple(np.full(shape, -1.0, dtype) for shape, dtype in room.shapes)
-    packed = room.pack(cls, filled, before)
-    unpacked = room.unpack(cls, packed)
+    packed = room.pack(kind, filled, before)
+    unpacked = room.unpack(kind, packed)
     assert jax.tree.structure(unpacked) == jax.tree.structure(memory)
     for a, b in zip(jax.tree.leaves(unpacked), jax.tree.leaves(filled), strict=True):
         assert a is b
@@ -518,13 +526,13 @@ def test_room_holds_every_rules_memory(name):
 
 
 def test_room_is_as_small_as_its_largest_rule():
-    """The room has three arrays for each array of weights: AMSGrad's three, shared by all the others."""
+    """The room of nine rules has three arrays for each array of weights: AMSGrad's, shared by all the others."""
     weights, _ = Net(3, 2, 2, 4).init(np.random.default_rng(0))
     leaves = len(jax.tree.leaves(weights))
-    everyone = list(rules.REGISTRY.values())
+    everyone = kinds(RECIPES)
     assert len(Room(everyone, weights).shapes) == 3 * leaves
     assert len(Room(everyone[::-1], weights).shapes) == 3 * leaves
-    assert len(Room([rules.SGD], weights).shapes) == 0
+    assert len(Room(kinds(["sgd"]), weights).shapes) == 0
 
 
 def test_two_threads_are_as_one(everything, company):
@@ -553,7 +561,7 @@ def test_seed_decides_first_weights_and_draws():
     heats[1].seed = SEED + 1
     for heat in heats:
         heat.program = dataclasses.replace(
-            NO_PROGRAM, room=Room([rules.Adam], heat.structure.net.init(np.random.default_rng(0))[0])
+            NO_PROGRAM, room=Room(kinds(["adam"]), heat.structure.net.init(np.random.default_rng(0))[0])
         )
     entered = {}
     for key, heat, one in [
@@ -589,7 +597,7 @@ def test_scaling_in_the_step_is_the_scalers_own(everything, name):
     seen = scaled(everything.data.x[rows], jax.tree.map(jnp.asarray, one.knobs))
     # float32 keeps 6e-8 of a number; a column at 50 ± 10 in its own unit has lost 50 · 6e-8 when it is unscaled
     np.testing.assert_allclose(seen, exact, rtol=2e-6, atol=2e-6 if name != "none" else 1e-5)
-    assert (int(one.knobs.table) > 0) == (name == "quantile_normal")
+    assert (int(one.knobs.table) > 0) == is_stored(name)
 
 
 @pytest.mark.parametrize(

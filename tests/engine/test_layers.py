@@ -14,8 +14,8 @@ from slalom.layers.base import standardise
 from slalom.layers.batch_norm import BatchNormMemory
 from slalom.layers.dropout import hashed
 from slalom.net import Net
-from slalom.racer import Knobs, State, Structure, step
 from slalom.rules import SGD
+from slalom.step import Knobs, State, Structure, step
 
 WORKED = json.loads((Path(__file__).parents[1] / "worked_examples.json").read_text())
 EPSILON = 1e-5  # of both normalisations, as the registry's defaults say

@@ -18,6 +18,7 @@ from slalom.layers.batch_norm import BatchNormMemory
 from slalom.model import FORMAT, Model
 from slalom.net import NORMALISATIONS
 from slalom.recipe import Recipe
+from slalom.unit import Unit
 
 N = 60
 RNG = np.random.default_rng(0)
@@ -51,8 +52,8 @@ def made(task="regression", scaler="z_score", normalisation="none", **fields):
         BatchNormMemory(odd(m.mean), np.abs(odd(m.variance)), np.full(1, 0.7, np.float32)) if m else () for m in memory
     )
     fitted = scaling.REGISTRY[scaler].fit(table[:40])
-    mean, spread = (1e6 + 1 / 3, 1e5 / 7) if task == "regression" else (0.0, 1.0)
-    return Model(recipe, columns, target, fitted, net, weights, memory, LOSSES[task], mean, spread)
+    unit = Unit.fit(recipe.target_scaling, 1e6 + 1e5 * rng.normal(size=40)) if task == "regression" else None
+    return Model(recipe, columns, target, fitted, net, weights, memory, LOSSES[task], unit)
 
 
 @pytest.mark.parametrize("normalisation", list(NORMALISATIONS))
@@ -87,14 +88,14 @@ def test_saved_and_loaded_it_predicts_the_same_bits(tmp_path, task, scaler, norm
 
 @pytest.mark.parametrize(
     ("normalisation", "count"),
-    [("layer_norm", 2 + 2 * 4 + 2), ("batch_norm", 2 + 2 * 7 + 2)],
+    [("layer_norm", 4 + 2 * 4 + 2), ("batch_norm", 4 + 2 * 7 + 2)],
 )
 def test_every_array_of_the_model_is_its_own(tmp_path, normalisation, count):
     """Each single array in the folder matters: were it another, the predictions would be others."""
     model = made(scaler="robust_clip", normalisation=normalisation)
     model.save(tmp_path)
     arrays = safetensors.numpy.load_file(tmp_path / "weights.safetensors")
-    assert len(arrays) == count  # of the scaler; of two layers w, b, gain, shift and the three moments; of the last
+    assert len(arrays) == count  # of two scalers; of two layers w, b, gain, shift and the three moments; of the last
     for name in arrays:
         other = {key: value + (key == name) * value.dtype.type(0.5) for key, value in arrays.items()}
         (tmp_path / "weights.safetensors").write_bytes(safetensors.numpy.save(other))
@@ -102,11 +103,13 @@ def test_every_array_of_the_model_is_its_own(tmp_path, normalisation, count):
 
 
 def test_regression_is_in_the_unit_of_the_target():
-    """A regression's prediction is the net's output on the scaled columns, times spread, plus mean."""
-    model = made(scaler="min_max")
+    """A regression's prediction is the net's output on the scaled columns, taken back from the target's scaling."""
+    model = made(scaler="min_max", target_scaling="min_max")
     table = model.columns(FRAME)
     outputs = model.net.predict(model.weights, model.memory, model.scaler(table).astype(np.float32))
-    np.testing.assert_array_equal(model.predict(FRAME), outputs[0].astype(np.float64) * model.spread + model.mean)
+    unit = model.unit.scaler
+    expected = unit.minimum + unit.extent * outputs[0].astype(np.float64)
+    np.testing.assert_allclose(model.predict(FRAME), expected, rtol=1e-14)
     np.testing.assert_array_equal(model.answer(table), model.predict(FRAME))
 
 
@@ -188,10 +191,13 @@ def test_model_json_of_no_text_is_one_sentence(folder):
 def test_newer_format_is_one_sentence(folder, found):
     """A model of another format is refused with what to do."""
     about(folder, format=found)
-    assert sentence_of(folder) == f"{folder} holds a model of format {found}. This Slalom reads format 1: update it."
+    assert (
+        sentence_of(folder)
+        == f"{folder} holds a model of format {found}. This Slalom reads format 2: take that which wrote it."
+    )
 
 
-@pytest.mark.parametrize("key", ["recipe", "columns", "target", "scaler", "net", "loss", "mean", "spread"])
+@pytest.mark.parametrize("key", ["recipe", "columns", "target", "scaler", "net", "loss", "unit"])
 def test_missing_part_is_one_sentence(folder, key):
     """A model.json without one of its parts is refused, and the part is named."""
     about(folder, **{key: ...})

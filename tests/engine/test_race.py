@@ -174,10 +174,11 @@ def test_rows_are_dealt_once_and_folds_cover_them(entries):
 def test_last_training_is_on_all_rows_but_the_test_rows(entries):
     """The model of a cross-fitted race is the winner trained once more on all rows that are not test rows, with the
     scaler and the unit of the target fitted to them, for the epochs that were best: what fit does with those rows."""
-    result = small(fixed={"scaling": "robust_clip"})
+    result = small(fixed={"scaling": "robust_clip", "target_scaling": "z_score"})
     whole = entries[0].heat.prepared.whole.train
     assert len(whole) == 96
-    np.testing.assert_allclose([result.model.mean, result.model.spread], [Y[whole].mean(), Y[whole].std()], rtol=1e-12)
+    unit = result.model.unit.scaler
+    np.testing.assert_allclose([*unit.mean, *unit.spread], [Y[whole].mean(), Y[whole].std()], rtol=1e-12)
     np.testing.assert_allclose(result.model.scaler.centre, np.median(X[whole], axis=0), rtol=1e-12)
     moved = [w for layer in result.model.weights for w in layer.values()]
     fold = [w for layer in entries[0].racers[0].state.weights for w in layer.values()]
@@ -203,7 +204,7 @@ def test_last_training_that_fails_is_not_the_model(monkeypatch, entries):
     (winner,) = [entry for entry in entries if f"recipe {entry.number}" == result.best.name]
     moment = winner.racers[0].best
     assert model_bits(result.model) == [w.tobytes() for layer in moment.weights for w in layer.values()]
-    assert result.model.mean == winner.heat.prepared.folds[0].mean
+    assert result.model.unit == winner.heat.prepared.unit(winner.recipe.target_scaling, 0)
     assert math.isfinite(result.best.test)
 
 
@@ -760,7 +761,7 @@ def test_journal_is_written_whole_or_not_at_all(tmp_path):
         "best_epoch": 1.0,
         "epochs": 2.0,
     }
-    row |= {"seconds": 0.1, "parameters": 9}
+    row |= {"seconds": 0.1, "parameters": 9, "remark": ""}
     with Journal(tmp_path / "journal.sqlite") as journal:
         with pytest.raises(sqlite3.Error):
             journal.write([row], [(0, 1.0, 2.0), (0, None, 1.0)])  # an epoch must be a number

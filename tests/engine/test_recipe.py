@@ -11,7 +11,7 @@ from slalom import rules, scaling, schedules
 from slalom.errors import SlalomError
 from slalom.layers import ACTIVATIONS
 from slalom.net import NORMALISATIONS, Net
-from slalom.recipe import Recipe, parse_value
+from slalom.recipe import CHOICES, RANGES, Recipe, parse_value
 from slalom.record import settings_of, within
 
 PROBES = [0.0, 1e-12, 1e-3, 0.3, 0.5, 0.999, 1.0, 2.5, 5.0, 7.0, 1e3]
@@ -95,9 +95,14 @@ def test_weight_decay_goes_one_way():
     for name, cls in rules.REGISTRY.items():
         recipe = Recipe(rule=name, weight_decay=0.25)
         own = "weight_decay" in settings_of(cls)
-        assert own == (name == "adamw")
         assert recipe.penalty == (0.0 if own else 0.25)
-        assert recipe.rule_settings().get("weight_decay") == (0.25 if own else None)
+        assert getattr(recipe.rule, "weight_decay", None) == (0.25 if own else None), name
+    assert "weight_decay" in settings_of(rules.AdamW)
+    wrapped = Recipe(rule=rules.ClipNorm(rules.Lookahead(rules.AdamW())), weight_decay=0.25)
+    assert (wrapped.penalty, wrapped.rule.rule.rule.weight_decay) == (0.0, 0.25)
+    assert Recipe.from_toml(wrapped.to_toml()) == wrapped
+    assert wrapped.flat()["rule.rule.rule"] == "adamw"
+    assert Recipe().with_fields(wrapped.flat()) == wrapped
 
 
 def test_decay_of_the_rule_is_the_recipes():
@@ -110,11 +115,11 @@ def test_decay_of_the_rule_is_the_recipes():
         Recipe().with_fields({"rule": "adamw", "rule.weight_decay": 0.1}),
     ):
         assert recipe.rule == rules.AdamW(weight_decay=0.1)
-        assert recipe.weight_decay == recipe.rule_settings()["weight_decay"] == 0.1
+        assert recipe.weight_decay == recipe.rule.weight_decay == 0.1
         assert Recipe.from_toml(recipe.to_toml()) == recipe
     assert Recipe(rule="adamw").weight_decay == Recipe().with_fields({"rule": "adamw"}).weight_decay == 0.01
     assert Recipe(rule="adam").weight_decay == Recipe(rule="adamw").with_fields({"rule": "adam"}).weight_decay == 0.0
-    assert Recipe(rule="adamw", weight_decay=0).rule_settings()["weight_decay"] == 0.0
+    assert Recipe(rule="adamw", weight_decay=0).rule.weight_decay == 0.0
     with pytest.raises(SlalomError) as error:
         Recipe(rule=rules.AdamW(weight_decay=0.1), weight_decay=0.2)
     assert str(error.value) == "Recipe(weight_decay=…) must agree with its rule's, 0.1. Got 0.2. Give one of them."
@@ -248,8 +253,8 @@ def test_set_reads_numbers_and_names():
     with pytest.raises(SlalomError) as error:
         parse_value("widht", "8")
     assert str(error.value) == (
-        "--set FIELD must be one of scaling, activation, normalisation, placement, learning_rate, warmup, weight_decay,"
-        " dropout, batch_size, epochs, depth, width, rule, schedule. Got 'widht'. Did you mean 'width'?"
+        f"--set FIELD must be one of {', '.join([*CHOICES, *RANGES])}, rule, schedule. Got 'widht'."
+        " Did you mean 'width'?"
     )
     with pytest.raises(SlalomError, match=r"^Recipe\(width=…\) must be a whole number in \[1, 65536\]\. Got 1\.5\.$"):
         Recipe(width=parse_value("width", "1.5"))

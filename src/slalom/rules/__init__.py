@@ -10,7 +10,7 @@ from slalom.rules.adamax import Adamax
 from slalom.rules.adamw import AdamW
 from slalom.rules.amsgrad import AMSGrad
 from slalom.rules.averaged_momentum import AveragedMomentum
-from slalom.rules.base import Rule
+from slalom.rules.base import Rule, at_horizon
 from slalom.rules.centred_rmsprop import CentredRMSProp
 from slalom.rules.clip_norm import ClipNorm
 from slalom.rules.clip_value import ClipValue
@@ -56,12 +56,12 @@ REGISTRY: dict[str, type[Rule]] = {
     "adabound": AdaBound,
     "adabelief": AdaBelief,
     "lion": Lion,
-    "swats": SWATS,
     "lamb": LAMB,
-    "schedule_free_sgd": ScheduleFreeSGD,
-    "schedule_free_adamw": ScheduleFreeAdamW,
+    "swats": SWATS,
     "prodigy": Prodigy,
     "muon": Muon,
+    "schedule_free_sgd": ScheduleFreeSGD,
+    "schedule_free_adamw": ScheduleFreeAdamW,
     "clip_norm": ClipNorm,
     "clip_value": ClipValue,
     "lookahead": Lookahead,
@@ -105,6 +105,7 @@ __all__ = [
     "ScheduleFreeAdamW",
     "ScheduleFreeSGD",
     "VelocityMomentum",
+    "at_horizon",
     "score_params",
     "to_optax",
 ]

@@ -1,0 +1,123 @@
+"""One step of one racer's training, and its outputs, as pure functions of one racer."""
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from slalom.layers.batch_norm import BatchNormMemory
+from slalom.losses import LOSSES
+from slalom.net import Net
+from slalom.record import parts_of, settings_of
+from slalom.rules import Rule
+from slalom.rules.base import Beta
+from slalom.types import Array, Tree
+
+Kind = Any  # a jax.tree_util.PyTreeDef
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What changes the compiled program: the net, the batch size and the loss."""
+
+    net: Net
+    batch_size: int
+    loss: str
+
+
+class State(NamedTuple):
+    """What a step changes."""
+
+    weights: Tree
+    memory: Tree  # of the layers
+    rule: Tree  # memory of the update rule
+
+
+class Knobs(NamedTuple):
+    """A racer's own numbers: what differs between racers of one program, and a step does not change."""
+
+    centre: Array  # [D] of the scaling, in units of the stored X
+    factor: Array  # [D] 1 / spread of the scaling
+    squash: Array  # [] 1 / clip², 0 where the scaling does not clip
+    table: Array  # [] int32 first row of the stored variant of X
+    target: Array  # [] int32 first row of the stored variant of y
+    key: Array  # [] uint32 of this racer's draws
+    dropout: Array  # []
+    penalty: Array  # [] λ of the term λ w added to the gradient
+    l1: Array  # [] λ₁ of the term λ₁ sign(w) added to the gradient
+    smoothing: Array  # [] of the labels
+    settings: Array  # [S] of the rule, in the order of its fields, betas as 1 − β
+
+
+def scaled(x: Array, knobs: Knobs) -> Array:
+    """Rows of the stored X [B, D] in the racer's scaling: u = (x − centre) factor, then u / √(1 + squash u²)."""
+    u = jnp.clip((x - knobs.centre) * knobs.factor, -1e18, 1e18)  # its square stays finite
+    return u * jax.lax.rsqrt(1 + knobs.squash * u * u)
+
+
+def gather(table: Array, rows: Array) -> Array:
+    """Rows of a table; the caller promises that they are there."""
+    return table.at[rows].get(mode="promise_in_bounds")
+
+
+def step(
+    structure: Structure, rule: Rule, state: State, knobs: Knobs, t: Array, rate: Array, rows: Array, x: Array, y: Array
+) -> State:
+    """Step number t (the first is 1) on a batch: rows [B] of x [N, D] and y [N]."""
+    batch = scaled(gather(x, rows + knobs.table), knobs).T
+    targets = gather(y, rows + knobs.target)
+    key = (knobs.key ^ (t.astype(jnp.uint32) * jnp.uint32(0x27D4EB2F))) * jnp.uint32(0x165667B1)
+
+    def loss(weights: Tree) -> tuple[Array, Tree]:
+        outputs, memory = structure.net.apply(
+            weights, state.memory, batch, training=True, key=key, dropout=knobs.dropout
+        )
+        return LOSSES[structure.loss](outputs, targets, knobs.smoothing), memory
+
+    gradient, memory = jax.grad(loss, has_aux=True)(state.weights)
+    penalised = lambda g, w: g + (knobs.penalty * w + knobs.l1 * jnp.sign(w))  # noqa: E731
+    gradient = jax.tree.map(penalised, gradient, state.weights)
+    delta, carried = rule.step(gradient, state.rule, state.weights, t=t.astype(jnp.float32), rate=rate)
+    return State(jax.tree.map(jnp.add, state.weights, delta), memory, carried)
+
+
+def outputs(structure: Structure, weights: Tree, memory: Tree, knobs: Knobs, rows: Array, x: Array) -> Array:
+    """The net's outputs [C, B] for rows [B] of x [N, D], as in prediction."""
+    batch = scaled(gather(x, rows + knobs.table), knobs).T
+    return structure.net.apply(weights, memory, batch, training=False)[0]
+
+
+def handed(rule: Rule) -> Rule:
+    """The rule as a program gets it: every beta as 1 − β, taken in float64, in rules inside rules as well."""
+    betas = {name: Beta(1.0 - getattr(rule, name)) for name, about in settings_of(rule).items() if about["keeps"]}
+    inside = {name: handed(getattr(rule, name)) for name in parts_of(rule)}
+    return replace(rule, **betas, **inside) if betas or inside else rule  # type: ignore[type-var]
+
+
+def kind_of(rule: Rule) -> Kind:
+    """What a program must know of a rule beside its numbers: its class, and those of the rules inside it."""
+    return jax.tree.structure(handed(rule))
+
+
+def settings_vector(rule: Rule) -> list[float]:
+    """A rule's settings as the numbers handed to a program: float64, in the order of the fields, betas as 1 − β."""
+    return [float(number) for number in jax.tree.leaves(handed(rule))]
+
+
+def rebuilt(kind: Kind, vector: Array) -> Rule:
+    """The rule inside a program, from the numbers of `settings_vector`; nothing is validated."""
+    return jax.tree.unflatten(kind, [vector[i] for i in range(kind.num_leaves)])
+
+
+def reestimated(structure: Structure, weights: Tree, memory: Tree, knobs: Knobs, rows: Array, x: Array) -> Tree:
+    """The layers' memory for other weights than those it was gathered with: from batches of rows [M, B], nothing
+    dropped out (batch norm's averages start anew; what other layers carry stays)."""
+
+    def body(i: Array, memory: Tree) -> Tree:
+        batch = scaled(gather(x, rows[i] + knobs.table), knobs).T
+        return structure.net.apply(weights, memory, batch, training=True, key=jnp.uint32(0))[1]
+
+    gathered = lambda one: isinstance(one, BatchNormMemory)  # noqa: E731
+    empty = lambda one: jax.tree.map(jnp.zeros_like, one) if gathered(one) else one  # noqa: E731
+    return jax.lax.fori_loop(0, rows.shape[0], body, jax.tree.map(empty, memory, is_leaf=gathered))

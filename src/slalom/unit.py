@@ -1,0 +1,50 @@
+"""The unit that a net learns a target in: the target's own or any scaler's, and the way back from its outputs."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from slalom import scaling
+from slalom.types import Array
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A regression target in the unit that a net learns.
+
+    scaler: fitted to the target's training rows as one column [N, 1]. mean, variance: of the scaled training targets.
+    low, high: their ends. Where the scaler is not a straight line (sigmoid, quantiles, a clip) outputs are held between
+    them, so that a prediction stays in the range of the training targets; ±∞ otherwise.
+
+    >>> unit = Unit.fit("min_max", np.array([10.0, 20.0, 30.0]))
+    >>> unit(np.array([15.0])).tolist(), unit.inverse(np.array([2.0])).tolist()
+    ([0.25], [50.0])
+    """
+
+    scaler: Any
+    mean: float
+    variance: float
+    low: float
+    high: float
+
+    @classmethod
+    def fit(cls, name: str, y: Array) -> "Unit":
+        """Fit the scaler of that name to the training targets y [N]."""
+        y = np.asarray(y, np.float64)
+        scaler = scaling.REGISTRY[name].fit(y[:, None])
+        z = scaler(y[:, None])[:, 0]
+        straight = scaler.in_race()
+        bent = straight is None or math.isfinite(straight.clip)
+        low, high = (float(z.min()), float(z.max())) if bent else (-math.inf, math.inf)
+        return cls(scaler, float(z.mean()), float(z.var()) or 1.0, low, high)
+
+    def __call__(self, y: Array) -> Array:
+        """Targets [N] in the net's unit, float64."""
+        return self.scaler(np.asarray(y, np.float64)[:, None])[:, 0]
+
+    def inverse(self, z: Array) -> Array:
+        """Outputs [N] as predictions in the target's own unit, float64."""
+        held = np.clip(np.asarray(z, np.float64), self.low, self.high)
+        return self.scaler.inverse(held[:, None])[:, 0]
