@@ -21,7 +21,7 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FIL
 # Rooms whose files are algorithms that do not know each other: a new one needs no line here.
 ROOMS = ("layers", "rules", "schedules", "scaling")
 BESIDE = {
-    "layers": {"activations"},
+    "layers": {"activations", "initialisers"},
     "schedules": {"by_epoch", "custom", "warmup"},
 }  # files that are no member of their room's registry
 # Rules that wrap another stand a floor above those that they may wrap.

@@ -1,14 +1,43 @@
 """The net that a recipe describes: dense layers with normalisation, activation and dropout between them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from slalom.layers import ACTIVATIONS, BatchNorm, Dense, Dropout, Layer, LayerNorm
+from slalom.errors import unknown
+from slalom.layers import (
+    ACTIVATIONS,
+    INITIALISERS,
+    BatchNorm,
+    Dense,
+    Dropout,
+    GroupNorm,
+    Layer,
+    LayerNorm,
+    Periodic,
+    PiecewiseLinear,
+)
 from slalom.types import Array, Tree
 
-NORMALISATIONS: dict[str, Layer | None] = {"none": None, "batch_norm": BatchNorm(), "layer_norm": LayerNorm()}
+
+def _groups(width: int) -> int:
+    """How many groups group norm makes of a layer: 8, 4 or 2 of at least eight features each, otherwise one."""
+    return next((g for g in (8, 4, 2) if width % g == 0 and width // g >= 8), 1)
+
+
+NORMALISATIONS: dict[str, Callable[[int], Layer | None]] = {  # of a layer's width
+    "none": lambda width: None,
+    "batch_norm": lambda width: BatchNorm(),
+    "layer_norm": lambda width: LayerNorm(),
+    "group_norm": lambda width: GroupNorm(groups=_groups(width)),
+}
 PLACEMENTS = ("before", "after")  # the activation
+EMBEDDINGS: dict[str, tuple[Layer | None, int]] = {  # of the columns, and how many features each column becomes
+    "none": (None, 1),
+    "periodic": (Periodic(), 4),
+    "piecewise_linear": (PiecewiseLinear(), 16),
+}
 
 
 @dataclass(frozen=True)
@@ -16,7 +45,11 @@ class Net:
     """The shape of a net: what changes the compiled program, and nothing else.
 
     One hidden layer is dense → (normalisation) → activation → (normalisation) → dropout; `placement` says on which side
-    of the activation the normalisation stands. The last layer is dense. depth 0 is a linear model.
+    of the activation the normalisation stands. The last layer is dense. depth 0 is a linear model. An `embedding`
+    stands in front of all: each column becomes 4 features (periodic) or 16 (piecewise_linear).
+
+    weights: a tuple of dicts of arrays, memory: a tuple of () and NamedTuples of arrays, one of each a hidden layer,
+    and the weights of the last layer behind. With an embedding its own stand in front of both.
 
     >>> net = Net(inputs=3, outputs=1, depth=1, width=4)
     >>> weights, memory = net.init(np.random.default_rng(0))
@@ -31,41 +64,82 @@ class Net:
     activation: str = "relu"
     normalisation: str = "none"
     placement: str = "before"
+    embedding: str = "none"
+
+    @property
+    def bins(self) -> int:
+        """Bins of each column whose edges `init` takes; 0 where the embedding has none."""
+        return EMBEDDINGS[self.embedding][1] if self.embedding == "piecewise_linear" else 0
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Features before, between and after the dense layers."""
-        return (self.inputs, *[self.width] * self.depth, self.outputs)
+        """Features before, between and after the dense layers; the first is the number of embedded columns."""
+        return (self.inputs * EMBEDDINGS[self.embedding][1], *[self.width] * self.depth, self.outputs)
 
     @property
     def parameters(self) -> int:
         """How many numbers are learned."""
         dense = sum((a + 1) * b for a, b in zip(self.sizes, self.sizes[1:], strict=False))
-        return dense + (2 * self.width * self.depth if self.normalisation != "none" else 0)
+        gains = 2 * self.width * self.depth if self.normalisation != "none" else 0
+        return dense + gains + self.inputs * sum(self._embedding_parameters())
 
     def flops(self, batch: int) -> int:
-        """Floating-point operations of one training step on `batch` rows: 6 B Σ w − 2 B d h₁ (matrix products only)."""
-        products = [a * b for a, b in zip(self.sizes, self.sizes[1:], strict=False)]
-        return 6 * batch * sum(products) - 2 * batch * products[0]
+        """Floating-point operations of one training step on `batch` rows: 6 B Σ w − 2 B d h₁ (matrix products only).
 
-    def init(self, rng: np.random.Generator) -> tuple[Tree, Tree]:
-        """(weights, memory) before the first step, NumPy float32."""
-        gain, norm = ACTIVATIONS[self.activation].gain, NORMALISATIONS[self.normalisation]
+        Behind a periodic embedding the first layer passes its gradient on as well: 6 B Σ w, the embedding's W included.
+        """
+        products = [a * b for a, b in zip(self.sizes, self.sizes[1:], strict=False)]
+        mixing = self.inputs * self._embedding_parameters()[0]
+        return 6 * batch * (sum(products) + mixing) - (0 if mixing else 2 * batch * products[0])
+
+    def _embedding_parameters(self) -> tuple[int, int]:
+        """(of the matrix, others) that the embedding learns for each column."""
+        if self.embedding != "periodic":
+            return 0, 0
+        waves, mixtures = Periodic.waves, self.sizes[0] // self.inputs - 1
+        return waves * mixtures, 2 * waves + mixtures
+
+    def init(
+        self, rng: np.random.Generator, initialiser: str = "auto", edges: Array | None = None
+    ) -> tuple[Tree, Tree]:
+        """(weights, memory) before the first step, NumPy float32.
+
+        initialiser: a name of `slalom.layers.INITIALISERS`, for the dense layers; auto draws N(0, gain² / in) with the
+        gain of the activation behind the layer. edges: [D, bins + 1] of a piecewise_linear embedding, in the units of
+        the scaled columns (`slalom.layers.quantile_edges`); other embeddings have none.
+        """
+        if initialiser not in INITIALISERS:
+            raise unknown("initialiser", initialiser, INITIALISERS)
+        draw, scaled = INITIALISERS[initialiser].of, INITIALISERS[initialiser].scaled
+        gain = ACTIVATIONS[self.activation].gain if scaled else 1.0
+        embed, norm = EMBEDDINGS[self.embedding][0], NORMALISATIONS[self.normalisation](self.width)
         weights, memory = [], []
+        if embed:
+            given = {"edges": edges} if self.bins else {}
+            learned, carried = embed.init(rng, self.inputs, self.sizes[0], **given)
+            weights.append(learned)
+            memory.append(carried)
         for inputs, outputs in zip(self.sizes[:-2], self.sizes[1:-1], strict=True):
-            dense, _ = Dense().init(rng, inputs, outputs, gain)
+            dense, _ = Dense().init(rng, inputs, outputs, gain, draw)
             learned, carried = norm.init(rng, outputs, outputs) if norm else ({}, ())
             weights.append({**dense, **learned})
             memory.append(carried)
-        last, _ = Dense().init(rng, *self.sizes[-2:])
+        last, _ = Dense().init(rng, self.sizes[-2], self.sizes[-1], draw=draw)
         return (*weights, last), tuple(memory)
 
     def apply(
         self, weights: Tree, memory: Tree, x: Array, *, training: bool, key: Array = 0, dropout: Array | None = None
     ) -> tuple[Array, Tree]:
         """(outputs [C, B], memory) for x [D, B], already scaled. dropout None leaves it out of the program."""
-        activation, norm, dense = ACTIVATIONS[self.activation].of, NORMALISATIONS[self.normalisation], Dense()
-        carried = []
+        activation, norm, dense = (
+            ACTIVATIONS[self.activation].of,
+            NORMALISATIONS[self.normalisation](self.width),
+            Dense(),
+        )
+        embed, carried = EMBEDDINGS[self.embedding][0], []
+        if embed:
+            x, m = embed.apply(weights[0], memory[0], x, training=training, key=key)
+            weights, memory, carried = weights[1:], memory[1:], [m]
         for i, (w, m) in enumerate(zip(weights[:-1], memory, strict=True)):
             x, _ = dense.apply(w, (), x, training=training, key=key)
             if norm and self.placement == "before":

@@ -11,22 +11,27 @@ import numpy as np
 import pytest
 import scipy.special
 
-from slalom.layers import ACTIVATIONS
+from slalom.errors import SlalomError
+from slalom.layers import ACTIVATIONS, INITIALISERS
 from slalom.layers.batch_norm import BatchNormMemory
 from slalom.losses import LOSSES, measured, predictions
-from slalom.net import NORMALISATIONS, PLACEMENTS, Net
+from slalom.net import EMBEDDINGS, NORMALISATIONS, PLACEMENTS, Net
 
 WORKED = json.loads((Path(__file__).parents[1] / "worked_examples.json").read_text())
 SHAPE = {"inputs": 3, "outputs": 2, "depth": 2, "width": 5}
 ROWS = 7
 EVERY_NET = [
-    Net(**SHAPE, activation=a, normalisation=n, placement=p)
-    for a, n, p in itertools.product(ACTIVATIONS, NORMALISATIONS, PLACEMENTS)
-    if n != "none" or p == "before"
+    Net(**SHAPE | {"width": 16 if n == "group_norm" else 5}, activation=a, normalisation=n, placement=p, embedding=e)
+    for a, n, p, e in itertools.product(ACTIVATIONS, NORMALISATIONS, PLACEMENTS, EMBEDDINGS)
+    if (a in ("relu", "silu") or (n, e) == ("none", "none")) and (n != "none" or p == "before")
 ]
-EACH_NET = pytest.mark.parametrize(
-    "net", EVERY_NET, ids=[f"{n.activation}-{n.normalisation}-{n.placement}" for n in EVERY_NET]
-)
+
+
+def name_of(net):
+    return f"{net.activation}-{net.normalisation}-{net.placement}-{net.embedding}"
+
+
+EACH_NET = pytest.mark.parametrize("net", EVERY_NET, ids=name_of)
 F64 = {
     "relu": lambda x: np.maximum(x, 0),
     "silu": lambda x: x * scipy.special.expit(x),
@@ -34,6 +39,11 @@ F64 = {
     "selu": lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0))),
     "tanh": np.tanh,
     "sigmoid": scipy.special.expit,
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
+    "mish": lambda x: x * np.tanh(np.log1p(np.exp(x))),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    "softplus": lambda x: np.log1p(np.exp(x)),
+    "identity": lambda x: x,
 }
 
 
@@ -43,6 +53,9 @@ def plain_outputs(net, weights, memory, x, *, training):
     def normalise(h, layer, kept):
         if net.normalisation == "layer_norm":
             mean, variance = h.mean(1, keepdims=True), h.var(1, keepdims=True)
+        elif net.normalisation == "group_norm":  # 16 features: two groups of eight
+            halves = h.reshape(-1, 2, 8)
+            mean, variance = (np.repeat(m, 8, 1) for m in (halves.mean(2), halves.var(2)))
         elif training:
             mean, variance = h.mean(0), h.var(0)
         else:
@@ -50,6 +63,9 @@ def plain_outputs(net, weights, memory, x, *, training):
         return (h - mean) / np.sqrt(variance + 1e-5) * layer["gain"][:, 0] + layer["shift"][:, 0]
 
     h = x
+    if net.embedding != "none":
+        h = embedded(net, weights[0], memory[0], x)
+        weights, memory = weights[1:], memory[1:]
     for layer, kept in zip(weights[:-1], memory, strict=True):
         h = h @ layer["w"].T + layer["b"][:, 0]
         if net.normalisation != "none" and net.placement == "before":
@@ -60,19 +76,38 @@ def plain_outputs(net, weights, memory, x, *, training):
     return h @ weights[-1]["w"].T + weights[-1]["b"][:, 0]
 
 
+def embedded(net, own, kept, x):
+    """Each column as its features, side by side, for rows x [N, D]."""
+    parts = []
+    for i, column in enumerate(x.T):
+        if net.embedding == "periodic":
+            waves = np.cos(2 * np.pi * np.outer(column, own["frequency"][i]) + own["phase"][i])
+            parts += [column[:, None], waves @ own["w"][i].T + own["b"][i, :, 0]]
+        else:
+            edges = kept.edges[i]
+            t = np.clip(np.searchsorted(edges, column, "right") - 1, 0, len(edges) - 2)  # the bin that x stands in
+            place = (column - edges[t]) / np.diff(edges)[t]
+            bins = np.arange(len(edges) - 1)
+            parts.append(np.where(bins == t[:, None], place[:, None], 1.0 * (bins < t[:, None])))
+    return np.concatenate(parts, 1)
+
+
 def random_state(net, rng, dtype=np.float32):
     """Weights and memory with no element at its starting value, so that every term of the formula counts."""
-    weights, memory = net.init(rng)
+    edges = np.sort(rng.normal(size=(net.inputs, net.bins + 1)), 1).astype(np.float32) if net.bins else None
+    weights, memory = net.init(rng, edges=edges)
     weights = jax.tree.map(lambda a: (a + 0.3 * rng.normal(size=a.shape)).astype(dtype), weights)
     size = (net.width, 1)
     if net.normalisation == "batch_norm":
         memory = tuple(
             BatchNormMemory(
-                rng.normal(size=size).astype(dtype), rng.uniform(0.2, 1, size).astype(dtype), np.asarray(0.7, dtype)
+                rng.normal(size=size).astype(dtype), rng.uniform(0.2, 1, size).astype(dtype), np.full(1, 0.7, dtype)
             )
-            for _ in memory
+            if isinstance(one, BatchNormMemory)
+            else one
+            for one in memory
         )
-    return weights, memory
+    return weights, jax.tree.map(lambda a: a.astype(dtype), memory)
 
 
 @EACH_NET
@@ -95,8 +130,8 @@ def test_net_is_the_plain_one(net):
 
 @pytest.mark.parametrize(
     "net",
-    [n for n in EVERY_NET if n.activation == "silu" or (n.placement == "after" and n.normalisation == "batch_norm")],
-    ids=lambda n: f"{n.activation}-{n.normalisation}-{n.placement}",
+    [n for n in EVERY_NET if n.activation != "relu" or n.normalisation in ("none", "batch_norm")],
+    ids=name_of,
 )
 def test_gradient_of_a_net_is_its_slope(net):
     """The gradient that trains a net, along a random direction of all weights, is the plain net's slope there."""
@@ -104,7 +139,7 @@ def test_gradient_of_a_net_is_its_slope(net):
     weights, memory = random_state(net, rng, np.float64)
     x, c = rng.normal(size=(ROWS, 3)), rng.normal(size=(ROWS, 2))
     with jax.enable_x64(True):
-        loss = lambda w: (jnp.sin(net.apply(w, memory, x.T, training=True)[0].T) * c).sum()  # noqa: E731
+        loss = lambda w: (jnp.sin(net.apply(w, memory, jnp.asarray(x.T), training=True)[0].T) * c).sum()  # noqa: E731
         gradient = jax.jit(jax.grad(loss))(jax.tree.map(jnp.asarray, weights))
     towards = jax.tree.map(lambda a: rng.normal(size=a.shape), weights)
     mine = sum(
@@ -151,25 +186,83 @@ def test_depth_zero_is_a_linear_model():
 
 
 @pytest.mark.parametrize("depth", [0, 1, 4])
-def test_parameters_are_counted(depth):
-    """`parameters` is the number of numbers that `init` makes."""
+@pytest.mark.parametrize("embedding", EMBEDDINGS)
+def test_parameters_are_counted(depth, embedding):
+    """`parameters` is the number of numbers that `init` makes; `sizes` are the features between the layers it makes."""
     for normalisation in NORMALISATIONS:
-        net = Net(**SHAPE | {"depth": depth}, normalisation=normalisation)
-        weights, _ = net.init(np.random.default_rng(0))
+        net = Net(**SHAPE | {"depth": depth}, normalisation=normalisation, embedding=embedding)
+        weights, memory = net.init(np.random.default_rng(0))
         assert net.parameters == sum(leaf.size for leaf in jax.tree.leaves(weights))
+        dense = [w["w"].shape for w in weights if w and "frequency" not in w]
+        assert dense == [(b, a) for a, b in itertools.pairwise(net.sizes)]
+        assert len(weights) == len(memory) + 1 == depth + 1 + (embedding != "none")
+        assert all(isinstance(layer, dict) for layer in weights)
+        assert all(one == () or hasattr(one, "_fields") for one in memory)  # as a model folder takes them
+        assert net.bins == (16 if embedding == "piecewise_linear" else 0)
 
 
 def test_flops_are_counted():
     """`flops` counts 2 a multiply-add: three products a layer, but no gradient of the table itself."""
     assert Net(16, 3, 2, 64).flops(64) == 6 * 64 * (16 * 64 + 64 * 64 + 64 * 3) - 2 * 64 * 16 * 64 == 1_908_736
     assert Net(16, 3, 2, 64).parameters == 16 * 64 + 64 + 64 * 64 + 64 + 64 * 3 + 3 == 5_443
-    for depth, batch in itertools.product((0, 1, 3), (1, 32)):
-        net = Net(7, 2, depth, 5)
+    for depth, batch, embedding in itertools.product((0, 1, 3), (1, 32), EMBEDDINGS):
+        net = Net(7, 2, depth, 5, embedding=embedding)
         total = 0
         for i, (a, b) in enumerate(itertools.pairwise(net.sizes)):
             forward = weight_gradient = input_gradient = 2 * batch * a * b
-            total += forward + weight_gradient + (input_gradient if i else 0)
+            total += forward + weight_gradient + (input_gradient if i or embedding == "periodic" else 0)
+        if embedding == "periodic":
+            total += 3 * 2 * batch * 7 * 3 * 16  # three mixtures of 16 waves for each of 7 columns
         assert net.flops(batch) == total
+
+
+@pytest.mark.parametrize("embedding", ["periodic", "piecewise_linear"])
+def test_an_embedding_stands_in_front(embedding):
+    """An embedded net is the same net on the embedded columns, its own weights and memory standing in front."""
+    net = Net(**SHAPE, normalisation="batch_norm", embedding=embedding)
+    weights, memory = random_state(net, np.random.default_rng(2))
+    x = np.random.default_rng(1).normal(size=(ROWS, 3)).astype(np.float32)
+    layer, k = EMBEDDINGS[embedding]
+    made, _ = layer.apply(weights[0], memory[0], x.T, training=False, key=0)
+    behind = Net(**SHAPE | {"inputs": 3 * k}, normalisation="batch_norm")
+    assert (behind.sizes, made.shape) == (net.sizes, (3 * k, ROWS))
+    expected = behind.predict(weights[1:], memory[1:], made.T)
+    np.testing.assert_array_equal(net.predict(weights, memory, x), expected)
+
+
+def test_edges_are_kept_and_not_learned():
+    """The edges given to `init` are the memory, untouched by a step; a net without bins has no use for them."""
+    edges = np.sort(np.random.default_rng(0).normal(size=(3, 17)), 1).astype(np.float32)
+    net = Net(**SHAPE, embedding="piecewise_linear")
+    weights, memory = net.init(np.random.default_rng(0), edges=edges)
+    np.testing.assert_array_equal(memory[0].edges, edges)
+    assert weights[0] == {}
+    _, after = net.apply(weights, memory, jnp.ones((3, 4)), training=True)
+    assert after[0].edges is memory[0].edges
+    assert net.init(np.random.default_rng(0))[1][0].edges.shape == (3, 17)
+    plain, _ = Net(**SHAPE).init(np.random.default_rng(0), edges=edges)
+    for a, b in zip(plain, Net(**SHAPE).init(np.random.default_rng(0))[0], strict=True):
+        np.testing.assert_array_equal(a["w"], b["w"])
+
+
+@pytest.mark.parametrize(("width", "groups"), [(64, 8), (48, 4), (32, 4), (16, 2), (24, 2), (8, 1), (5, 1), (100, 4)])
+def test_groups_of_a_net_have_eight_features(width, groups):
+    """A net's group norm has 8, 4 or 2 groups of at least eight features, and one where the width has no such."""
+    assert NORMALISATIONS["group_norm"](width).groups == groups
+
+
+@pytest.mark.parametrize("name", INITIALISERS)
+def test_initialisers_of_a_net(name):
+    """A net's dense layers are drawn as the initialiser says, at the activation's gain where it knows of none."""
+    net = Net(**SHAPE, activation="relu", normalisation="layer_norm", placement="after")
+    weights, _ = net.init(np.random.default_rng(4), name)
+    rng, about = np.random.default_rng(4), INITIALISERS[name]
+    for i, (a, b) in enumerate(itertools.pairwise(net.sizes)):
+        gain = math.sqrt(2) if about.scaled and i < net.depth else 1.0
+        np.testing.assert_array_equal(weights[i]["w"], about.of(rng, a, b, gain))
+        assert not weights[i]["b"].any()
+    with pytest.raises(SlalomError, match=r"^initialiser must be one of auto, .* Did you mean 'he_normal'\?$"):
+        net.init(rng, "he_norml")
 
 
 def test_init_is_decided_by_its_draws():
@@ -233,6 +326,48 @@ def test_losses_are_the_mean_surprise_of_their_predictions(loss, classes):
     np.testing.assert_allclose(got, expected, rtol=2e-6)  # float32
     unit = math.log(4) if loss == "softmax" else 1.0
     np.testing.assert_allclose(measured(loss, outputs, y), expected / unit, rtol=1e-12)
+
+
+def plain_smoothed(outputs, y, s, classes):
+    """Minus the mean log-probability under smoothed labels, class by class, in float64."""
+    total = 0.0
+    for z, label in zip(outputs.T, y, strict=True):
+        z = np.array([0.0, z[0]]) if classes == 2 else z
+        logs = z - z.max() - math.log(np.exp(z - z.max()).sum())
+        total -= sum(((1 - s) * (c == label) + s / classes) * logs[c] for c in range(classes))
+    return total / len(y)
+
+
+@pytest.mark.parametrize(("loss", "classes"), [("logistic", 2), ("softmax", 5)])
+@pytest.mark.parametrize("s", [0.0, 0.1, 0.6, 1.0])
+def test_label_smoothing_is_its_formula(loss, classes, s):
+    """The share s of the truth is spread over all classes: value and gradient, also as a number of a program."""
+    rng = np.random.default_rng(1)
+    outputs, y = rng.normal(scale=3, size=(classes if classes > 2 else 1, 20)), rng.integers(classes, size=20) + 0.0
+    with jax.enable_x64(True):
+        both = jax.jit(jax.value_and_grad(LOSSES[loss]))(outputs, y, s)
+        fixed = jax.value_and_grad(LOSSES[loss])(outputs, y, smoothing=s)
+    towards, h = rng.normal(size=outputs.shape), 1e-5
+    slope = [plain_smoothed(outputs + step * towards, y, s, classes) for step in (h, -h)]
+    for value, gradient in (both, fixed):
+        np.testing.assert_allclose(value, plain_smoothed(outputs, y, s, classes), rtol=1e-12)
+        np.testing.assert_allclose(
+            (np.asarray(gradient) * towards).sum(), (slope[0] - slope[1]) / (2 * h), rtol=1e-8, atol=1e-9
+        )
+
+
+@pytest.mark.parametrize(("loss", "classes"), [("squared_error", 0), ("logistic", 2), ("softmax", 4)])
+def test_no_smoothing_is_the_loss_itself(loss, classes):
+    """At smoothing 0 the loss and its gradient are what they are without, bit for bit; squared error knows none."""
+    rng = np.random.default_rng(2)
+    outputs = rng.normal(scale=4, size=(classes if classes > 2 else 1, 64)).astype(np.float32)
+    y = (rng.integers(classes, size=64) if classes else rng.normal(size=64)).astype(np.float32)
+    run = jax.jit(jax.value_and_grad(LOSSES[loss]))
+    without, traced = run(outputs, y), run(outputs, y, np.float32(0))
+    for a, b in zip(without, traced, strict=True):
+        np.testing.assert_array_equal(a, b)
+    smoothed = run(outputs, y, np.float32(0.3))[0]
+    assert (smoothed == without[0]) == (loss == "squared_error")
 
 
 def test_predictions_are_in_the_unit_of_the_target():

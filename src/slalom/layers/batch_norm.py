@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slalom.layers.base import Layer, gain_and_shift, namespace, standardise
+from slalom.layers.base import Layer, along, gain_and_shift, gained, namespace, standardise
 from slalom.record import record, setting
 from slalom.types import Array, Setting, Tree
 
@@ -17,18 +17,25 @@ class BatchNormMemory(NamedTuple):
 
 @record
 class BatchNorm(Layer):
-    """Batch normalisation (Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167, Algorithm 1).
+    """Batch normalisation (Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167, Algorithm 1 and section 3.2).
 
-        training:   μ, σ² of this batch (σ² divides by B);  memory ← (1 − ρ) memory + ρ (μ, σ², 1)
+        training:   μ, σ² of this batch (σ² divides by n);  memory ← (1 − ρ) memory + ρ (μ, σ², 1)
         otherwise:  μ, σ² = memory / weight
         y = gain (x − μ) / √(σ² + ε) + shift
 
-    x [F, B]. The moving averages start at 0 and are divided by the weight they have gathered, so that an early score is
-    taken with fair statistics (PyTorch and Keras start at mean 0, variance 1 and still hold 37 % of that after 100
-    steps at ρ = 0.01). Both variances divide by B, as in Keras and Flax (PyTorch's moving one divides by B − 1). A
-    batch of one row gives y = shift in training.
+    x [F, B], or [C, …, N] with one μ and σ² a channel, over its n = N H W pixels (N D H W in a volume): `rows_last`
+    makes that of (N, C, …). A batch of one row of dense data gives y = shift in training (PyTorch refuses it).
+    The moving averages start at 0 and are divided by the weight they have gathered, so that an early score is taken
+    with fair statistics. Where other libraries differ, after k batches:
 
-    rho: [] weight of the newest batch: PyTorch's momentum, Keras's 1 − momentum. epsilon: [] added to the variance.
+        PyTorch:      mean = Σ,   variance = (1 − ρ)ᵏ + n / (n − 1) Σ     momentum = ρ = 0.1,      ε = 1e-5
+        Keras, Flax:  mean = Σ,   variance = (1 − ρ)ᵏ + Σ                 momentum = 1 − ρ = 0.99, ε = 1e-3 and 1e-5
+
+    where Σ is the memory here before its division: they start at mean 0 and variance 1, and still hold 37 % of that
+    after 100 steps at ρ = 0.01; PyTorch's moving variance divides by n − 1, all others (and its own in training) by n.
+
+    rho: [] weight of the newest batch: PyTorch's momentum, Keras's and Flax's 1 − momentum. epsilon: [] added to the
+    variance, inside the root.
 
     >>> layer = BatchNorm()
     >>> weights, memory = layer.init(np.random.default_rng(0), 1, 1)
@@ -50,17 +57,17 @@ class BatchNorm(Layer):
     def apply(self, weights: Tree, memory: Tree, x: Array, *, training: bool, key: Array) -> tuple[Array, Tree]:
         """See the formula of the class."""
         del key
+        kept = BatchNormMemory(*memory)
         if training:
-            y, mean, variance = standardise(x, 1, self.epsilon)
-            kept = BatchNormMemory(*memory)
+            y, mean, variance = standardise(x, tuple(range(1, x.ndim)), self.epsilon)
             memory = BatchNormMemory(
-                kept.mean + self.rho * (mean - kept.mean),
-                kept.variance + self.rho * (variance - kept.variance),
+                kept.mean + self.rho * (mean.reshape(-1, 1) - kept.mean),
+                kept.variance + self.rho * (variance.reshape(-1, 1) - kept.variance),
                 kept.weight + self.rho * (1 - kept.weight),
             )
         else:
             xp = namespace(x)
-            weight = xp.maximum(memory.weight, 1e-12)  # never trained: 0 / 1e-12
-            root = xp.sqrt(memory.variance / weight + self.epsilon)
-            y = (x - memory.mean / weight) / root
-        return y * weights["gain"] + weights["shift"], memory
+            weight = xp.maximum(kept.weight, 1e-12)  # never trained: 0 / 1e-12
+            root = xp.sqrt(kept.variance / weight + self.epsilon)
+            y = (x - along(kept.mean / weight, x)) / along(root, x)
+        return gained(weights, y), memory

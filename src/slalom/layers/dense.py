@@ -1,5 +1,8 @@
 """Dense: every output is a weighted sum of all inputs."""
 
+from collections.abc import Callable
+from typing import ClassVar
+
 import jax
 import numpy as np
 
@@ -42,10 +45,23 @@ class Dense(Layer):
     True
     """
 
-    def init(self, rng: np.random.Generator, inputs: int, outputs: int, gain: float = 1.0) -> tuple[Tree, Tree]:
-        """W [out, in] and b [out, 1], float32; no memory."""
-        w = rng.standard_normal((outputs, inputs)) * gain / np.sqrt(max(inputs, 1))
-        return {"w": w.astype(np.float32), "b": np.zeros((outputs, 1), np.float32)}, ()
+    axes: ClassVar[tuple[int, ...]] = (2,)
+    keeps_shape: ClassVar[bool] = False
+
+    def init(
+        self,
+        rng: np.random.Generator,
+        inputs: int,
+        outputs: int,
+        gain: float = 1.0,
+        draw: Callable[[np.random.Generator, int, int, float], Array] | None = None,
+    ) -> tuple[Tree, Tree]:
+        """W [out, in] and b [out, 1], float32; no memory. draw: an initialiser for W instead."""
+        if draw:
+            w = draw(rng, inputs, outputs, gain)
+        else:
+            w = (rng.standard_normal((outputs, inputs)) * gain / np.sqrt(max(inputs, 1))).astype(np.float32)
+        return {"w": w, "b": np.zeros((outputs, 1), np.float32)}, ()
 
     def apply(self, weights: Tree, memory: Tree, x: Array, *, training: bool, key: Array) -> tuple[Array, Tree]:
         """y = W x + b."""

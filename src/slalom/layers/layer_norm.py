@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from slalom.layers.base import Layer, gain_and_shift, namespace, standardise
+from slalom.layers.base import Layer, gain_and_shift, gained, normalised
 from slalom.record import record, setting
 from slalom.types import Array, Setting, Tree
 
@@ -11,12 +11,14 @@ from slalom.types import Array, Setting, Tree
 class LayerNorm(Layer):
     """Layer normalisation (Ba, Kiros & Hinton 2016, https://arxiv.org/abs/1607.06450, eq. 4).
 
-        μ, σ² over the features of one row (σ² divides by F)
+        μ, σ² over all features of one row (σ² divides by their number)
         y = gain (x − μ) / √(σ² + ε) + shift
 
-    x [F, B]. The same in training and otherwise; rows do not touch each other; no memory.
+    x [F, B], or [C, …, N] with μ and σ² over all axes but the last. The same in training and otherwise; rows do not
+    touch each other; no memory. Gain and shift are one a feature or channel, [F, 1], as in PyTorch's GroupNorm(1, C);
+    PyTorch's LayerNorm learns one for every pixel as well: hand over weights of x's own axes, [C, H, W, 1], for that.
 
-    epsilon: [] added to the variance.
+    epsilon: [] added to the variance: 1e-5 as in PyTorch (Keras 1e-3, Flax 1e-6).
 
     >>> layer = LayerNorm()
     >>> weights, _ = layer.init(np.random.default_rng(0), 2, 2)
@@ -35,8 +37,4 @@ class LayerNorm(Layer):
     def apply(self, weights: Tree, memory: Tree, x: Array, *, training: bool, key: Array) -> tuple[Array, Tree]:
         """See the formula of the class."""
         del training, key
-        if namespace(x) is np:
-            y = (x - x.mean(0)) / np.sqrt(x.var(0) + self.epsilon)
-        else:
-            y, _, _ = standardise(x, 0, self.epsilon)
-        return y * weights["gain"] + weights["shift"], memory
+        return gained(weights, normalised(x, tuple(range(x.ndim - 1)), self.epsilon)), memory
