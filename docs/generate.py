@@ -4,6 +4,7 @@ python docs/generate.py            write the pages
 python docs/generate.py --check    exit code 1 where a page is not what the code says
 """
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,10 +31,10 @@ def cell(text: str) -> str:
 
 
 def paper(about: Description) -> str:
-    """The source, its link one that can be followed."""
+    """The source, its links such that they can be followed."""
     if about.link and about.link not in about.source:
         return f"{about.source} (see <{about.link}>)"
-    return about.source.replace(about.link, f"<{about.link}>") if about.link else about.source
+    return re.sub(r"https?://[^\s,;]+", r"<\g<0>>", about.source)
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:

@@ -155,8 +155,14 @@ def _said(field: Any) -> SettingSaid:
 
 
 def _of_a_table(kind: str, name: str, one: Any) -> Description:
-    """A line of a table (an activation): its formula is all there is to say."""
-    return Description(name, kind, name, STANDARD, "", (f"y = {one.formula}",), (), (), ())
+    """A line of a table: an activation, or an initialiser with its paper."""
+    source = getattr(one, "source", STANDARD)
+    if kind == "activations":
+        text = (f"Weights in front of it are drawn with the gain {one.gain:g}.",)
+        return Description(name, kind, name.replace("_", " "), source, "", (f"y = {one.formula}",), text, (), ())
+    title = name.capitalize().replace("_", " ")
+    _, _, said, _ = sections(f"\n\n{inspect.cleandoc(one.of.__doc__ or '')}")
+    return Description(name, kind, title, source, link_in(source), (one.formula,), said, (), ())
 
 
 def _all_in(room: Any) -> dict[str, Any]:
@@ -175,4 +181,5 @@ KINDS: dict[str, dict[str, Any]] = {
     "scalers": _all_in(scaling),
     "layers": _all_in(layers),
     "activations": layers.ACTIVATIONS,
+    "initialisers": layers.INITIALISERS,
 }

@@ -38,10 +38,14 @@ def entry(about: Description, columns: int) -> str:
     """Everything about one part: title, paper, formula, settings, text and example.
 
     >>> from slalom.described import described
-    >>> for line in entry(described("layers", "dropout"), 80).splitlines()[:2]:
+    >>> for line in entry(described("activations", "tanh"), 80).splitlines():
     ...     print(line)
-    dropout: Inverted dropout
-    Source: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
+    tanh: tanh
+    Source: standard
+    <BLANKLINE>
+        y = tanh x
+    <BLANKLINE>
+    Weights in front of it are drawn with the gain 1.
     """
     width = min(max(columns, NARROW), WIDE)
     parts = [[*_wrapped(f"{about.name}: {about.title}", width), *_wrapped(f"Source: {about.source}", width)]]

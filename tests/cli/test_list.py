@@ -18,6 +18,7 @@ from .command import slalom
         ("scalers", scaling.REGISTRY),
         ("layers", layers.REGISTRY),
         ("activations", layers.ACTIVATIONS),
+        ("initialisers", layers.INITIALISERS),
     ],
 )
 def test_every_part_is_listed(kind, registry, tmp_path):
