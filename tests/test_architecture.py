@@ -20,10 +20,12 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FIL
 
 # Rooms whose files are algorithms that do not know each other: a new one needs no line here.
 ROOMS = ("layers", "rules", "schedules", "scaling")
+# Files that are no member of their room's registry.
 BESIDE = {
     "layers": {"activations", "initialisers"},
+    "rules": {"optax_bridge"},
     "schedules": {"by_epoch", "custom", "warmup"},
-}  # files that are no member of their room's registry
+}
 # Rules that wrap another stand a floor above those that they may wrap.
 WRAPPERS = {f"rules.{name}" for name in ("clip_norm", "clip_value", "lookahead", "ema", "swa")}
 
@@ -40,8 +42,8 @@ FLOORS = (
     "record",
     # parts: in each folder the contract, then the algorithms, which do not know each other, then the registry
     "layers.base rules.base schedules.base scaling.base data.base",
-    "optax_bridge",
-    " ".join(sorted({name for room in ROOMS for name in members(room)} - WRAPPERS))
+    "rules.optax_bridge",
+    " ".join(sorted({name for room in ROOMS for name in members(room)} - WRAPPERS - {"rules.optax_bridge"}))
     + " data.columns data.frames data.read data.split data.target"
     " losses metrics plan executor journal folder baselines board cache",
     " ".join(sorted(WRAPPERS)),
@@ -76,8 +78,8 @@ OUTSIDE = {
     "tomllib": "folder recipe",
     "sklearn": "baselines metrics",
     "subprocess": "baselines",
-    "optax": "optax_bridge",
-    "jax": "optax_bridge record losses lane step heat start fitting finish cache",
+    "optax": "rules.optax_bridge",
+    "jax": "record losses lane step heat start fitting finish cache",
 }
 ANYWHERE_IN = {"jax": ("layers", "rules")}  # rooms whose members may use a package or not
 

@@ -67,11 +67,14 @@ LOSSES: dict[str, Callable[..., Array]] = {  # (outputs, y, smoothing=0.0) -> []
 }
 
 
-def predictions(loss: str, outputs: Array, mean: float, spread: float) -> Array:
-    """Outputs [C, M] as predictions: [M] in the target's unit, or probabilities [M, classes], float64."""
+def predictions(loss: str, outputs: Array, unit: Callable[[Array], Array] | None) -> Array:
+    """Outputs [C, M] as predictions: [M] in the target's unit, or probabilities [M, classes], float64.
+
+    unit: for squared_error, the way back from the unit that the net learnt in (None where it is the target's own).
+    """
     outputs = np.asarray(outputs, np.float64)
     if loss == "squared_error":
-        return outputs[0] * spread + mean
+        return unit(outputs[0]) if unit else outputs[0]
     if loss == "logistic":
         p = 1 / (1 + np.exp(-np.clip(outputs[0], -700, 700)))
         return np.stack([1 - p, p], axis=1)

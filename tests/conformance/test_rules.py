@@ -9,7 +9,7 @@ import pytest
 
 from slalom import rules
 from slalom.errors import SlalomError
-from slalom.record import from_plain, settings_of, to_plain, within
+from slalom.record import from_plain, parts_of, settings_of, to_plain, within
 from slalom.rules.base import Beta
 
 EACH_RULE = pytest.mark.parametrize("cls", rules.REGISTRY.values(), ids=rules.REGISTRY.keys())
@@ -39,14 +39,17 @@ def other_settings(cls, factor):
     for name, about in settings_of(cls).items():
         value = 1 - (1 - about["default"]) * factor if about["keeps"] else about["default"] * factor
         chosen[name] = value if within(value, about["interval"]) else about["default"]
-    return chosen
+    inside = {name: type(getattr(cls(), name)) for name in parts_of(cls)}
+    return chosen | {name: kind(**other_settings(kind, factor)) for name, kind in inside.items()}
 
 
 def in_program(cls, settings, dtype=jnp.float32):
-    """The rule as a program has it: every setting an array, every beta as 1 − β."""
+    """The rule as a program has it: every setting an array, every beta as 1 − β, in the rules inside it too."""
     about = settings_of(cls)
     number = lambda value: jnp.asarray(value, dtype)  # noqa: E731
-    return cls(**{n: Beta(number(1 - v)) if about[n]["keeps"] else number(v) for n, v in settings.items()})
+    inside = {n: in_program(type(settings[n]), vars(settings[n]), dtype) for n in parts_of(cls) if n in settings}
+    own = {n: v for n, v in settings.items() if n not in inside}
+    return cls(**{n: Beta(number(1 - v)) if about[n]["keeps"] else number(v) for n, v in own.items()}, **inside)
 
 
 def path(rule, start, gradient, rate):
@@ -175,7 +178,8 @@ def test_a_diverged_racer_touches_no_neighbour(cls, poison):
     rule, start, gradient, rate = stacked
     poisoned = jax.tree.map(lambda g: g.at[1].set(poison), gradient)
     well, ill = side_by_side(rule, start, gradient, rate), side_by_side(rule, start, poisoned, rate)
-    assert not all_finite(jax.tree.map(lambda w: w[1], ill[0]))
+    cut = cls is rules.ClipValue and np.isinf(poison)  # an infinite element is cut like any other, on purpose
+    assert all_finite(jax.tree.map(lambda w: w[1], ill[0])) == cut
     for w, i in zip(jax.tree.leaves(well), jax.tree.leaves(ill), strict=True):
         np.testing.assert_array_equal(np.asarray(w)[[0, 2]], np.asarray(i)[[0, 2]])
 
@@ -232,7 +236,8 @@ def test_float32_keeps_its_digits(cls, kept):
         wide, _ = one_by_one(in_program(cls, settings, "float64"), start, given, jnp.asarray(rate))
         wide = jax.tree.map(np.asarray, wide)
     for n, w in zip(jax.tree.leaves(narrow), jax.tree.leaves(wide), strict=True):
-        assert np.abs(n - w).max() < 3e-6 * np.abs(w).max()
+        # Optax computes 1 − βᵗ as a difference, which loses a digit (measured: 7e-6).
+        assert np.abs(n - w).max() < (1e-5 if cls is rules.FromOptax else 3e-6) * np.abs(w).max()
 
 
 @EACH_SETTING

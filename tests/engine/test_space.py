@@ -181,7 +181,8 @@ def test_shapes_are_different_and_the_defaults_comes_first():
         ({"rule.beta2": 0.9}, "rule.beta2 must be given beside rule: it is a setting that only some of them have."),
         (
             {"rule": "adam", "rule.betta2": 0.9},
-            "setting of rule adam must be one of beta1, beta2, epsilon, epsilon_root. Got 'betta2'. Did you mean 'beta2'?",
+            "setting of rule adam must be one of beta1, beta2, epsilon, epsilon_root. Got 'betta2'."
+            " Did you mean 'beta2'?",
         ),
         (
             {"epochs": 9},

@@ -1,6 +1,5 @@
 """The update rules: one algorithm a file, one line a rule in the registry."""
 
-from slalom.optax_bridge import score_params, to_optax
 from slalom.rules.adabelief import AdaBelief
 from slalom.rules.adabound import AdaBound
 from slalom.rules.adadelta import Adadelta
@@ -24,6 +23,7 @@ from slalom.rules.muon import Muon
 from slalom.rules.nadam import NAdam
 from slalom.rules.nadam_simple import NAdamSimple
 from slalom.rules.nesterov import Nesterov
+from slalom.rules.optax_bridge import score_params, to_optax
 from slalom.rules.prodigy import Prodigy
 from slalom.rules.radam import RAdam
 from slalom.rules.rmsprop import RMSProp

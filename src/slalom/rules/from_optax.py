@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from slalom.errors import SlalomError, unknown, wrong
-from slalom.optax_bridge import the_optax
 from slalom.rules.base import Rule
+from slalom.rules.optax_bridge import the_optax
 from slalom.types import Array
 
 PLAIN = (bool, int, float, str)

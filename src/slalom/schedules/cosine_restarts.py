@@ -17,9 +17,9 @@ class CosineRestarts(Schedule):
 
     period: k, the length of the first cycle, a fraction of the horizon below 1, steps otherwise, at least one step.
     multiplier: m, what every cycle multiplies the length by (PyTorch's T_mult). floor: the factor at the end of a
-    cycle. The step at which a cycle ends is the first of the next, with the full rate. A cycle that the horizon cuts short is
-    not shrunk: choose k and m so that cycles fill the horizon, as a seventh and 2 do. PyTorch and Keras never stop
-    restarting; Optax's sgdr_schedule ends with its last cycle, as this one does.
+    cycle. The step at which a cycle ends is the first of the next, with the full rate. A cycle that the horizon cuts
+    short is not shrunk: choose k and m so that cycles fill the horizon, as a seventh and 2 do. PyTorch and Keras never
+    stop restarting; Optax's sgdr_schedule ends with its last cycle, as this one does.
 
     >>> [round(float(CosineRestarts(period=3, multiplier=2)(t, 9)), 2) for t in range(11)]
     [1.0, 0.75, 0.25, 1.0, 0.93, 0.75, 0.5, 0.25, 0.07, 0.0, 0.0]

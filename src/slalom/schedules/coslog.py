@@ -16,7 +16,7 @@ class CosLog(Schedule):
     authors' choice. The factor is 0 at the first step and between two waves, and 1 at the top of each.
 
     >>> [round(float(CosLog(cycles=2)(t, 12)), 4) for t in (0, 1, 2, 3, 4, 8, 12, 13)]
-    [0.0, 0.7184, 0.9304, 0.3618, 0.0, 0.9304, 0.0, 0.0]
+    [0.0, 0.7184, 0.9304, 0.3237, 0.0, 0.9304, 0.0, 0.0]
     """
 
     cycles: Setting = setting(4.0, "[1, 64]", "how many waves there are")

@@ -12,9 +12,9 @@ class InverseTime(Schedule):
         1 / (1 + growth t / k)
 
     every: k, the time in which the denominator grows by growth (Keras's decay_steps), a fraction of the horizon below
-    1, steps otherwise. growth: by how much it grows in that time (Keras's decay_rate). With the default settings the rate
-    is a half after a tenth of the horizon and an eleventh at the end. After the horizon it goes on in the same way.
-    Keras's staircase is the same by epoch: `ByEpoch(InverseTime(every=1), epochs)`.
+    1, steps otherwise. growth: by how much it grows in that time (Keras's decay_rate). With the default settings the
+    rate is a half after a tenth of the horizon and an eleventh at the end. After the horizon it goes on in the same
+    way. Keras's staircase is the same by epoch: `ByEpoch(InverseTime(every=1), epochs)`.
 
     >>> [round(float(InverseTime(every=3, growth=1)(t, 9)), 4) for t in range(5)]
     [1.0, 0.75, 0.6, 0.5, 0.4286]

@@ -18,7 +18,7 @@ class OneCycle(Schedule):
     horizon T, has the lowest. rise: w, the time of the climb, a fraction of the horizon below 1 (PyTorch's pct_start),
     steps otherwise; up to one step there is no climb. divisor: the highest rate over the first (PyTorch's div_factor).
     final_divisor: the first rate over the last (PyTorch's final_div_factor). The momentum of the rule is not cycled
-    here, as it is in PyTorch. Optax's cosine_onecycle_schedule counts the climb and the fall one step longer.
+    here, as it is in PyTorch. Optax's cosine_onecycle_schedule has its top at step w and its end at step T.
 
     >>> [round(float(OneCycle(rise=0.4, divisor=5)(t, 10)), 4) for t in (0, 1, 2, 3, 6, 9, 10)]
     [0.2, 0.4, 0.8, 1.0, 0.5, 0.0, 0.0]

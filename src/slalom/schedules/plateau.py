@@ -73,12 +73,12 @@ class Plateau(Schedule):
         >>> patient.observe(memory, step=400, cost=-0.8, horizon=1000)
         PlateauMemory(factor=0.1, best=-0.8, since=400.0)
         """
-        factor, best, since = memory
+        t, (factor, best, since) = float(step), memory
         first = math.isinf(best)
         if math.isfinite(cost) and (first or best - cost > self.threshold * abs(best)):
-            best, since = float(cost), max(since, float(step))
-        if step - since > in_steps(self.patience, horizon):
-            factor, since = max(factor * self.fall, self.floor), step + float(in_steps(self.cooldown, horizon))
+            best, since = float(cost), max(since, t)
+        if t - since > in_steps(self.patience, horizon):
+            factor, since = max(factor * self.fall, self.floor), t + in_steps(self.cooldown, horizon)
         return PlateauMemory(factor, best, since)
 
     def over(self, costs: Iterable[float]) -> Array:

@@ -12,7 +12,7 @@ class WarmupStableDecay(Schedule):
 
         t < w:          (t + 1) / w
         w ≤ t ≤ T − c:  1
-        T − c < t < T:  floor + (1 − floor) (1 − u^power),  u = (t − (T − c)) / c
+        T − c < t < T:  floor + (1 − floor) (1 − u^power),  u = 1 − (T − t) / c
         t ≥ T:          floor
 
     warmup: w, the time of the climb, of a broken number of steps the whole ones, 0 for none; with it a recipe needs no
@@ -34,6 +34,6 @@ class WarmupStableDecay(Schedule):
         xp = namespace(step)
         w = int(in_steps(self.warmup, horizon))
         c = min(in_steps(self.cooldown, horizon), max(horizon, 1))
-        u = clipped(step, horizon - c, c)
+        u = 1 - clipped(horizon - xp.asarray(step), 0, c)
         fall = self.floor + (1 - self.floor) * (1 - u**self.power)
         return xp.minimum(clipped(xp.asarray(step) + 1, 0, max(w, 1)), fall)

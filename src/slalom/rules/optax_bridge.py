@@ -27,7 +27,12 @@ class RuleState(NamedTuple):
     """What `to_optax` keeps between two updates: in the state of a chain, one of its members."""
 
     count: Array  # [] int32 updates done
-    memory: Tree  # of the rule
+    memory: tuple[Array, ...]  # of the rule, its leaves: a Flax state would not keep a tree of tuples as it is
+
+
+def unpacked(rule: Rule, state: RuleState, params: Tree) -> Tree:
+    """The memory of a rule in its own form."""
+    return jax.tree.unflatten(jax.tree.structure(jax.eval_shape(rule.init, params)), state.memory)
 
 
 def factor_of(where: str, given: Any, horizon: int | None) -> Callable[[Array], Array]:
@@ -43,7 +48,7 @@ def factor_of(where: str, given: Any, horizon: int | None) -> Callable[[Array], 
         return given
     if horizon is None:
         raise SlalomError(f"{where} is a schedule, which must know its horizon. Give to_optax(horizon=…) in steps.")
-    return lambda step: given(step, horizon)
+    return lambda step: given(step.astype(float), horizon)  # JAX divides whole numbers in float32
 
 
 def to_optax(rule: Rule, learning_rate: Any, *, schedule: Any = None, horizon: int | None = None) -> Any:
@@ -77,7 +82,7 @@ def to_optax(rule: Rule, learning_rate: Any, *, schedule: Any = None, horizon: i
     factor_at = factor_of("to_optax(schedule=…)", 1.0 if schedule is None else schedule, horizon)
 
     def init(params: Tree) -> RuleState:
-        return RuleState(jnp.zeros([], jnp.int32), rule.init(params))
+        return RuleState(jnp.zeros([], jnp.int32), tuple(jax.tree.leaves(rule.init(params))))
 
     def update(gradient: Tree, state: RuleState, params: Tree | None = None) -> tuple[Tree, RuleState]:
         if params is None:
@@ -86,10 +91,11 @@ def to_optax(rule: Rule, learning_rate: Any, *, schedule: Any = None, horizon: i
         # A step number needs more digits than a half-precision parameter has.
         exact = jnp.promote_types(jnp.result_type(*jax.tree.leaves(params)), jnp.float32)
         rate = jnp.asarray(rate_at(state.count) * factor_at(state.count), exact)
-        delta, memory = rule.step(gradient, state.memory, params, t=count.astype(exact), rate=rate)
+        memory = unpacked(rule, state, params)
+        delta, after = rule.step(gradient, memory, params, t=count.astype(exact), rate=rate)
         delta = jax.tree.map(lambda d, p: d.astype(p.dtype), delta, params)
-        memory = jax.tree.map(lambda new, old: new.astype(old.dtype), memory, state.memory)
-        return delta, RuleState(count, memory)
+        kept = [new.astype(old.dtype) for new, old in zip(jax.tree.leaves(after), state.memory, strict=True)]
+        return delta, RuleState(count, tuple(kept))
 
     return optax.GradientTransformation(init, update)
 
@@ -107,5 +113,5 @@ def score_params(rule: Rule, state: Any, params: Tree) -> Tree:
     leaves = jax.tree.leaves(state, is_leaf=lambda node: isinstance(node, RuleState))
     found = [leaf for leaf in leaves if isinstance(leaf, RuleState)]
     if len(found) != 1:
-        raise wrong("score_params(state=…)", "an Optax state with one rule of to_optax in it", f"{len(found)} of them")
-    return rule.weights_to_score(params, found[0].memory)
+        raise wrong("score_params(state=…)", "an Optax state with one rule of to_optax in it", len(found))
+    return rule.weights_to_score(params, unpacked(rule, found[0], params))
