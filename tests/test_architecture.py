@@ -61,7 +61,7 @@ FLOORS = (
     "start",
     "racing fitting",
     # faces
-    "asked display told listed",
+    "asked display told listed transformers",
     "cli",
 )
 FLOOR = {name: i for i, line in enumerate(FLOORS) for name in line.split()}
@@ -76,7 +76,7 @@ OUTSIDE = {
     "narwhals": "data.frames",
     "tomli_w": "folder recipe",
     "tomllib": "folder recipe",
-    "sklearn": "baselines metrics",
+    "sklearn": "baselines metrics transformers",
     "subprocess": "baselines",
     "optax": "rules.optax_bridge",
     "jax": "record losses lane step heat start fitting finish cache",

@@ -1,5 +1,6 @@
 """Records: frozen dataclasses whose fields are settings, validated when a person builds them, never inside a trace."""
 
+import contextlib
 import dataclasses
 import itertools
 import math
@@ -43,7 +44,7 @@ def numbers(
 
     interval: the values that each of them may have. increasing: each must be greater than the one before it.
     length: they are lengths of time, all of them fractions of the horizon (below 1) or all of them steps.
-    A record takes a list, a tuple or a text like "0.5, 0.75"; as plain data it is a list.
+    A record takes a list, a tuple or text with commas; as plain data it is a list.
     """
     about = {"interval": interval, "meaning": meaning, "increasing": increasing, "length": length}
     return dataclasses.field(default=default, metadata={**about, "kind": "numbers"})
@@ -72,6 +73,17 @@ def within(value: float, interval: str) -> bool:
     return (low <= value if match[1] == "[" else low < value) and (value <= high if match[4] == "]" else value < high)
 
 
+def in_steps(length: float, horizon: int) -> float:
+    """A length of time in steps: a fraction of the horizon where it is below 1, steps otherwise.
+
+    Rounded to 12 digits, so that 0.1 of 70 steps is 7 of them and not 7.000000000000001, one too late.
+
+    >>> in_steps(0.25, 200), in_steps(0.1, 70), in_steps(50, 200)
+    (50.0, 7.0, 50)
+    """
+    return float(f"{length * max(horizon, 1):.12g}") if length < 1 else length
+
+
 def _validate(self: Any) -> None:
     """Check every setting that is a plain number, and every sequence of them; numbers of a program pass unseen.
 
@@ -97,7 +109,10 @@ def _sequence(where: str, value: Any, about: Mapping[str, Any]) -> tuple[float, 
     """A sequence of numbers as a tuple, or the sentence that says what the field wants."""
     wanted = f"a list of numbers in {about['interval']}"
     wanted += ", each greater than the one before it" if about["increasing"] else ""
-    found = tuple(value) if isinstance(value, (list, tuple)) else _listed(value)
+    if isinstance(value, str):  # as a row of a leaderboard and the command line have it
+        with contextlib.suppress(ValueError):
+            value = [float(text) for text in value.split(",")]
+    found = tuple(value) if isinstance(value, (list, tuple)) else (None,)
     if any(isinstance(v, bool) or not isinstance(v, (int, float)) or not within(v, about["interval"]) for v in found):
         raise wrong(where, wanted, value)
     if about["increasing"] and any(later <= earlier for earlier, later in itertools.pairwise(found)):
@@ -105,14 +120,6 @@ def _sequence(where: str, value: Any, about: Mapping[str, Any]) -> tuple[float, 
     if about["length"] and len({v < 1 for v in found}) > 1:
         raise wrong(where, "all fractions of the horizon (below 1) or all steps", value)
     return found
-
-
-def _listed(text: Any) -> tuple[float, ...]:
-    """The numbers of a text like "0.5, 0.75", as a table's cell or a command line has them; of anything else a NaN."""
-    try:
-        return tuple(float(number) for number in text.split(","))
-    except (AttributeError, ValueError):
-        return (math.nan,)
 
 
 @dataclass_transform(frozen_default=True)
@@ -171,8 +178,8 @@ def parts_of(cls: Any) -> tuple[str, ...]:
     return tuple(f.name for f in dataclasses.fields(cls) if f.metadata.get("kind") == "part")
 
 
-def to_plain(one: Any, registry: dict[str, type]) -> dict[str, Any]:
-    """A registered record as plain data: its registry name and its settings.
+def to_plain(one: Any, registry: dict[str, Any]) -> dict[str, Any]:
+    """A registered record as plain data: its registry name and its settings, or what its own `to_plain` says.
 
     >>> from slalom import rules
     >>> to_plain(rules.Momentum(mu=0.8), rules.REGISTRY)
@@ -180,6 +187,8 @@ def to_plain(one: Any, registry: dict[str, type]) -> dict[str, Any]:
     """
     for name, cls in registry.items():
         if type(one) is cls:
+            if hasattr(cls, "to_plain"):
+                return {"name": name, **one.to_plain()}
             inside = {f: to_plain(getattr(one, f), registry) for f in parts_of(cls)}
             several = {f: list(getattr(one, f)) for f in numbers_of(cls)}
             return {"name": name, **{f: getattr(one, f) for f in settings_of(cls)}, **several, **inside}
@@ -188,6 +197,8 @@ def to_plain(one: Any, registry: dict[str, type]) -> dict[str, Any]:
 
 def from_plain(kind: str, plain: Any, registry: dict[str, type]) -> Any:
     """A record from its name, from `{"name": …, settings}`, or the record itself.
+
+    A class whose settings are not those of its fields has a class method `from_plain`, which gets them all.
 
     >>> from slalom import rules
     >>> from_plain("rule", {"name": "momentum", "mu": 0.8}, rules.REGISTRY)
@@ -201,6 +212,8 @@ def from_plain(kind: str, plain: Any, registry: dict[str, type]) -> Any:
     name, given = data["name"], {k: v for k, v in data.items() if k != "name"}
     if name not in registry:
         raise unknown(kind, name, registry)
+    if hasattr(registry[name], "from_plain"):
+        return registry[name].from_plain(given)  # type: ignore[attr-defined]
     inside = parts_of(registry[name])
     allowed = (*settings_of(registry[name]), *numbers_of(registry[name]), *inside)
     for key in given:

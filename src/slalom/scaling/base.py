@@ -4,13 +4,18 @@
     z = scaler(x)                 # [N, D] float64
     x = scaler.inverse(z)
 
-Fitting ignores missing cells (NaN); transforming hands them on. A column that is constant (or missing throughout) gives
-its training rows one harmless value, and its scale is 1. Settings, where a scaler has some, are keywords of `fit`.
+Fitting ignores missing cells (NaN); transforming hands them on. Infinite cells are refused by the fit, and go to the
+scaling's limit afterwards. A column that is constant to the last digits (`is_constant`: one row, 0.3 beside 0.1 + 0.2,
+or no value at all) gives its training rows one harmless value, and its scale is 1; `max_abs` has its size as the scale.
+A target is a table of one column, [N, 1]. Settings, where a scaler has some, are keywords of `fit`.
 A scaler's fields are arrays and numbers: stored by name, they rebuild it by `cls(**fields)`.
-Everything is NumPy float64 on the host: a column with a mean of 1e9 and a spread of 1 keeps its digits. In a race
-there is one float32 copy of the data, and scalers that answer `in_race` are applied to each batch inside the step:
+Everything is NumPy float64 on the host, also for float32, whole numbers and truth values: a column with a mean of 1e9
+and a spread of 1 keeps its digits. (In float32 that column is constant before it comes here: its steps are 64.) In a
+race there is one float32 copy of the data, and scalers that answer `in_race` are applied to each batch inside the step:
 
     z = squash((x − centre) / spread),   squash(u) = u / √(1 + (u / clip)²), the identity for clip = ∞
+
+The data of the others is stored, scaled, beside that copy.
 """
 
 from collections.abc import Callable, Sequence
@@ -104,3 +109,13 @@ def is_constant(present: Array) -> bool:
 def constant_value(present: Array) -> float:
     """The value of a constant column; 0 for a column that is missing throughout."""
     return float(present[0]) if present.size else 0.0
+
+
+def mean_and_spread(present: Array) -> tuple[float, float]:
+    """μ and σ of one column, taken between its ends, where a huge offset costs no digits and no square overflows."""
+    if is_constant(present):
+        return constant_value(present), 1.0
+    low = np.min(present)
+    extent = np.max(present) - low
+    unit = (present - low) / extent  # in [0, 1]
+    return low + extent * np.mean(unit), extent * np.std(unit)

@@ -3,10 +3,8 @@
 import math
 from typing import Self
 
-import numpy as np
-
 from slalom.record import record
-from slalom.scaling.base import InRace, Scaler, as_columns, as_fitted, constant_value, each_column, is_constant
+from slalom.scaling.base import InRace, Scaler, as_columns, as_fitted, each_column, mean_and_spread
 from slalom.types import Array
 
 
@@ -39,13 +37,3 @@ class ZScore(Scaler):
 
     def in_race(self) -> InRace:
         return InRace(self.mean, self.spread, math.inf)
-
-
-def mean_and_spread(present: Array) -> tuple[float, float]:
-    """μ and σ of one column, taken between its ends, where a huge offset costs no digits and no square overflows."""
-    if is_constant(present):
-        return constant_value(present), 1.0
-    low = np.min(present)
-    extent = np.max(present) - low
-    unit = (present - low) / extent  # in [0, 1]
-    return low + extent * np.mean(unit), extent * np.std(unit)
