@@ -11,8 +11,8 @@ import tomli_w
 
 from slalom import rules, scaling, schedules
 from slalom.errors import SlalomError, unknown, wrong
-from slalom.layers import ACTIVATIONS
-from slalom.net import NORMALISATIONS, PLACEMENTS, Net
+from slalom.layers import ACTIVATIONS, INITIALISERS
+from slalom.net import EMBEDDINGS, NORMALISATIONS, PLACEMENTS, Net
 from slalom.record import from_plain, parts_of, settings_of, to_plain, within
 from slalom.rules import Rule
 from slalom.schedules import ByEpoch, Schedule, Warmup
@@ -23,6 +23,8 @@ CHOICES: dict[str, Collection[str]] = {
     "schedule_by": ("step", "epoch"),
     "activation": ACTIVATIONS,
     "normalisation": NORMALISATIONS,
+    "embedding": EMBEDDINGS,
+    "initialiser": INITIALISERS,
     "placement": PLACEMENTS,
 }
 # field: (type, the interval it must lie in)
@@ -48,7 +50,9 @@ class Recipe:
     schedule: a schedule or its name. warmup: linear warm-up in front of it, a fraction of the horizon below 1, steps
     otherwise. batch_size: rows of a step. epochs: the horizon, passes over the training rows.
     depth, width: hidden layers and their features; depth 0 is a linear model. activation: between the layers.
-    normalisation: none, batch_norm or layer_norm, placement: before or after the activation.
+    normalisation: none, batch_norm, layer_norm or group_norm, placement: before or after the activation.
+    embedding: of the columns in front of the first layer: none, periodic or piecewise_linear. initialiser: of the
+    first weights; auto is normal, with the gain of the activation.
     dropout: probability of leaving out a hidden feature. weight_decay: λ ≥ 0 on all parameters; decoupled
     (w −= η λ w) with adamw, added to the gradient (g += λ w) with every other rule, as in PyTorch. Where it is None
     the rule's own holds: 0.01 with adamw, 0 with most others. l1: λ₁ ≥ 0 of the L1 penalty on all parameters, added to
@@ -80,6 +84,8 @@ class Recipe:
     l1: float = 0.0
     label_smoothing: float = 0.0
     target_scaling: str = "z_score"
+    embedding: str = "none"
+    initialiser: str = "auto"
     schedule_by: str = "step"
 
     def __post_init__(self) -> None:
@@ -120,6 +126,7 @@ class Recipe:
             activation=self.activation if self.depth else "relu",
             normalisation=self.normalisation if normalised else "none",
             placement=self.placement if normalised else "before",
+            embedding=self.embedding,
         )
 
     def rate_factor(self) -> Schedule:

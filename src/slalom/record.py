@@ -122,6 +122,25 @@ def _sequence(where: str, value: Any, about: Mapping[str, Any]) -> tuple[float, 
     return found
 
 
+def _listed(text: Any) -> tuple[float, ...]:
+    """The numbers of a text like "0.5, 0.75", as a table's cell or a command line has them; of anything else a NaN."""
+    try:
+        return tuple(float(number) for number in text.split(","))
+    except (AttributeError, ValueError):
+        return (math.nan,)
+
+
+def in_steps(length: float, horizon: int) -> float:
+    """A length of time in steps: a fraction of the horizon where it is below 1, steps otherwise.
+
+    Rounded to 12 digits, so that 0.1 of 70 steps is 7 of them and not 7.000000000000001, one too late.
+
+    >>> in_steps(0.25, 200), in_steps(0.1, 70), in_steps(50, 200)
+    (50.0, 7.0, 50)
+    """
+    return float(f"{length * max(horizon, 1):.12g}") if length < 1 else length
+
+
 @dataclass_transform(frozen_default=True)
 def record(cls: type[T]) -> type[T]:
     """Make a class a frozen dataclass, a JAX pytree (its fields are the leaves), validated when built by a person.

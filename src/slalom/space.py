@@ -11,7 +11,7 @@ from slalom.errors import SlalomError, unknown
 from slalom.recipe import CHOICES, RANGES, Recipe, decaying
 from slalom.record import from_plain, settings_of, to_plain
 
-SHAPE_FIELDS = ("depth", "width", "batch_size", "activation", "normalisation", "placement")
+SHAPE_FIELDS = ("depth", "width", "batch_size", "activation", "normalisation", "placement", "embedding")
 
 # The shapes that a race opens first: small enough to run hundreds of times a minute, different enough to matter.
 SHAPES: tuple[dict[str, Any], ...] = (

@@ -1,6 +1,9 @@
-"""Every rule against its paper, written once more as a plain float64 loop, against Optax, and the lessons' numbers."""
+"""Every rule against its paper, written once more as a plain float64 loop, and against Optax.
 
-import json
+The rules that adapt a rate to every weight and came later stand in `test_rules_adaptive.py`.
+"""
+
+import importlib
 import math
 from decimal import Decimal, localcontext
 from pathlib import Path
@@ -12,21 +15,11 @@ import optax
 import pytest
 
 from slalom import rules
-from slalom.record import settings_of
+from slalom.record import parts_of, settings_of
 from slalom.rules.base import Beta, debias
 from slalom.rules.radam import span
-from slalom.scaling import ZScore
 
-WORKED = json.loads((Path(__file__).parents[1] / "worked_examples.json").read_text())
-
-# An ill-conditioned quadratic, ½ w'A w with eigenvalues from 0.01 to 10, turned so that its weights depend on each
-# other. The rates below keep every walk stable: a chaotic one would blow rounding up.
-TURN = np.linalg.qr(np.random.default_rng(7).normal(size=(6, 6)))[0]
-QUADRATIC = TURN @ np.diag(np.logspace(-2, 1, 6)) @ TURN.T
-START = np.array([1.0, -2.0, 0.5, 3.0, -0.25, 1.5])
-STEPS = 200
-FALL = np.where(np.arange(STEPS) < 100, 1.0, 0.3)  # the rate moves, so that it matters where it stands
-
+from .problems import FALL, assert_is_its_paper, assert_same_walk, by_optax, by_slalom, each_case
 
 # --- the papers, as loops over w, with the settings as the papers name them -------------------------------------------
 
@@ -45,6 +38,23 @@ def momentum(gradient, w, rate, mu):
         yield w
 
 
+def averaged_momentum(gradient, w, rate, beta):
+    mean = None
+    for eta in rate:
+        g = gradient(w)
+        mean = g if mean is None else beta * mean + (1 - beta) * g
+        w = w - eta * mean
+        yield w
+
+
+def velocity_momentum(gradient, w, rate, mu):
+    velocity = 0 * w
+    for eta in rate:
+        velocity = mu * velocity - eta * gradient(w)
+        w = w + velocity
+        yield w
+
+
 def nesterov(gradient, w, rate, mu):
     # Sutskever et al. 2013, eq. 3 and 4, written for a velocity without the rate; yields the point ahead.
     x, v = w, 0 * w
@@ -55,11 +65,11 @@ def nesterov(gradient, w, rate, mu):
         x = x + (following - eta) * mu * v  # where the rate moves, the point ahead stays and the one behind it moves
 
 
-def adagrad(gradient, w, rate, epsilon):
+def adagrad(gradient, w, rate, epsilon, start):
     seen = []
     for eta in rate:
         seen.append(gradient(w))
-        w = w - eta * seen[-1] / (np.sqrt(sum(g * g for g in seen)) + epsilon)
+        w = w - eta * seen[-1] / (np.sqrt(start + sum(g * g for g in seen)) + epsilon)
         yield w
 
 
@@ -81,17 +91,17 @@ def moments(gradient, w, beta1, beta2):
         w = yield m, v, m / (1 - beta1**t), v / (1 - beta2**t), t
 
 
-def adam(gradient, w, rate, beta1, beta2, epsilon, weight_decay=0.0):
+def adam(gradient, w, rate, beta1, beta2, epsilon, epsilon_root=0.0, weight_decay=0.0):
     walk = moments(gradient, w, beta1, beta2)
     _, _, m_hat, v_hat, _ = next(walk)
     for eta in rate:
-        w = w - eta * (m_hat / (np.sqrt(v_hat) + epsilon) + weight_decay * w)
+        w = w - eta * (m_hat / (np.sqrt(v_hat + epsilon_root) + epsilon) + weight_decay * w)
         yield w
         _, _, m_hat, v_hat, _ = walk.send(w)
 
 
 def adamw(gradient, w, rate, beta1, beta2, epsilon, weight_decay):
-    yield from adam(gradient, w, rate, beta1, beta2, epsilon, weight_decay)
+    yield from adam(gradient, w, rate, beta1, beta2, epsilon, 0.0, weight_decay)
 
 
 def amsgrad(gradient, w, rate, beta1, beta2, epsilon):
@@ -105,7 +115,7 @@ def amsgrad(gradient, w, rate, beta1, beta2, epsilon):
         _, v, m_hat, _, t = walk.send(w)
 
 
-def radam(gradient, w, rate, beta1, beta2, epsilon, threshold):
+def radam(gradient, w, rate, beta1, beta2, epsilon, threshold, early):
     walk = moments(gradient, w, beta1, beta2)
     rho_inf = 2 / (1 - beta2) - 1
     _, _, m_hat, v_hat, t = next(walk)
@@ -115,7 +125,7 @@ def radam(gradient, w, rate, beta1, beta2, epsilon, threshold):
             r = math.sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho))
             w = w - eta * r * m_hat / (np.sqrt(v_hat) + epsilon)
         else:
-            w = w - eta * m_hat
+            w = w - eta * early * m_hat
         yield w
         _, _, m_hat, v_hat, t = walk.send(w)
 
@@ -124,82 +134,40 @@ def radam(gradient, w, rate, beta1, beta2, epsilon, threshold):
 CASES = {
     "sgd": [(0.1, {})],
     "momentum": [(0.03, {"mu": 0.8}), (0.1, {"mu": 0.0})],
+    "averaged_momentum": [(0.1, {"beta": 0.8}), (0.1, {"beta": 0.0})],
+    "velocity_momentum": [(0.03, {"mu": 0.8}), (0.1, {"mu": 0.0})],
     "nesterov": [(0.03, {"mu": 0.8})],
-    "adagrad": [(0.5, {"epsilon": 0.5}), (0.5, {"epsilon": 1e-2})],
+    "adagrad": [(0.5, {"epsilon": 0.5, "start": 0.0}), (0.2, {"epsilon": 1e-2, "start": 2.0})],
     "rmsprop": [(0.01, {"beta": 0.8, "epsilon": 0.5})],
     "adam": [
-        (0.05, {"beta1": 0.8, "beta2": 0.9, "epsilon": 0.5}),
-        (0.01, {"beta1": 0.0, "beta2": 0.9, "epsilon": 0.1}),
+        (0.05, {"beta1": 0.8, "beta2": 0.9, "epsilon": 0.5, "epsilon_root": 0.0}),
+        (0.01, {"beta1": 0.0, "beta2": 0.9, "epsilon": 0.1, "epsilon_root": 0.5}),
     ],
     "amsgrad": [(0.05, {"beta1": 0.8, "beta2": 0.9, "epsilon": 0.5})],
     "adamw": [(0.05, {"beta1": 0.8, "beta2": 0.9, "epsilon": 0.5, "weight_decay": 0.1})],
     "radam": [
-        (0.03, {"beta1": 0.8, "beta2": 0.9, "epsilon": 0.5, "threshold": 5.0}),
-        (0.03, {"beta1": 0.8, "beta2": 0.9, "epsilon": 0.5, "threshold": 4.0}),
-        (0.03, {"beta1": 0.8, "beta2": 0.5, "epsilon": 0.5, "threshold": 5.0}),
+        (0.03, {"beta1": 0.8, "beta2": 0.9, "epsilon": 0.5, "threshold": 5.0, "early": 1.0}),
+        (0.03, {"beta1": 0.8, "beta2": 0.9, "epsilon": 0.5, "threshold": 4.0, "early": 0.0}),
+        (0.03, {"beta1": 0.8, "beta2": 0.5, "epsilon": 0.5, "threshold": 5.0, "early": 0.5}),
     ],
 }
-EACH_CASE = pytest.mark.parametrize(
-    ("name", "rate", "settings"),
-    [pytest.param(name, *case, id=f"{name}-{i}") for name, cases in CASES.items() for i, case in enumerate(cases)],
-)
 
 
-def walked(step, memory, start, rates):
-    """Every point of a walk down the quadratic; `step(g, memory, w, t, rate) -> (delta, memory)`."""
-
-    def one(carry, now):
-        w, memory = carry
-        delta, memory = step(jnp.asarray(QUADRATIC) @ w, memory, w, *now)
-        return (w + delta, memory), w + delta
-
-    t = jnp.arange(1, len(rates) + 1)
-    return np.asarray(jax.jit(lambda c: jax.lax.scan(one, c, (t, jnp.asarray(rates)))[1])((jnp.asarray(start), memory)))
-
-
-def by_slalom(rule, rates, start=START):
-    return walked(
-        lambda g, m, w, t, eta: rule.step(g, m, w, t=t, rate=eta), rule.init(jnp.asarray(start)), start, rates
-    )
-
-
-def assert_same_walk(mine, theirs):
-    """Equal to 1e-12 of the size of each point: rounding, and no more, is allowed to differ."""
-    assert np.isfinite(theirs).all()
-    assert np.abs(theirs[-1] - START).max() > 0.1, "the walk is to lead somewhere"
-    np.testing.assert_array_less(np.abs(mine - theirs).max(axis=1), 1e-12 * np.abs(theirs).max(axis=1))
-
-
-@pytest.fixture
-def float64():
-    with jax.enable_x64(True):
-        yield
-
-
-@EACH_CASE
+@each_case(CASES)
 def test_a_rule_is_its_paper(name, rate, settings, float64):
-    """200 steps agree with a loop written from the paper, settings being plain numbers or numbers of a program."""
-    rates = rate * FALL
-    paper = np.array(list(globals()[name](lambda w: QUADRATIC @ w, START, rates, **settings)))
-    cls = rules.REGISTRY[name]
-    about = settings_of(cls)
-    traced = {n: Beta(jnp.asarray(1 - v)) if about[n]["keeps"] else jnp.asarray(v) for n, v in settings.items()}
-    for rule in (cls(**settings), cls(**traced)):
-        assert_same_walk(by_slalom(rule, rates), paper)
-
-
-def tree_rules():
-    """The rules whose independent loops stand in the file beside this one."""
-    from oracles.test_rules_tree import PAPERS
-
-    return set(PAPERS)
+    """200 steps agree with a loop written from the paper, down a quadratic and in a small net."""
+    assert_is_its_paper(name, globals()[name], rate, settings)
 
 
 def test_every_rule_has_a_paper():
-    """No rule of the registry is without an independent loop."""
-    elsewhere = {"clip_norm", "clip_value", "lookahead", "ema", "swa"} | {"from_optax"}  # test_wrappers, …_optax_bridge
-    assert set(CASES) | tree_rules() == set(rules.REGISTRY) - elsewhere
-    for name, cases in CASES.items():
+    """No rule of the registry is without an independent loop, and every setting of it is tried; rules that wrap another
+    have theirs in test_wrappers, those of Optax in test_optax_bridge."""
+    files = sorted(path.stem for path in Path(__file__).parent.glob("test_rules*.py"))
+    modules = [vars(importlib.import_module(f".{file}", __package__)) for file in files]
+    papers = [name for module in modules for name in (*module.get("CASES", {}), *module.get("PAPERS", {}))]
+    alone = {name for name, cls in rules.REGISTRY.items() if not parts_of(cls) and cls is not rules.FromOptax}
+    assert sorted(set(papers)) == sorted(alone)
+    for name, cases in (case for module in modules for case in module.get("CASES", {}).items()):
         assert all(set(settings) == set(settings_of(rules.REGISTRY[name])) for _, settings in cases)
 
 
@@ -212,6 +180,16 @@ OPTAX = {
     "adagrad": (0.5, {"epsilon": 1e-200}, optax.scale_by_rss(initial_accumulator_value=0.0, eps=1e-200)),
     "rmsprop": (0.01, {"beta": 0.8, "epsilon": 0.5}, optax.scale_by_rms(0.8, 0.5, eps_in_sqrt=False)),
     "adam": (0.05, {"beta1": 0.8, "beta2": 0.9, "epsilon": 0.5}, optax.scale_by_adam(0.8, 0.9, 0.5)),
+    "adam-epsilon_root": (
+        0.05,
+        {"beta1": 0.8, "beta2": 0.9, "epsilon": 0.1, "epsilon_root": 0.5},
+        optax.scale_by_adam(0.8, 0.9, 0.1, 0.5),
+    ),
+    "adagrad-start": (  # ε inside the root is a part of the start
+        0.5,
+        {"epsilon": 1e-200, "start": 0.1 + 0.03},
+        optax.scale_by_rss(initial_accumulator_value=0.1, eps=0.03),
+    ),
     "adamw": (
         0.05,
         {"beta1": 0.8, "beta2": 0.9, "epsilon": 0.5, "weight_decay": 0.1},
@@ -229,87 +207,8 @@ OPTAX = {
 def test_a_rule_agrees_with_optax(name, float64):
     """200 steps agree with Optax where it means the same rule."""
     rate, settings, transformation = OPTAX[name]
-
-    def step(g, memory, w, t, eta):
-        update, memory = transformation.update(g, memory, w)
-        return -eta * update, memory
-
-    theirs = walked(step, transformation.init(jnp.asarray(START)), START, rate * FALL)
-    assert_same_walk(by_slalom(rules.REGISTRY[name](**settings), rate * FALL), theirs)
-
-
-# --- the lessons' numbers ---------------------------------------------------------------------------------------------
-
-
-def descended(rule, gradient, start, rate, steps, memory=None):
-    """The points of a walk in one weight, from a memory of one's choice."""
-    w = jnp.asarray([start])
-    memory = rule.init(w) if memory is None else memory
-    for t in range(1, steps + 1):
-        delta, memory = rule.step(gradient(w), memory, w, t=t, rate=rate)
-        w = w + delta
-        yield float(w[0])
-
-
-ONE_PARAMETER = {
-    "momentum(rate 0.01, 0.9)": rules.Momentum(mu=0.9),
-    "adagrad(rate 0.01)": rules.Adagrad(),
-    "rmsprop(rate 0.01, decay 0.9)": rules.RMSProp(beta=0.9, epsilon=1e-10),
-    "adam(rate 0.01, 0.9, 0.99)": rules.Adam(beta1=0.9, beta2=0.99),
-}
-
-
-@pytest.mark.parametrize("name", WORKED["one_parameter"]["after_two_steps"])
-def test_the_lessons_first_two_steps(name):
-    """Two steps down w²/2 from 1 are the lessons'."""
-    points = list(descended(ONE_PARAMETER[name], lambda w: w, 1.0, 0.01, 2))
-    np.testing.assert_allclose(points, WORKED["one_parameter"]["after_two_steps"][name], atol=6e-7)
-
-
-# The lessons' other writings are the same rules at another rate, or from another memory (v₀ below, with g₁ = 1).
-VARIANTS = {
-    "momentum, exponentially weighted, s1 = g1 (rate 0.01, 0.9)": (rules.Momentum(mu=0.9), 0.001, 1 / (1 - 0.9)),
-    "momentum, rate inside the buffer (0.01, 0.9)": (rules.Momentum(mu=0.9), 0.01, 0.0),
-    "rmsprop, v1 = g1^2 (0.01, 0.9)": (rules.RMSProp(beta=0.9, epsilon=1e-10), 0.01, 1.0),
-}
-
-
-@pytest.mark.parametrize("name", WORKED["one_parameter"]["variants_in_the_lessons"])
-def test_the_lessons_variants_are_known_rules(name):
-    """The lessons' other writings of momentum and RMSProp are these rules, as their docstrings say."""
-    rule, rate, v0 = VARIANTS[name]
-    memory = type(rule.init(jnp.zeros(1)))(jnp.array([v0]))
-    points = list(descended(rule, lambda w: w, 1.0, rate, 2, memory))
-    np.testing.assert_allclose(points, WORKED["one_parameter"]["variants_in_the_lessons"][name], atol=6e-7)
-
-
-@pytest.mark.parametrize("rate", WORKED["rate_effect"]["x_over_4_looks"])
-def test_the_effect_of_the_rate(rate):
-    """On 4 x² a rate is slow, good, exact, swinging or diverging, as the lessons show."""
-    points = [2.0, *descended(rules.SGD(), lambda x: 8 * x, 2.0, float(rate), 3)]
-    expected = WORKED["rate_effect"]["x_over_4_looks"][rate]
-    np.testing.assert_allclose(points, expected, atol=WORKED["rate_effect"]["tolerance"])
-
-
-def test_scaling_makes_the_contours_round(float64):
-    """Gradient descent on the lesson's two rows ends short of the minimum on raw columns and in it on z-scored ones."""
-    case = WORKED["contours"]
-    raw, y = np.array(case["x"], float), np.array(case["y"], float)[:, 0]
-    scaled = np.column_stack([ZScore.fit(raw[:, :1])(raw[:, :1]), raw[:, 1]])  # the column of ones stays as it is
-    np.testing.assert_allclose(scaled, case["x_zscored"])
-    start = np.random.RandomState(24).randn(2)
-    np.testing.assert_allclose(start, case["start_seed_24"], atol=1e-8)
-    for x, condition, end in (
-        (raw, case["condition_number_XtX_raw"], case["end_raw"]),
-        (scaled, case["condition_number_XtX_zscored"], case["end_zscored"]),
-    ):
-        np.testing.assert_allclose(np.linalg.cond(x.T @ x), condition, rtol=1e-12)
-        w, rule = jnp.asarray(start), rules.SGD()
-        gradient = jax.jit(lambda w, x=x: 2 * x.T @ (x @ w - y) / len(y))
-        for t in range(1, case["steps"] + 1):
-            delta, _ = rule.step(gradient(w), None, w, t=t, rate=case["rate"])
-            w = w + delta
-        np.testing.assert_allclose(w, end, atol=1e-8)
+    theirs = by_optax(transformation, rate * FALL)
+    assert_same_walk(by_slalom(rules.REGISTRY[name.partition("-")[0]](**settings), rate * FALL), theirs)
 
 
 # --- corners of single rules ------------------------------------------------------------------------------------------

@@ -26,13 +26,11 @@ class BatchNorm(Layer):
     x [F, B], or [C, …, N] with one μ and σ² a channel, over its n = N H W pixels (N D H W in a volume): `rows_last`
     makes that of (N, C, …). A batch of one row of dense data gives y = shift in training (PyTorch refuses it).
     The moving averages start at 0 and are divided by the weight they have gathered, so that an early score is taken
-    with fair statistics. Where other libraries differ, after k batches:
-
-        PyTorch:      mean = Σ,   variance = (1 − ρ)ᵏ + n / (n − 1) Σ     momentum = ρ = 0.1,      ε = 1e-5
-        Keras, Flax:  mean = Σ,   variance = (1 − ρ)ᵏ + Σ                 momentum = 1 − ρ = 0.99, ε = 1e-3 and 1e-5
-
-    where Σ is the memory here before its division: they start at mean 0 and variance 1, and still hold 37 % of that
-    after 100 steps at ρ = 0.01; PyTorch's moving variance divides by n − 1, all others (and its own in training) by n.
+    with fair statistics. Others start at mean 0 and variance 1 and do not divide: after k batches PyTorch has the mean
+    Σ and the variance (1 − ρ)ᵏ + Σ n / (n − 1), Keras and Flax have Σ and (1 − ρ)ᵏ + Σ, with Σ for the memory here
+    before its division; at ρ = 0.01 that is still 37 % start after 100 steps. PyTorch's moving variance divides by
+    n − 1, all others (and its own in training) by n. Defaults: PyTorch ρ = 0.1, ε = 1e-5; Keras 0.01, 1e-3; Flax 0.01,
+    1e-5.
 
     rho: [] weight of the newest batch: PyTorch's momentum, Keras's and Flax's 1 − momentum. epsilon: [] added to the
     variance, inside the root.

@@ -39,7 +39,7 @@ class AdaBound(Rule):
     [-0.1, -0.001]
     """
 
-    rates = (1e-4, 1e-2)
+    rates = (3e-4, 2e-2)
 
     beta1: Setting = setting(0.9, "[0, 1)", "how much of the past the mean gradient keeps", keeps=True)
     beta2: Setting = setting(0.999, "[0, 1)", "how much of the past the mean square keeps", keeps=True)

@@ -34,7 +34,7 @@ class Adadelta(Rule):
     (-1.3333, 0.8889)
     """
 
-    rates = (0.3, 10.0)
+    rates = (1.0, 30.0)
 
     rho: Setting = setting(0.9, "[0, 1)", "how much of the past the mean squares keep", keeps=True)
     epsilon: Setting = setting(1e-6, "(0, inf)", "added inside both roots")

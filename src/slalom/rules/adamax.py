@@ -34,7 +34,7 @@ class Adamax(Rule):
     2.0
     """
 
-    rates = (6e-4, 4e-2)
+    rates = (1e-3, 5e-2)
 
     beta1: Setting = setting(0.9, "[0, 1)", "how much of the past the mean gradient keeps", keeps=True)
     beta2: Setting = setting(

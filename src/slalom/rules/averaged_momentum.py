@@ -33,7 +33,7 @@ class AveragedMomentum(Rule):
     -0.2
     """
 
-    rates = (2e-2, 2.0)
+    rates = (1e-2, 1.0)
 
     beta: Setting = setting(
         0.9, "[0, 1)", "how much of the past the mean gradient keeps", keeps=True, search=(0.8, 0.9, 0.95)

@@ -39,7 +39,7 @@ class CentredRMSProp(Rule):
     [-0.2, 0.2]
     """
 
-    rates = (1e-4, 5e-3)
+    rates = (2e-4, 2e-2)
 
     beta: Setting = setting(0.9, "[0, 1)", "how much of the past the means keep", keeps=True)
     mu: Setting = setting(0.0, "[0, 1)", "how much of the sum of past steps a step keeps", keeps=True)

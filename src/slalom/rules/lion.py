@@ -32,7 +32,7 @@ class Lion(Rule):
     [-0.15, 0.05]
     """
 
-    rates = (3e-5, 3e-3)
+    rates = (1e-4, 3e-3)
 
     beta1: Setting = setting(0.9, "[0, 1)", "how much of the past the direction keeps", keeps=True)
     beta2: Setting = setting(

@@ -33,7 +33,7 @@ class RMSPropMomentum(Rule):
     -0.1
     """
 
-    rates = (1e-5, 1e-3)
+    rates = (1e-4, 1e-2)
 
     beta: Setting = setting(0.9, "[0, 1)", "how much of the past the mean square keeps", keeps=True)
     mu: Setting = setting(
