@@ -1,6 +1,5 @@
 """Records: frozen dataclasses whose fields are settings, validated when a person builds them, never inside a trace."""
 
-import contextlib
 import dataclasses
 import itertools
 import math
@@ -44,7 +43,7 @@ def numbers(
 
     interval: the values that each of them may have. increasing: each must be greater than the one before it.
     length: they are lengths of time, all of them fractions of the horizon (below 1) or all of them steps.
-    A record takes a list, a tuple or text with commas; as plain data it is a list.
+    A record takes a list, a tuple or a text like "0.5, 0.75"; as plain data it is a list.
     """
     about = {"interval": interval, "meaning": meaning, "increasing": increasing, "length": length}
     return dataclasses.field(default=default, metadata={**about, "kind": "numbers"})
@@ -73,17 +72,6 @@ def within(value: float, interval: str) -> bool:
     return (low <= value if match[1] == "[" else low < value) and (value <= high if match[4] == "]" else value < high)
 
 
-def in_steps(length: float, horizon: int) -> float:
-    """A length of time in steps: a fraction of the horizon where it is below 1, steps otherwise.
-
-    Rounded to 12 digits, so that 0.1 of 70 steps is 7 of them and not 7.000000000000001, one too late.
-
-    >>> in_steps(0.25, 200), in_steps(0.1, 70), in_steps(50, 200)
-    (50.0, 7.0, 50)
-    """
-    return float(f"{length * max(horizon, 1):.12g}") if length < 1 else length
-
-
 def _validate(self: Any) -> None:
     """Check every setting that is a plain number, and every sequence of them; numbers of a program pass unseen.
 
@@ -109,10 +97,7 @@ def _sequence(where: str, value: Any, about: Mapping[str, Any]) -> tuple[float, 
     """A sequence of numbers as a tuple, or the sentence that says what the field wants."""
     wanted = f"a list of numbers in {about['interval']}"
     wanted += ", each greater than the one before it" if about["increasing"] else ""
-    if isinstance(value, str):  # as a row of a leaderboard and the command line have it
-        with contextlib.suppress(ValueError):
-            value = [float(text) for text in value.split(",")]
-    found = tuple(value) if isinstance(value, (list, tuple)) else (None,)
+    found = tuple(value) if isinstance(value, (list, tuple)) else _listed(value)
     if any(isinstance(v, bool) or not isinstance(v, (int, float)) or not within(v, about["interval"]) for v in found):
         raise wrong(where, wanted, value)
     if about["increasing"] and any(later <= earlier for earlier, later in itertools.pairwise(found)):
