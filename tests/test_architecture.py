@@ -49,7 +49,7 @@ FLOORS = (
     " ".join(sorted(WRAPPERS)),
     "layers rules schedules scaling data",
     # nets
-    "net unit walk",
+    "net unit walk described",
     "recipe step descent",
     # lanes and what stands beside them
     "lane space table prepare model shuffles racer",
@@ -61,7 +61,7 @@ FLOORS = (
     "start",
     "racing fitting",
     # faces
-    "asked display told transformers",
+    "asked display told listed transformers",
     "cli",
 )
 FLOOR = {name: i for i, line in enumerate(FLOORS) for name in line.split()}

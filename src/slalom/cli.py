@@ -1,4 +1,4 @@
-"""The command line: `slalom race`, `slalom predict`, `slalom leaderboard`; results on stdout, progress on stderr.
+"""The command line: `slalom race`, `predict`, `leaderboard`, `list`; results on stdout, progress on stderr.
 
 Exit codes: 0; 1 the race failed; 2 something given cannot be used; 130 interrupted.
 """
@@ -41,6 +41,7 @@ def command() -> None:
       slalom predict runs/houses new_rows.csv --out predictions.csv
       slalom leaderboard runs/houses
       slalom race --continue runs/houses --seconds 120
+      slalom list rules
     """
 
 
@@ -167,6 +168,30 @@ def leaderboard(folder: Path, form: str | None, top: int | None) -> int:
         _print(cut.write_csv(), raw=True)
     else:
         _print(board.table(found, _columns(), top or 20))
+    return 0
+
+
+@command.command("list", short_help="Show the parts of a recipe: their formulas, settings and papers.")
+@click.argument("kind", metavar="KIND")
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="As JSON: a list of objects, or with a NAME one object.")
+def list_parts(kind: str, name: str | None, as_json: bool) -> int:
+    """Show every part of a KIND (rules, schedules, scalers, layers, activations, initialisers), or all of one.
+
+    \b
+    Examples:
+      slalom list rules
+      slalom list rules adam
+      slalom list schedules --json
+    """
+    from slalom import described, listed
+
+    if name is not None:
+        about = described.described(kind, name)
+        _print(_json(about.plain()) if as_json else listed.entry(about, _columns()))
+        return 0
+    found = described.everything(kind)
+    _print(_json([about.plain() for about in found]) if as_json else listed.table(found, _columns()))
     return 0
 
 

@@ -171,6 +171,7 @@ def test_wrong_numbers_are_named_in_a_sentence(cls, name):
         "half",
         "",
         "0.1;0.2",
+        "0.1, nan",
         None,
         ("0.5",),
         (True,),
