@@ -27,7 +27,7 @@ FRONTS = {
 }
 EACH_FRONT = pytest.mark.parametrize("front", FRONTS.values(), ids=FRONTS)
 # These begin with a climb of their own; every other schedule begins with the full rate.
-CLIMBS = {"warmup_stable_decay", "one_cycle", "cyclic", "coslog"}
+CLIMBS = ("warmup_stable_decay", "one_cycle", "cyclic", "coslog")
 EACH_HORIZON = pytest.mark.parametrize("horizon", [1, 2, 7, 70, 1000])
 EACH_SETTING = pytest.mark.parametrize(
     ("cls", "name"),

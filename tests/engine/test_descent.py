@@ -105,7 +105,9 @@ def test_precision_is_the_starts():
 
 
 @pytest.mark.parametrize(
-    "schedule", [lambda t: 1 / (t + 1), lambda t, T: 1 - t / T, "cosine", {"name": "step", "every": 2}], ids=str
+    "schedule",
+    [lambda t: 1 / (t + 1), lambda t, T: 1 - t / T, "cosine", {"name": "step", "every": 2}],
+    ids=["of t", "of t and T", "name", "plain"],
 )
 def test_any_function_is_a_schedule(schedule):
     """A function of the step, of step and horizon, a name, or a name with settings sets the rates."""
