@@ -81,9 +81,10 @@ def assert_same(mine, theirs):
 def test_a_rule_in_optax_walks_its_own_way(name, float64):
     """200 steps through Optax are the rule's own, with a schedule and lengths in fractions of the horizon."""
     rule = rules.REGISTRY[name]()
-    tx = to_optax(rule, 0.03, schedule=schedules.Cosine(), horizon=STEPS)
+    rate = np.sqrt(np.prod(rule.rates))  # the middle of those worth trying
+    tx = to_optax(rule, rate, schedule=schedules.Cosine(), horizon=STEPS)
     points, w, state = by_optax(tx)
-    rates = 0.03 * schedules.Cosine()(np.arange(STEPS), STEPS)
+    rates = rate * schedules.Cosine()(np.arange(STEPS), STEPS)
     own, scored = by_slalom(at_horizon(rule, STEPS), rates)
     assert_same(points, own)
     np.testing.assert_allclose(score_params(rule, state, w), scored, rtol=1e-12)
