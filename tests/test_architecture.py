@@ -45,12 +45,12 @@ FLOORS = (
     "rules.optax_bridge",
     " ".join(sorted({name for room in ROOMS for name in members(room)} - WRAPPERS - {"rules.optax_bridge"}))
     + " data.columns data.frames data.read data.split data.target"
-    " losses metrics plan executor journal folder baselines board cache",
+    " averages back_propagation losses metrics plan executor journal folder baselines board cache",
     " ".join(sorted(WRAPPERS)),
     "layers rules schedules scaling data",
     # nets
-    "net unit described",
-    "recipe step",
+    "net unit walk described",
+    "recipe step descent",
     # lanes and what stands beside them
     "lane space table prepare model shuffles racer",
     # heats
@@ -79,7 +79,7 @@ OUTSIDE = {
     "sklearn": "baselines metrics transformers",
     "subprocess": "baselines",
     "optax": "rules.optax_bridge",
-    "jax": "record losses lane step heat start fitting finish cache",
+    "jax": "record losses lane step heat start fitting finish cache descent walk",
 }
 ANYWHERE_IN = {"jax": ("layers", "rules")}  # rooms whose members may use a package or not
 
@@ -224,7 +224,9 @@ def test_names_of_the_door_are_what_they_say():
     code = "import slalom; print(*[type(getattr(slalom, n)).__name__ for n in {names}])"
     kinds = dict(zip(slalom.__all__, run(code.format(names=slalom.__all__)).split(), strict=True))
     assert {name for name, kind in kinds.items() if kind == "module"} == {"rules", "schedules", "scaling", "layers"}
-    assert {name for name, kind in kinds.items() if kind == "function"} == {"race", "fit", "load", "leaderboard"}
+    assert {name for name, kind in kinds.items() if kind == "function"} == {
+        *("race", "fit", "load", "leaderboard", "descend", "ewma")
+    }
     assert run(code.format(names=slalom.__all__[::-1])).split() == list(kinds.values())[::-1]
 
 

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from slalom import layers, rules, scaling, schedules
+    from slalom.averages import ewma
+    from slalom.back_propagation import SigmoidNet
+    from slalom.descent import descend
     from slalom.errors import RaceFailed, SlalomError
     from slalom.fitting import fit
     from slalom.model import Model
@@ -21,6 +24,9 @@ _HOME = {
     "fit": "slalom.fitting",
     "load": "slalom.opened",
     "leaderboard": "slalom.opened",
+    "descend": "slalom.descent",
+    "ewma": "slalom.averages",
+    "SigmoidNet": "slalom.back_propagation",
     "Recipe": "slalom.recipe",
     "Result": "slalom.result",
     "Best": "slalom.result",
@@ -36,7 +42,10 @@ __all__ = [
     "RaceFailed",
     "Recipe",
     "Result",
+    "SigmoidNet",
     "SlalomError",
+    "descend",
+    "ewma",
     "fit",
     "layers",
     "leaderboard",

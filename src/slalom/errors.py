@@ -32,7 +32,7 @@ def unknown(what: str, got: str, known: Iterable[str]) -> SlalomError:
     """
     names = list(known)
     near = nearest(got, names)
-    shown = ", ".join(names[:30]) + (", …" if len(names) > 30 else "")
+    shown = ", ".join(names[:60]) + (", …" if len(names) > 60 else "")
     return wrong(what, f"one of {shown}", got, f"Did you mean {near!r}?" if near else "")
 
 
@@ -41,11 +41,9 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
 
     >>> nearest("median_hous_value", ["ocean", "median_house_value"])
     'median_house_value'
-    >>> nearest("adma", ["adamax", "adam"])  # the same letters, two of them swapped
-    'adam'
     """
     by_lower = {w.lower(): w for w in words}
-    typed = str(word).lower()
-    found = difflib.get_close_matches(typed, list(by_lower), n=3, cutoff=0.6)
-    found.sort(key=lambda near: sorted(near) != sorted(typed))  # letters in another order come first
-    return by_lower[found[0]] if found else None
+    meant = str(word).lower()
+    found = difflib.get_close_matches(meant, list(by_lower), n=3, cutoff=0.6)
+    turned = [known for known in found if sorted(known) == sorted(meant)]  # letters changed places
+    return by_lower[(turned or found)[0]] if found else None

@@ -546,7 +546,7 @@ def test_periodic_is_its_formula(rng, k):
     assert (y.shape, memory) == ((d * k, 5), ())
     for i in range(d):
         for row in range(5):
-            f, phase = weights["frequency"][i], weights["phase"][i]
+            f, phase = weights["frequency"][i, :, 0], weights["phase"][i, :, 0]
             z = [math.cos(2 * math.pi * f[m] * x[i, row] + phase[m]) for m in range(waves)]
             mixtures = [sum(weights["w"][i, j] * z) + weights["b"][i, j, 0] for j in range(k - 1)]
             np.testing.assert_allclose(y[i * k : (i + 1) * k, row], [x[i, row], *mixtures], rtol=1e-12)

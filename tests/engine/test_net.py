@@ -81,7 +81,7 @@ def embedded(net, own, kept, x):
     parts = []
     for i, column in enumerate(x.T):
         if net.embedding == "periodic":
-            waves = np.cos(2 * np.pi * np.outer(column, own["frequency"][i]) + own["phase"][i])
+            waves = np.cos(2 * np.pi * np.outer(column, own["frequency"][i]) + own["phase"][i, :, 0])
             parts += [column[:, None], waves @ own["w"][i].T + own["b"][i, :, 0]]
         else:
             edges = kept.edges[i]
@@ -198,6 +198,8 @@ def test_parameters_are_counted(depth, embedding):
         assert len(weights) == len(memory) + 1 == depth + 1 + (embedding != "none")
         assert all(isinstance(layer, dict) for layer in weights)
         assert all(one == () or hasattr(one, "_fields") for one in memory)  # as a model folder takes them
+        matrices = [w for layer in weights for w in layer.values() if w.ndim == 2 and min(w.shape) > 1]
+        assert len(matrices) == len(dense)  # what rules for matrices take for one is a dense layer's W
         assert net.bins == (16 if embedding == "piecewise_linear" else 0)
 
 

@@ -1,10 +1,8 @@
-"""Scalers against scikit-learn, and against the lessons' numbers."""
+"""Scalers against scikit-learn and SciPy (against the lessons' numbers: test_worked_examples.py)."""
 
-import json
 import math
 import warnings
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +23,6 @@ from slalom.errors import SlalomError
 from slalom.scaling import (
     MaxAbs,
     MinMax,
-    NoScaling,
     Power,
     QuantileNormal,
     Robust,
@@ -35,8 +32,6 @@ from slalom.scaling import (
     ZScoreSigmoid,
 )
 from slalom.scaling import power as power_file
-
-WORKED = json.loads((Path(__file__).parents[1] / "worked_examples.json").read_text())
 
 
 def tables():
@@ -330,73 +325,3 @@ def test_the_ends_of_a_range_are_in_order():
         with pytest.raises(SlalomError) as raised:
             MinMax.fit([[0.0], [1.0]], low=low, high=high)
         assert str(raised.value) == f"MinMax(high=…) must be above low = {low}. Got {high}."
-
-
-# --- the lessons' numbers --------------------------------------------------------------------------------------------
-
-
-def test_the_lessons_min_max():
-    """Two columns to 0 and 1."""
-    case = WORKED["minmax"]
-    np.testing.assert_allclose(MinMax.fit(case["x"])(case["x"]), case["scaled"], rtol=1e-14)
-
-
-def test_the_lessons_sigmoid():
-    """Whole numbers from 0 to 11 squashed to between 0 and 1."""
-    case = WORKED["sigmoid"]
-    np.testing.assert_allclose(Sigmoid.fit(case["x"])(case["x"]), case["scaled"], atol=5e-9)
-
-
-def test_the_lessons_z_score():
-    """Two columns by mean and standard deviation, which divides by the number of rows."""
-    case = WORKED["zscore"]
-    scaler = ZScore.fit(case["x"])
-    np.testing.assert_allclose(scaler.mean, case["mean"], rtol=1e-14)
-    np.testing.assert_allclose(scaler.spread, case["std"], atol=5e-9)
-    for column in scaler(case["x"]).T:
-        np.testing.assert_allclose(column, case["scaled_column"], atol=5e-9)
-
-
-def test_the_lessons_heights_and_weights():
-    """Centimetres and kilograms on one scale."""
-    case = WORKED["height_weight_zscore"]
-    np.testing.assert_allclose(ZScore.fit(case["x"])(case["x"]), case["scaled"], atol=5e-9)
-
-
-@pytest.mark.parametrize(("name", "cls"), [("minmax", MinMax), ("zscore", ZScore)])
-def test_the_lessons_outlier(name, cls):
-    """An outlier squeezes the rest of its column under min-max, and stays visible under the z-score."""
-    case = WORKED["outlier"]
-    np.testing.assert_allclose(cls.fit(case["x"])(case["x"]), case[name], atol=5e-9)
-
-
-def test_the_lessons_mismatched_units():
-    """Min-max of X and y brings a fit's coefficients together, and its predictions go back to the target's unit."""
-    case = WORKED["mismatched_units"]
-    random = np.random.RandomState(24)
-
-    def rows(n):
-        features, noise = random.randn(n, 2), random.normal(size=(n, 1)) * 0.01
-        return features, features @ [[200], [-1]] + 1 + noise
-
-    def ones_beside(x):
-        return np.column_stack([x, np.ones(len(x))])
-
-    features, y = rows(1000)
-    np.testing.assert_allclose(ones_beside(features)[:3], case["first_rows_before_units"], atol=5e-9)
-    features *= [0.1, 10]
-    raw = np.linalg.lstsq(ones_beside(NoScaling.fit(features)(features)), y)[0][:, 0]
-    np.testing.assert_allclose(raw, case["lstsq_raw_units"], atol=5e-8)
-    assert raw[0] / raw[1] == pytest.approx(case["ratio_of_coefficients_raw"], rel=1e-7)
-
-    of_x, of_y = MinMax.fit(features), MinMax.fit(y)
-    scaled = ones_beside(of_x(features))
-    np.testing.assert_allclose(scaled[:3], case["minmax_first_rows"], atol=5e-9)
-    w = np.linalg.lstsq(scaled, of_y(y))[0]
-    np.testing.assert_allclose(w[:, 0], case["lstsq_after_minmax_of_x_and_y"], atol=5e-9)
-
-    new, truth = rows(100)
-    prediction = ones_beside(of_x(new * [0.1, 10])) @ w
-    np.testing.assert_allclose(prediction[:5, 0], case["prediction_scaled_first5"], atol=5e-9)
-    np.testing.assert_allclose(of_y.inverse(prediction)[:5, 0], case["prediction_in_units_first5"], atol=5e-8)
-    np.testing.assert_allclose(truth[:5, 0], case["truth_first5"], atol=5e-8)

@@ -12,7 +12,7 @@ from slalom.types import Array, Setting, Tree
 
 @record
 class InstanceNorm(Layer):
-    """Instance normalisation (Ulyanov, Vedaldi & Lempitsky 2016, https://arxiv.org/abs/1607.08022, eq. 2).
+    """Instance normalisation (Ulyanov, Vedaldi & Lempitsky 2016, https://arxiv.org/abs/1607.08022, section 2).
 
         μ, σ² over the pixels of one channel of one row (σ² divides by their number)
         y = gain (x − μ) / √(σ² + ε) + shift
