@@ -25,7 +25,7 @@ class ProdigyMemory(NamedTuple):
 
 @record
 class Prodigy(Rule):
-    """Prodigy (Mishchenko & Defazio 2024, https://arxiv.org/abs/2306.06101, Algorithm 4), whose rate is around 1.
+    """Prodigy (Mishchenko & Defazio 2024, https://arxiv.org/abs/2306.06101, its Adam version); rates around 1.
 
         h = η d √(1 − β₂ᵗ) / (1 − β₁ᵗ)
         m ← β₁ m + (1 − β₁) d g

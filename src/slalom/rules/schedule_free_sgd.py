@@ -23,7 +23,7 @@ class ScheduleFreeSGDMemory(NamedTuple):
 
 @record
 class ScheduleFreeSGD(Rule):
-    """Schedule-free SGD (Defazio et al. 2024, https://arxiv.org/abs/2405.15682, equations 3-5, weights of section 4).
+    """Schedule-free SGD (Defazio et al. 2024, https://arxiv.org/abs/2405.15682), with the average of its Algorithm 1.
 
         z ← z − η (g + λ y)
         η̄ ← max(η̄, η)
