@@ -97,7 +97,7 @@ def test_help_is_quick_and_gives_examples_first(tmp_path: Path) -> None:
     ended = slalom("--help", cwd=tmp_path)
     assert time.perf_counter() - began < 2  # a tenth of it on a quiet machine
     assert ended.returncode == 0
-    for name in ((), ("race",), ("predict",), ("leaderboard",)):
+    for name in ((), ("race",), ("predict",), ("leaderboard",), ("list",)):
         text = slalom(*name, "--help", cwd=tmp_path).stdout
         assert 0 < text.index("Examples:") < text.index("Options:")
 
