@@ -26,7 +26,7 @@ CHECKS = 50  # scores taken over a full horizon, about
 CHECK_SECONDS = 0.005  # of modelled work between two scores, where 20 scores are enough
 FLOPS = 1.5e11  # a second and core, in the cost model
 STEP_SECONDS = 3.5e-6  # of a step and layer beside its arithmetic, in the cost model
-HOPELESS = 100.0  # a choosing loss so many times that of a constant prediction counts as diverged
+HOPELESS = 1000.0  # a choosing loss so many times that of a constant prediction counts as diverged
 
 
 class Asked(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from slalom import scaling
+from slalom.errors import wrong
 from slalom.types import Array
 
 
@@ -31,11 +32,17 @@ class Unit:
 
     @classmethod
     def fit(cls, name: str, y: Array) -> "Unit":
-        """Fit the scaler of that name to the training targets y [N]."""
+        """Fit the scaler of that name to the training targets y [N]; SlalomError where it turns them into a bound that
+        nothing comes back from (1 / (1 + e⁻ʸ) of y = 100 is 1)."""
         y = np.asarray(y, np.float64)
         scaler = scaling.REGISTRY[name].fit(y[:, None])
         z = scaler(y[:, None])[:, 0]
         straight = scaler.in_race()
+        if not np.isfinite(scaler.inverse(z[:, None])).all():
+            kept = "a scaling that this target comes back from"
+            raise wrong(
+                "target_scaling", kept, name, "Its values lie too far out for it: try z_score_sigmoid or z_score."
+            )
         bent = straight is None or math.isfinite(straight.clip)
         low, high = (float(z.min()), float(z.max())) if bent else (-math.inf, math.inf)
         return cls(scaler, float(z.mean()), float(z.var()) or 1.0, low, high)

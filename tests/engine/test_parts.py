@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from slalom import rules, scaling, schedules
+from slalom.errors import SlalomError
 from slalom.losses import LOSSES
 from slalom.racer import Racer
 from slalom.recipe import Recipe
@@ -37,7 +38,8 @@ def averaging():
 def softened(rule):
     """The rule with a large ε, inside it too."""
     if "epsilon" in settings_of(rule):
-        return dataclasses.replace(rule, epsilon=1e-3)
+        far_away = {"d0": 1e-3} if "d0" in settings_of(rule) else {}  # Prodigy begins at a rate that moves nothing
+        return dataclasses.replace(rule, epsilon=1e-3, **far_away)
     return dataclasses.replace(rule, **{name: softened(getattr(rule, name)) for name in parts_of(rule)})
 
 
@@ -93,10 +95,10 @@ def test_every_rule_races_as_it_walks_alone(every_rule, name):
     every_rule.advance([one], 20, [20], lambda: False)
     path, scored, remark = alone(every_rule, one.recipe, 20)
     moved = far(path[-1], first_weights(every_rule))
-    assert moved > 1e-6  # Prodigy begins at a rate of 1e-6
+    assert moved > 1e-4
     # float32 against float64 over twenty steps, in parts of the way gone; Muon's products of matrices lose most
-    assert far(one.state.weights, path[-1]) < 2e-3 * moved + 2e-7
-    assert far(one.best.weights, scored[-1]) < 2e-3 * moved + 2e-7
+    assert far(one.state.weights, path[-1]) < 2e-3 * moved
+    assert far(one.best.weights, scored[-1]) < 2e-3 * moved
     assert far(every_rule.moment(one).weights, one.best.weights) == 0
     assert one.remark == remark
 
@@ -197,6 +199,10 @@ def test_every_target_scaling_races(name):
     """A racer trained on a scaled target is the net of that scaling: its cost is the metric of the predictions in the
     target's own unit."""
     x, y = table("regression")
+    if name == "sigmoid":  # 1 / (1 + e⁻¹⁰⁰) is 1
+        with pytest.raises(SlalomError, match=r"^target_scaling must be a scaling that this target comes back from\. "):
+            heat_of("regression", units=[name])
+        return
     heat = compiled(heat_of("regression", units=[name], **SHAPE), ["adam"], 1)
     one = racer_of("adam", heat, target_scaling=name, learning_rate=1e-3)
     heat.advance([one], 20, [20], lambda: False)
