@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from slalom.baselines import Baseline
+from slalom.errors import wrong
 from slalom.heat import LOSS_OF, Heat
 from slalom.metrics import Metric
 from slalom.model import Model
@@ -29,7 +30,18 @@ CONSTANT = "mean or majority"
 def structure_of(recipe: Recipe, prepared: Prepared) -> Structure:
     """The structure that a recipe has on this data."""
     outputs = prepared.target.outputs
+    fitting_target(recipe, prepared.target.task)
     return Structure(recipe.net(prepared.table.shape[1], outputs), recipe.batch_size, loss_of(prepared))
+
+
+def fitting_target(recipe: Recipe, task: str) -> Recipe:
+    """The recipe, where its fields fit the target: SlalomError where a regression would smooth labels, or classes would
+    be scaled."""
+    if task == "regression" and recipe.label_smoothing:
+        raise wrong("label_smoothing", "0 for a regression, which has no labels", recipe.label_smoothing)
+    if task == "classification" and recipe.target_scaling != Recipe().target_scaling:
+        raise wrong("target_scaling", "left away for classes", recipe.target_scaling)
+    return recipe
 
 
 def loss_of(prepared: Prepared) -> str:

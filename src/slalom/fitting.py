@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from slalom.data import Split, Target, split_given
-from slalom.errors import RaceFailed, wrong
+from slalom.errors import RaceFailed, SlalomError, wrong
 from slalom.finish import model_of, structure_of
 from slalom.heat import Heat
 from slalom.lane import Data
@@ -15,6 +15,8 @@ from slalom.model import Model
 from slalom.prepare import prepare
 from slalom.racer import Racer
 from slalom.recipe import Recipe
+from slalom.record import in_steps
+from slalom.schedules.base import plateau_of
 from slalom.shuffles import Shuffles
 from slalom.step import kind_of
 from slalom.table import Table, table_of
@@ -30,6 +32,7 @@ def fit(
     task: str = "auto",
     metric: Any = None,
     stop: float | None = None,
+    patience: float | None = None,
     seed: int = 0,
 ) -> Model:
     """Train exactly this one recipe on all rows of X, for all its epochs, and hand back the model.
@@ -39,7 +42,8 @@ def fit(
 
     X, y, target, task: as in `slalom.race`. recipe: the default one unless given. validation: (X, y) to choose the best
     moment by (with `metric`); without it the model is that of the last step. stop: epochs after which training ends;
-    the schedule keeps the recipe's horizon. seed: of first weights and row orders.
+    the schedule keeps the recipe's horizon. patience: training ends early where no score on the validation rows was
+    better for so long, a fraction of the horizon below 1, epochs otherwise. seed: of first weights and row orders.
 
     Raises SlalomError where something given cannot be used, RaceFailed where the training diverged.
 
@@ -53,10 +57,16 @@ def fit(
         raise wrong("recipe", "a Recipe, as Recipe.from_plain makes one of a dict", type(recipe).__name__)
     if stop is not None and not 0 < stop <= recipe.epochs:
         raise wrong("stop", f"above 0 and at most the recipe's {recipe.epochs} epochs", stop)
+    if patience is not None and (not validation or not patience > 0):
+        raise wrong("patience", "above 0, and given with validation=(X, y)", patience)
+    if not validation and plateau_of(recipe.rate_factor()):
+        raise SlalomError("A plateau waits for scores: give validation=(X, y), or another schedule.")
     heat = _heat(table_of(X, y, target, validation), recipe, task, metric, seed)
     racer = Racer(0, recipe, 0)
     last_step = max(1, round((stop or recipe.epochs) * heat.steps_per_epoch(0)))
-    heat.advance([racer], last_step, heat.checks(recipe.epochs, 0, []) if validation else [], lambda: False)
+    wait = math.inf if patience is None else in_steps(patience, recipe.epochs) * heat.steps_per_epoch(0)
+    late = lambda: racer.best is not None and max(racer.costs) - racer.best.step > wait  # noqa: E731
+    heat.advance([racer], last_step, heat.checks(recipe.epochs, 0, []) if validation else [], late)
     moment = racer.best if validation else heat.moment(racer)
     if moment is None or not all(np.isfinite(w).all() for layer in moment.weights for w in layer.values()):
         raise RaceFailed(

@@ -15,7 +15,7 @@ from slalom.layers import ACTIVATIONS, INITIALISERS
 from slalom.net import EMBEDDINGS, NORMALISATIONS, PLACEMENTS, Net
 from slalom.record import from_plain, parts_of, settings_of, to_plain, within
 from slalom.rules import Rule
-from slalom.schedules import ByEpoch, Schedule, Warmup
+from slalom.schedules import ByEpoch, Custom, Schedule, Warmup
 
 CHOICES: dict[str, Collection[str]] = {
     "scaling": scaling.REGISTRY,
@@ -27,6 +27,7 @@ CHOICES: dict[str, Collection[str]] = {
     "initialiser": INITIALISERS,
     "placement": PLACEMENTS,
 }
+SCHEDULES: dict[str, type] = {**schedules.REGISTRY, "custom": Custom}
 # field: (type, the interval it must lie in)
 RANGES: dict[str, tuple[type, str]] = {
     "learning_rate": (float, "(0, inf)"),
@@ -47,8 +48,9 @@ class Recipe:
     """All settings of one training.
 
     scaling: name of a scaler (`slalom.scaling`). rule: an update rule or its name. learning_rate: its peak, > 0.
-    schedule: a schedule or its name. warmup: linear warm-up in front of it, a fraction of the horizon below 1, steps
-    otherwise. batch_size: rows of a step. epochs: the horizon, passes over the training rows.
+    schedule: a schedule, its name, or a function of the step (and the horizon). warmup: linear warm-up in front of it,
+    a fraction of the horizon below 1, steps otherwise. batch_size: rows of a step. epochs: the horizon, passes over the
+    training rows.
     depth, width: hidden layers and their features; depth 0 is a linear model. activation: between the layers.
     normalisation: none, batch_norm, layer_norm or group_norm, placement: before or after the activation.
     embedding: of the columns in front of the first layer: none, periodic or piecewise_linear. initialiser: of the
@@ -91,7 +93,9 @@ class Recipe:
     def __post_init__(self) -> None:
         object.__setattr__(self, "rule", from_plain("rule", self.rule, rules.REGISTRY))
         self._agree_on_decay()
-        object.__setattr__(self, "schedule", from_plain("schedule", self.schedule, schedules.REGISTRY))
+        function = callable(self.schedule) and not hasattr(self.schedule, "plateau")
+        schedule = Custom(self.schedule) if function else self.schedule
+        object.__setattr__(self, "schedule", from_plain("schedule", schedule, SCHEDULES))
         for name, known in CHOICES.items():
             value = getattr(self, name)
             if not isinstance(value, str) or value not in known:
@@ -144,7 +148,7 @@ class Recipe:
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
         plain["rule"] = to_plain(self.rule, rules.REGISTRY)
         _forget_decay(plain["rule"])  # it is the recipe's field
-        plain["schedule"] = to_plain(self.schedule, schedules.REGISTRY)
+        plain["schedule"] = to_plain(self.schedule, SCHEDULES)
         return plain
 
     @classmethod
@@ -173,15 +177,19 @@ class Recipe:
         """Every field in one flat row, settings of rule and schedule as `rule.beta1`: a row of the leaderboard."""
         row: dict[str, Any] = {}
         for name, value in self.to_plain().items():
-            row |= _flat(name, value) if isinstance(value, dict) else {name: value}
+            row |= flattened(name, value) if isinstance(value, dict) else {name: value}
         return row
 
     def with_fields(self, given: dict[str, Any]) -> "Recipe":
         """The recipe with some fields replaced, named as in `flat` (`rule`, `rule.beta1`, `learning_rate`, …)."""
-        plain = self.to_plain()
+        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        heads = {name.partition(".")[0] for name in given if "." in name}
+        plain |= {name: table for name, table in self.to_plain().items() if name in heads}
+        if "rule" not in given and "weight_decay" in given and "rule" not in heads:
+            plain["rule"] = _with_decay(self.rule, given["weight_decay"])
         for name in sorted(given, key=lambda n: n.count(".")):  # a rule before its settings
             *path, last = name.split(".")
-            table = plain
+            table: dict[str, Any] = plain
             for step in path:
                 inner = table.get(step)
                 table[step] = {"name": inner} if isinstance(inner, str) else inner if isinstance(inner, dict) else {}
@@ -206,10 +214,12 @@ def decaying(rule: Any) -> Any:
 
 def _with_decay(rule: Any, weight_decay: float) -> Any:
     """The rule with another decay, wherever in it that stands."""
+    if decaying(rule) is None:
+        return rule
     if "weight_decay" in settings_of(rule):
         return replace(rule, weight_decay=weight_decay)
     inside = {name: getattr(rule, name) for name in parts_of(rule)}
-    return replace(rule, **{name: _with_decay(one, weight_decay) for name, one in inside.items() if decaying(one)})
+    return replace(rule, **{name: _with_decay(one, weight_decay) for name, one in inside.items()})
 
 
 def _forget_decay(plain: dict[str, Any]) -> None:
@@ -220,13 +230,13 @@ def _forget_decay(plain: dict[str, Any]) -> None:
             _forget_decay(inside)
 
 
-def _flat(name: str, plain: dict[str, Any]) -> dict[str, Any]:
+def flattened(name: str, plain: dict[str, Any]) -> dict[str, Any]:
     """A table as one flat row: its name under the field's own, everything else behind a point."""
     row = {name: plain.get("name")}
     for key, value in plain.items():
         if key != "name":
             plain_value = ", ".join(map(str, value)) if isinstance(value, list) else value
-            row |= _flat(f"{name}.{key}", value) if isinstance(value, dict) else {f"{name}.{key}": plain_value}
+            row |= flattened(f"{name}.{key}", value) if isinstance(value, dict) else {f"{name}.{key}": plain_value}
     return row
 
 
@@ -249,14 +259,14 @@ def parse_value(name: str, text: str) -> Any:
     >>> parse_value("learning_rate", "1e-3"), parse_value("rule", "adam")
     (0.001, 'adam')
     """
-    if name in CHOICES or name.split(".")[-1] in ("rule", "schedule", "name"):
+    if name in CHOICES or name in ("rule", "schedule"):
         return text
     if name not in RANGES and name.partition(".")[0] not in ("rule", "schedule"):
         raise unknown("--set FIELD", name, [*CHOICES, *RANGES, "rule", "schedule"])
-    if "," in text and "." in name:
-        return text  # several numbers
     try:
         value = float(text)
     except ValueError:
+        if "." in name:
+            return text  # several numbers, or a name
         raise wrong(f"--set {name}", "a number", text) from None
     return int(value) if RANGES.get(name, (float,))[0] is int and value.is_integer() else value

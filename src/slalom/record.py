@@ -149,6 +149,27 @@ def record(cls: type[T]) -> type[T]:
     return made
 
 
+@dataclasses.dataclass(frozen=True)
+class Unwritten:
+    """Stands for a Python object of which only the name could be written down; it cannot be used.
+
+    >>> Unwritten("my_schedule")(3)
+    Traceback (most recent call last):
+    ...
+    slalom.errors.SlalomError: my_schedule was a Python object, of which only the name was kept. Give it anew.
+    """
+
+    name: str
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        raise SlalomError(f"{self.name} was a Python object, of which only the name was kept. Give it anew.")
+
+    @classmethod
+    def of(cls, thing: Any) -> str:
+        """The name that is written down for an object."""
+        return thing.name if isinstance(thing, cls) else getattr(thing, "__qualname__", type(thing).__qualname__)
+
+
 def settings_of(cls: Any) -> dict[str, dict[str, Any]]:
     """The settings of a record class or record: name -> {default, interval, meaning, keeps, length, search}.
 

@@ -99,6 +99,7 @@ def leaderboard(recipes: list[dict[str, Any]], baselines: list[dict[str, Any]], 
                 "seconds": row["seconds"],
                 "parameters": row["parameters"],
                 "wave": row["wave"],
+                "remark": row["remark"],
                 **Recipe.from_plain(row["recipe"]).flat(),
             }
         )

@@ -8,21 +8,25 @@ import numpy as np
 
 from slalom import rules, scaling, schedules
 from slalom.errors import SlalomError, unknown
-from slalom.recipe import CHOICES, RANGES, Recipe, decaying
+from slalom.layers import INITIALISERS
+from slalom.recipe import CHOICES, RANGES, Recipe, decaying, flattened
+from slalom.recipe import SCHEDULES as WRITTEN_SCHEDULES
 from slalom.record import from_plain, settings_of, to_plain
 
 SHAPE_FIELDS = ("depth", "width", "batch_size", "activation", "normalisation", "placement", "embedding")
 
 # The shapes that a race opens first: small enough to run hundreds of times a minute, different enough to matter.
 SHAPES: tuple[dict[str, Any], ...] = (
-    {"depth": 2, "width": 128, "batch_size": 128, "activation": "relu", "normalisation": "none"},
-    {"depth": 3, "width": 128, "batch_size": 128, "activation": "silu", "normalisation": "none"},
+    {"depth": 2, "width": 128, "batch_size": 128, "activation": "relu"},
+    {"depth": 3, "width": 128, "batch_size": 128, "activation": "silu"},
+    {"depth": 3, "width": 128, "batch_size": 128, "activation": "silu", "embedding": "periodic"},
     {"depth": 2, "width": 64, "batch_size": 64, "activation": "relu", "normalisation": "batch_norm"},
-    {"depth": 2, "width": 256, "batch_size": 256, "activation": "silu", "normalisation": "none"},
+    {"depth": 2, "width": 256, "batch_size": 256, "activation": "silu"},
     {"depth": 3, "width": 64, "batch_size": 64, "activation": "relu", "normalisation": "layer_norm"},
-    {"depth": 1, "width": 256, "batch_size": 128, "activation": "relu", "normalisation": "none"},
+    {"depth": 2, "width": 128, "batch_size": 128, "activation": "relu", "embedding": "piecewise_linear"},
+    {"depth": 1, "width": 256, "batch_size": 128, "activation": "relu"},
     {"depth": 4, "width": 128, "batch_size": 256, "activation": "relu", "normalisation": "batch_norm"},
-    {"depth": 2, "width": 32, "batch_size": 32, "activation": "tanh", "normalisation": "none"},
+    {"depth": 2, "width": 32, "batch_size": 32, "activation": "tanh"},
 )
 
 # How likely a member of a registry is drawn; one that is not named here is drawn as well, with UNNAMED.
@@ -32,10 +36,12 @@ LIKELY_RULES = {
 }  # fmt: skip
 LIKELY_SCALINGS = {"z_score": 0.25, "robust_clip": 0.3, "quantile_normal": 0.3, "min_max": 0.1, "none": 0.05}
 LIKELY_SCHEDULES = {"cosine": 0.55, "constant": 0.15, "step": 0.15, "exponential": 0.15}
-TARGET_SCALINGS = {"z_score": 0.8, "quantile_normal": 0.1, "robust_clip": 0.1}
+LIKELY_INITIALISERS = {"auto": 0.8}
+TARGET_SCALINGS = {"z_score": 0.8, "quantile_normal": 0.1, "robust": 0.1}
 UNNAMED = 0.02
 RULES = {name: LIKELY_RULES.get(name, UNNAMED) for name in rules.REGISTRY if name not in ("from_optax",)}
 SCALINGS = {name: LIKELY_SCALINGS.get(name, UNNAMED) for name in scaling.REGISTRY}
+INITIALISED = {name: LIKELY_INITIALISERS.get(name, UNNAMED) for name in INITIALISERS}
 SCHEDULES = {name: LIKELY_SCHEDULES.get(name, UNNAMED) for name in schedules.REGISTRY}
 
 
@@ -132,6 +138,7 @@ class Space:
             "dropout": float(rng.choice([0.0, round(rng.uniform(0.02, 0.4), 3)])),
             "weight_decay": _sometimes(rng, 0.5, *(1e-3, 0.3) if decoupled else (1e-6, 1e-3)),
             "l1": _sometimes(rng, 0.1, 1e-6, 1e-4),
+            "initialiser": _choice(rng, INITIALISED),
         }
         if self.classes:
             drawn["label_smoothing"] = float(rng.choice([0.0, 0.02, 0.1], p=[0.8, 0.1, 0.1]))
@@ -153,12 +160,12 @@ def named(fixed: dict[str, Any]) -> dict[str, Any]:
     {'rule': 'momentum', 'rule.mu': 0.8}
     """
     flat: dict[str, Any] = {}
-    parts: dict[str, dict[str, Any]] = {"rule": rules.REGISTRY, "schedule": schedules.REGISTRY}
+    parts: dict[str, dict[str, Any]] = {"rule": rules.REGISTRY, "schedule": WRITTEN_SCHEDULES}
     for name, value in fixed.items():
         registry = parts.get(name)
         if registry and not isinstance(value, str):
             plain = to_plain(value, registry) if not isinstance(value, dict) else value
-            flat |= {name if key == "name" else f"{name}.{key}": number for key, number in plain.items()}
+            flat |= flattened(name, plain)
         else:
             flat[name] = value
     return flat

@@ -14,7 +14,14 @@ def has_winner(result: Result) -> bool:
 def verdict(result: Result) -> list[str]:
     """The sentences that stand first: who won, how well, and whether a baseline is better."""
     optimistic = ["It was chosen by that score, so the score is optimistic."] if has_winner(result) else []
-    return [_winner(result), *optimistic, *_on_test_rows(result)]
+    return [_winner(result), *optimistic, *_remark(result), *_on_test_rows(result)]
+
+
+def _remark(result: Result) -> list[str]:
+    """What the winner's update rule says of the training, where it says anything."""
+    board = result.leaderboard
+    said = board.filter(board["name"] == result.best.name)["remark"].to_list() if "remark" in board.columns else []
+    return [f"Its update rule {said[0]}."] if said and said[0] else []
 
 
 def _winner(result: Result) -> str:

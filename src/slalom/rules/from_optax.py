@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from slalom.errors import SlalomError, unknown, wrong
+from slalom.record import Unwritten
 from slalom.rules.base import Rule
 from slalom.rules.optax_bridge import the_optax
 from slalom.types import Array
@@ -100,11 +101,11 @@ class FromOptax(Rule):
 
     optimiser: a name of Optax, "adabelief" or "contrib.prodigy"; or a function of the learning rate; or a ready
     `optax.GradientTransformation`, a chain perhaps, built with learning_rate=1.0 because the rate comes from the
-    recipe. settings: what the name or the function takes beside the learning rate. Of a name and its settings a recipe
-    can be written down; functions and transformations cannot. The rate enters anew at every step, so that optimisers
-    that sum it up in their memory are right. Settings that are floats may differ between racers of one program (which
-    is why b2 = 0.999 given here has five digits in float32, as anything that Optax traces; its own default has all);
-    the others make another program, and so do all where Optax looks at a float while it builds.
+    recipe. settings: what the name or the function takes beside the learning rate. A name is written
+    down with its settings; of functions and transformations the name alone. The rate enters anew at every step, so that
+    optimisers that sum it up in their memory are right. Settings that are floats may differ between racers of one
+    program (which is why b2 = 0.999 given here has five digits in float32, as anything that Optax traces; its own
+    default has all); the others make another program, and so do all where Optax looks at a float while it builds.
     Three steps are tried when the rule is built: an optimiser that needs the loss value, ignores its learning rate,
     keeps it from the start on or walks uphill is refused with a sentence. Schedule-free optimisers are scored at their
     own average. Optax must be installed.
@@ -120,6 +121,8 @@ class FromOptax(Rule):
     numbers: tuple[str, ...] = dataclasses.field(init=False, repr=False, compare=False, default=())
 
     def __post_init__(self) -> None:
+        if isinstance(self.optimiser, Unwritten):
+            return
         optax, name = the_optax(), self.optimiser
         if callable(name):  # optax.adam is "adam"
             names = [known for known, made in optimisers().items() if made is name]
@@ -189,9 +192,9 @@ class FromOptax(Rule):
         return rule
 
     def to_plain(self) -> dict[str, Any]:
-        """The name of the optimiser and its settings, where they can be written down."""
+        """The name of the optimiser and its settings; of a function or a transformation the name alone."""
         if not isinstance(self.optimiser, str):
-            raise wrong(WHERE, "a name of Optax to be written down", type(self.optimiser).__name__)
+            return {"unwritten": Unwritten.of(self.optimiser)}
         for key, value in self.settings.items():
             if not all(type(part) in PLAIN for part in (value if isinstance(value, tuple) else (value,))):
                 raise wrong(
@@ -202,7 +205,9 @@ class FromOptax(Rule):
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "FromOptax":
-        """The rule from what `to_plain` gives."""
+        """The rule from what `to_plain` gives; of a function or a transformation one that cannot run."""
+        if "unwritten" in plain:
+            return cls(Unwritten(str(plain["unwritten"])))
         return cls(plain.get("optimiser", "adam"), {key: v for key, v in plain.items() if key != "optimiser"})
 
     def transformation(self, rate: Array) -> Any:

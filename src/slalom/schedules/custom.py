@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from slalom.errors import SlalomError, wrong
-from slalom.record import record
+from slalom.record import Unwritten, record
 from slalom.schedules.base import Schedule, namespace
 from slalom.types import Array
 
@@ -22,7 +22,7 @@ class Custom(Schedule):
     function: any Python function of the step and the horizon, or of the step alone (then it needs one argument only).
     On the host it is asked for one step at a time, a whole number, and may use `if`, `max` and `math`; what it answers
     must be a finite number, 0 or more, and may be above 1. A JAX step is handed to it as it is: it must then be made of
-    JAX functions. It has no name and no settings, and cannot be written to TOML.
+    JAX functions. Of the function only the name is written to TOML: a recipe that is read back says so when it runs.
 
     >>> [Custom(lambda t: 1.0 if t < 2 else 0.5)(t, 4).tolist() for t in (0, np.arange(4))]
     [1.0, [1.0, 1.0, 0.5, 0.5]]
@@ -39,6 +39,15 @@ class Custom(Schedule):
             return self.function(step, *rest)
         steps = np.asarray(step)
         return np.array([self.ask(t, *rest) for t in steps.ravel().tolist()], dtype=float).reshape(steps.shape)
+
+    def to_plain(self) -> dict[str, Any]:
+        """The name of the function: that is all that can be written down."""
+        return {"function": Unwritten.of(self.function)}
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> "Custom":
+        """Something that stands for the function, and cannot be asked."""
+        return cls(Unwritten(str(plain.get("function", "custom"))))
 
     def ask(self, t: float, *rest: int) -> float:
         """What the function answers for one step; raises SlalomError where that is no factor."""
