@@ -1,5 +1,6 @@
 """Fit: trains exactly one recipe, to its end."""
 
+import math
 from typing import Any
 
 import jax.numpy as jnp
