@@ -1,12 +1,54 @@
 """Periodic embedding: every numeric column as itself and a few learned mixtures of waves."""
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from slalom.layers.base import Layer, multiple, namespace
 from slalom.record import record, setting
 from slalom.types import Array, Setting, Tree
+
+
+def _powers(of: Callable[[Array], Array], degree: int) -> list[float]:
+    """Coefficients, the highest first, of a polynomial in s = r² that is `of`(r) for |r| ≤ 1/2, to 1e-10."""
+    s = (np.cos((np.arange(200) + 0.5) * np.pi / 200) + 1) / 8  # Chebyshev's nodes in (0, 1/4)
+    return [float(a) for a in np.polyfit(s, of(np.sqrt(s)), degree)]
+
+
+COSINE = _powers(lambda r: np.cos(2 * np.pi * r), 8)
+SINE = _powers(lambda r: np.sin(2 * np.pi * r) / r, 7)  # over r
+
+
+def _polynomial(powers: list[float], s: Array) -> Array:
+    y = powers[0] * s + powers[1]
+    for a in powers[2:]:
+        y = y * s + a
+    return y
+
+
+@jax.custom_vjp
+def wave(u: Array) -> Array:
+    """cos 2πu, of which XLA makes vector code: with `jnp.cos` and `jnp.sin` this layer took ten times as long.
+
+    >>> [round(float(v), 6) for v in wave(jnp.array([0.0, 0.125, -7.5, 1000.25]))]
+    [1.0, 0.707107, -1.0, 0.0]
+    """
+    return _wave(u)[0]
+
+
+def _wave(u):
+    r = u - jnp.round(u)
+    return _polynomial(COSINE, r * r), r
+
+
+def _wave_backward(r, g):
+    return (-2 * np.pi * g * (r * _polynomial(SINE, r * r)),)
+
+
+wave.defvjp(_wave, _wave_backward)
 
 
 @record
@@ -52,7 +94,8 @@ class Periodic(Layer):
     def apply(self, weights: Tree, memory: Tree, x: Array, *, training: bool, key: Array) -> tuple[Array, Tree]:
         """See the formula of the class."""
         del training, key
-        xp = namespace(x)
-        z = xp.cos(2 * np.pi * weights["frequency"] * x[:, None] + weights["phase"])  # [D, M, B]
+        xp: Any = namespace(x)
+        u = weights["frequency"] * x[:, None] + weights["phase"] * (0.5 / np.pi)  # in turns, [D, M, B]
+        z = np.cos(2 * np.pi * u) if xp is np else wave(u)
         y = xp.concatenate([x[:, None], weights["w"] @ z + weights["b"]], 1)  # [D, k, B]
         return y.reshape(-1, x.shape[1]), memory
