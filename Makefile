@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 TABLE = build/breast_cancer.csv
 
-.PHONY: setup race test test-slow test-all lint bench clean
+.PHONY: setup race test test-slow test-all lint docs oracles bench clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/dev.stamp ## everything to work on Slalom
@@ -22,11 +22,20 @@ test-slow: $(VENV)/dev.stamp ## the slow tests alone; that there are none (5) is
 
 test-all: test test-slow ## all tests
 
-lint: $(VENV)/dev.stamp ## formatter, linter, types, spelling
+docs: $(VENV)/dev.stamp ## the tables of docs/techniques, from the docstrings
+	$(BIN)/python docs/generate.py
+
+oracles: $(VENV)/dev.stamp ## records PyTorch anew, in an environment of its own, and compares with what the tests hold
+	$(PYTHON) -m venv build/oracles
+	build/oracles/bin/python -m pip --disable-pip-version-check install --quiet -c constraints.txt torch==2.13.0 numpy
+	build/oracles/bin/python tests/recorded/record_torch.py --check
+
+lint: $(VENV)/dev.stamp ## formatter, linter, types, spelling, tables of the documentation
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/codespell
+	$(BIN)/python docs/generate.py --check
 
 bench: $(VENV)/dev.stamp ## the benchmarks, where there are any
 	@if [ -f benchmarks/__main__.py ]; then $(BIN)/python -m benchmarks; else echo "There are no benchmarks yet."; fi

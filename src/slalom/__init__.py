@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from slalom.racing import race
     from slalom.recipe import Recipe
     from slalom.result import Best, Result
+    from slalom.transformers import FeatureScaler
 
 _HOME = {
     "race": "slalom.racing",
+    "FeatureScaler": "slalom.transformers",
     "fit": "slalom.fitting",
     "load": "slalom.opened",
     "leaderboard": "slalom.opened",
@@ -38,6 +40,7 @@ _ROOMS = ("rules", "schedules", "scaling", "layers")
 
 __all__ = [
     "Best",
+    "FeatureScaler",
     "Model",
     "RaceFailed",
     "Recipe",
