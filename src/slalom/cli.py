@@ -174,13 +174,15 @@ def leaderboard(folder: Path, form: str | None, top: int | None) -> int:
 @command.command("list", short_help="Show the parts of a recipe: their formulas, settings and papers.")
 @click.argument("kind", metavar="KIND")
 @click.argument("name", required=False)
+@click.option("--full", is_flag=True, help="Of every part the formula, the settings with their ranges, and the paper.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON: a list of objects, or with a NAME one object.")
-def list_parts(kind: str, name: str | None, as_json: bool) -> int:
+def list_parts(kind: str, name: str | None, full: bool, as_json: bool) -> int:
     """Show every part of a KIND (rules, schedules, scalers, layers, activations, initialisers), or all of one.
 
     \b
     Examples:
       slalom list rules
+      slalom list rules --full
       slalom list rules adam
       slalom list schedules --json
     """
@@ -191,7 +193,13 @@ def list_parts(kind: str, name: str | None, as_json: bool) -> int:
         _print(_json(about.plain()) if as_json else listed.entry(about, _columns()))
         return 0
     found = described.everything(kind)
-    _print(_json([about.plain() for about in found]) if as_json else listed.table(found, _columns()))
+    if as_json:
+        _print(_json([about.plain() for about in found]))
+    elif full:
+        _print("\n\n".join(listed.entry(about, _columns(), brief=True) for about in found))
+    else:
+        more = f"Formulas, ranges and papers: {_program()} list {kind} --full; all about one: list {kind} NAME"
+        _print(f"{listed.table(found, _columns())}\n\n{more}")
     return 0
 
 

@@ -34,8 +34,8 @@ def table(found: Sequence[Description], columns: int) -> str:
     return "\n".join(lines)
 
 
-def entry(about: Description, columns: int) -> str:
-    """Everything about one part: title, paper, formula, settings, text and example.
+def entry(about: Description, columns: int, *, brief: bool = False) -> str:
+    """Everything about one part: title, paper, formula, settings, text and example; in brief without the last two.
 
     >>> from slalom.described import described
     >>> for line in entry(described("activations", "tanh"), 80).splitlines():
@@ -54,8 +54,9 @@ def entry(about: Description, columns: int) -> str:
     parts.append([f"    {line}".rstrip() for line in about.formula])
     if about.settings:
         parts.append(["Settings:", *(line for said in about.settings for line in _long(said, about.settings, width))])
-    parts += [_wrapped(paragraph, width) for paragraph in about.text]
-    parts.append([f"    {line}".rstrip() for line in about.example])
+    if not brief:
+        parts += [_wrapped(paragraph, width) for paragraph in about.text]
+        parts.append([f"    {line}".rstrip() for line in about.example])
     return "\n\n".join("\n".join(lines) for lines in parts if lines)
 
 

@@ -30,6 +30,15 @@ def test_every_part_is_listed(kind, registry, tmp_path):
     assert set(registry) <= {about["name"] for about in told}
 
 
+def test_full_shows_formula_settings_and_paper_of_every_part(tmp_path):
+    """`--full` gives every part's formula, settings with their ranges, and source, and none of the long text."""
+    text = slalom("list", "rules", "--full", cwd=tmp_path).stdout
+    heads = re.findall(r"^(\w+): .*\nSource: .*", text, re.MULTILINE)
+    assert heads == list(rules.REGISTRY)
+    assert re.search(r"^nadam: .*?\n    μ = β₁ .*?\n  momentum_decay +0\.004 +\[0, inf\)", text, re.MULTILINE | re.DOTALL)
+    assert "beta1, beta2: how much" not in text
+
+
 def test_an_entry_has_formula_settings_and_paper(tmp_path):
     """The whole entry of Adam, as text and as JSON."""
     text = slalom("list", "rules", "adam", cwd=tmp_path).stdout
