@@ -35,7 +35,9 @@ def test_full_shows_formula_settings_and_paper_of_every_part(tmp_path):
     text = slalom("list", "rules", "--full", cwd=tmp_path).stdout
     heads = re.findall(r"^(\w+): .*\nSource: .*", text, re.MULTILINE)
     assert heads == list(rules.REGISTRY)
-    assert re.search(r"^nadam: .*?\n    μ = β₁ .*?\n  momentum_decay +0\.004 +\[0, inf\)", text, re.MULTILINE | re.DOTALL)
+    assert re.search(
+        r"^nadam: .*?\n    μ = β₁ .*?\n  momentum_decay +0\.004 +\[0, inf\)", text, re.MULTILINE | re.DOTALL
+    )
     assert "beta1, beta2: how much" not in text
 
 

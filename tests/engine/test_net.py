@@ -1,9 +1,7 @@
 """The net against a plain float64 one, written out here: outputs, gradients, sizes, and prediction without JAX."""
 
 import itertools
-import json
 import math
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +15,6 @@ from slalom.layers.batch_norm import BatchNormMemory
 from slalom.losses import LOSSES, measured, predictions
 from slalom.net import EMBEDDINGS, NORMALISATIONS, PLACEMENTS, Net
 
-WORKED = json.loads((Path(__file__).parents[1] / "worked_examples.json").read_text())
 SHAPE = {"inputs": 3, "outputs": 2, "depth": 2, "width": 5}
 ROWS = 7
 EVERY_NET = [
@@ -285,28 +282,6 @@ def test_prediction_does_not_depend_on_chunks():
     x = np.random.default_rng(1).normal(size=(10, 3)).astype(np.float32)
     np.testing.assert_allclose(net.predict(weights, memory, x, 3), net.predict(weights, memory, x), atol=2e-6)
     assert net.predict(weights, memory, x[:0]).shape == (2, 0)
-
-
-def test_back_propagation_worked_example():
-    """The widely used teaching net of two sigmoid layers: hidden features, outputs, loss and every gradient."""
-    about = WORKED["back_propagation"]
-    net = Net(inputs=2, outputs=2, depth=1, width=2, activation="sigmoid")
-    with jax.enable_x64(True):
-        w1, w2 = (np.array(about[k]).reshape(2, 2) for k in ("w1_to_w4", "w5_to_w8"))
-        weights = ({"w": w1, "b": np.full((2, 1), about["b1"])}, {"w": w2, "b": np.full((2, 1), about["b2"])})
-        x, target = jnp.array(about["inputs"])[:, None], jnp.array(about["targets"])[:, None]
-
-        def loss(weights):
-            outputs, _ = net.apply(weights, ((),), x, training=True)
-            outputs = jax.nn.sigmoid(outputs)
-            return 0.5 * ((outputs - target) ** 2).sum(), outputs
-
-        (value, outputs), gradient = jax.value_and_grad(loss, has_aux=True)(jax.tree.map(jnp.asarray, weights))
-    nine = 1e-9  # the digits that are printed
-    np.testing.assert_allclose(outputs[:, 0], about["outputs"], atol=nine)
-    np.testing.assert_allclose(value, about["loss"], atol=nine)
-    np.testing.assert_allclose(gradient[1]["w"].ravel(), about["d_w5_to_w8"], atol=nine)
-    np.testing.assert_allclose(gradient[0]["w"].ravel(), about["d_w1_to_w4"], atol=nine)
 
 
 # --- losses and predictions -------------------------------------------------------------------------------------------

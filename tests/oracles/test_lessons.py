@@ -24,21 +24,6 @@ def descended(rule, gradient, start, rate, steps, memory=None):
         yield float(w[0])
 
 
-ONE_PARAMETER = {
-    "momentum(rate 0.01, 0.9)": rules.Momentum(mu=0.9),
-    "adagrad(rate 0.01)": rules.Adagrad(),
-    "rmsprop(rate 0.01, decay 0.9)": rules.RMSProp(beta=0.9, epsilon=1e-10),
-    "adam(rate 0.01, 0.9, 0.99)": rules.Adam(beta1=0.9, beta2=0.99),
-}
-
-
-@pytest.mark.parametrize("name", WORKED["one_parameter"]["after_two_steps"])
-def test_the_lessons_first_two_steps(name):
-    """Two steps down w²/2 from 1 are the lessons'."""
-    points = list(descended(ONE_PARAMETER[name], lambda w: w, 1.0, 0.01, 2))
-    np.testing.assert_allclose(points, WORKED["one_parameter"]["after_two_steps"][name], atol=6e-7)
-
-
 # The lessons' other writings: (rule, rate, the memory it starts with, nothing where it is the rule's own; g₁ = 1).
 AVERAGED = "momentum, exponentially weighted, s1 = g1 (rate 0.01, 0.9)"
 INSIDE = "momentum, rate inside the buffer (0.01, 0.9)"
