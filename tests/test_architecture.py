@@ -49,7 +49,7 @@ FLOORS = (
     " ".join(sorted(WRAPPERS)),
     "layers rules schedules scaling data",
     # nets
-    "net unit walk described",
+    "net unit walk described nested",
     "recipe step descent",
     # lanes and what stands beside them
     "lane space table prepare model shuffles racer",

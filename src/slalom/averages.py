@@ -33,8 +33,11 @@ def ewma(
     [1.0, 1.6667, 3.0]
     """
     y, b = _series(values), _beta(beta)
-    start = start or ("zero" if bias_correction else "first")
-    if start not in ("first", "zero"):
+    if not isinstance(bias_correction, (bool, np.bool_)):
+        raise wrong("ewma(bias_correction=…)", "True or False", bias_correction)
+    if start is None:
+        start = "zero" if bias_correction else "first"
+    if not isinstance(start, str) or start not in ("first", "zero"):
         raise wrong("ewma(start=…)", "'first' or 'zero'", start)
     if bias_correction and start == "first":
         raise wrong("ewma(start=…) with bias_correction", "'zero'", start, "From the first value there is no bias.")
@@ -65,6 +68,8 @@ def _series(values: Array) -> Array:
         y = np.asarray(values, np.float64)
     except (TypeError, ValueError) as error:
         raise wrong("ewma(values=…)", "numbers, [T] or [T, D]", values) from error
+    if np.asarray(values).dtype.kind in "mMSU":
+        raise wrong("ewma(values=…)", "numbers, [T] or [T, D]", np.asarray(values).dtype.name)
     if y.ndim not in (1, 2):
         raise wrong("ewma(values=…)", "a series [T] or [T, D]", y.shape)
     return y
@@ -77,6 +82,6 @@ def _beta(beta: Array) -> Array:
         raise wrong("ewma(beta=…)", "a number in [0, 1), or several", beta) from error
     if b.ndim > 1:
         raise wrong("ewma(beta=…)", "one number or a row of them", b.shape)
-    if not ((b >= 0) & (b < 1)).all():
+    if isinstance(beta, str) or not b.size or not ((b >= 0) & (b < 1)).all():
         raise wrong("ewma(beta=…)", "in [0, 1)", beta)
     return b

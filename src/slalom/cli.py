@@ -198,8 +198,9 @@ def list_parts(kind: str, name: str | None, full: bool, as_json: bool) -> int:
     elif full:
         _print("\n\n".join(listed.entry(about, _columns(), brief=True) for about in found))
     else:
-        more = f"Formulas, ranges and papers: {_program()} list {kind} --full; all about one: list {kind} NAME"
-        _print(f"{listed.table(found, _columns())}\n\n{more}")
+        _print(listed.table(found, _columns()))
+        _print(f"\nFormulas, ranges and papers:  {_program()} list {kind} --full")
+        _print(f"All about one of them:        {_program()} list {kind} NAME")
     return 0
 
 

@@ -122,8 +122,10 @@ def _as_start(start: Tree) -> tuple[Tree, Any]:
             start = np.asarray(start)
         except ValueError as error:
             raise wrong("descend: start", "an array, or a tree of arrays", start) from error
+    whole = lambda leaf: np.asarray(leaf).dtype.kind in "iu" and not isinstance(leaf, (bool, jax.Array))  # noqa: E731
+    start = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64) if whole(leaf) else leaf, start)  # 2 for 2.0
     leaves = [np.asarray(leaf) if isinstance(leaf, (int, float)) else leaf for leaf in jax.tree.leaves(start)]
-    if not leaves:
+    if not leaves or not any(np.size(leaf) for leaf in leaves):
         raise wrong("descend: start", "an array or a tree with an array in it", start)
     for leaf in leaves:
         kind = getattr(leaf, "dtype", type(leaf).__name__)
@@ -152,6 +154,9 @@ def _as_data(data: Any) -> tuple[Array, ...]:
         return ()
     if not isinstance(data, (tuple, list)) or not data:
         raise wrong("descend(data=…)", "a tuple of arrays, (X, y)", type(data).__name__)
+    for array in data:
+        if np.asarray(array).dtype.kind not in "fiub":
+            raise wrong("descend(data=…)", "arrays of numbers", str(np.asarray(array).dtype))
     held = tuple(jnp.asarray(array) for array in data)
     lengths = [array.shape[0] if array.ndim else 0 for array in held]
     if len(set(lengths)) > 1 or lengths[0] < 1:
@@ -161,13 +166,21 @@ def _as_data(data: Any) -> tuple[Array, ...]:
 
 def _check_scalar(f: Callable[..., Any], w: Tree, rows: tuple[Array, ...]) -> None:
     """Check that f can be traced and answers with one number."""
+    if not callable(f):
+        raise wrong("descend: f", "a function of the parameters", f)
     try:
         answer = jax.eval_shape(f, w, *rows)
-    except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
+    except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError, ValueError) as error:
+        if isinstance(error, ValueError) and "truth value" not in str(error):
+            raise
         raise SlalomError(
             "descend: f must be made of JAX functions: jax.numpy in the place of numpy, no `if`."
         ) from error
     shape, dtype = getattr(answer, "shape", None), getattr(answer, "dtype", np.dtype(object))
-    if shape != () or not jnp.issubdtype(dtype, jnp.floating):
+    if isinstance(answer, (int, float)):
+        raise SlalomError(f"descend: f must be computed from the parameters. Got {answer!r} whatever they are.")
+    if shape == () and not jnp.issubdtype(dtype, jnp.floating):
+        raise SlalomError(f"descend: f must answer with a floating-point number. Got {dtype}.")
+    if shape != ():
         got = f"{dtype} of shape {shape}" if shape is not None else type(answer).__name__
         raise SlalomError(f"descend: f must answer with one floating-point number. Got {got}. Take its sum or mean.")

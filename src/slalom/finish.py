@@ -20,6 +20,7 @@ from slalom.prepare import Prepared
 from slalom.racer import Moment, Racer
 from slalom.recipe import Recipe
 from slalom.result import Best, Result
+from slalom.space import named
 from slalom.step import Structure
 from slalom.table import Table
 from slalom.track import Entry, Track
@@ -237,6 +238,7 @@ def race_settings(order: Order, table: Table, fingerprint: str, track: Track, re
         },
         "order": {name: getattr(order, name) for name in kept}
         | {
+            "fixed": named(order.fixed, to_write=True),
             "metric": metric.name,
             "greater_is_better": metric.greater,
             "recipe": order.recipe.to_plain() if order.recipe else None,

@@ -58,7 +58,8 @@ def fit(
         raise wrong("recipe", "a Recipe, as Recipe.from_plain makes one of a dict", type(recipe).__name__)
     if stop is not None and not 0 < stop <= recipe.epochs:
         raise wrong("stop", f"above 0 and at most the recipe's {recipe.epochs} epochs", stop)
-    if patience is not None and (not validation or not patience > 0):
+    number = isinstance(patience, (int, float)) and patience > 0
+    if patience is not None and not (validation and number):
         raise wrong("patience", "above 0, and given with validation=(X, y)", patience)
     if not validation and plateau_of(recipe.rate_factor()):
         raise SlalomError("A plateau waits for scores: give validation=(X, y), or another schedule.")
@@ -69,9 +70,14 @@ def fit(
     late = lambda: racer.best is not None and max(racer.costs) - racer.best.step > wait  # noqa: E731
     heat.advance([racer], last_step, heat.checks(recipe.epochs, 0, []) if validation else [], late)
     moment = racer.best if validation else heat.moment(racer)
-    if moment is None or not all(np.isfinite(w).all() for layer in moment.weights for w in layer.values()):
+    if (
+        moment is None
+        or racer.diverged
+        or not all(np.isfinite(w).all() for layer in moment.weights for w in layer.values())
+    ):
         raise RaceFailed(
-            f"The training diverged: its weights are not finite. Try a learning rate below {recipe.learning_rate}."
+            f"The training diverged: its weights or its scores left all bounds. Try a learning rate below"
+            f" {recipe.learning_rate}."
         )
     return model_of(heat, recipe, 0, moment)
 

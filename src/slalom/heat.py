@@ -127,7 +127,7 @@ class Heat:
         knobs = jax.tree.map(jnp.asarray, _stacked([racer.knobs for racer in filled]))
         rule, step = np.int32(program.rule_index(racers[0].kind)), start
         asked: Asked | None = None  # the score under way: taken in while the next call runs
-        for check in [c for c in checks if start < c <= stop] or [stop]:
+        for check in [*[c for c in checks if start < c < stop], stop]:
             while step < check and not halted():
                 n = min(program.steps, check - step)
                 if any(racer.watches for racer in racers):  # the score decides on the rate of the next step

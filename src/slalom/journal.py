@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS recipes (
     epochs REAL NOT NULL,            -- run so far
     seconds REAL NOT NULL,
     parameters INTEGER NOT NULL,
-    remark TEXT NOT NULL             -- what its update rule says of the training
+    remark TEXT NOT NULL DEFAULT ''  -- what its update rule says of the training
 );
 CREATE TABLE IF NOT EXISTS scores (
     number INTEGER NOT NULL REFERENCES recipes (number),
@@ -40,6 +40,8 @@ class Journal:
             return
         self._database = sqlite3.connect(str(path) if path else ":memory:", isolation_level=None)
         self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;" + SCHEMA)
+        if "remark" not in [column[1] for column in self._database.execute("PRAGMA table_info(recipes)")]:
+            self._database.execute("ALTER TABLE recipes ADD COLUMN remark TEXT NOT NULL DEFAULT ''")  # an older journal
 
     def __enter__(self) -> "Journal":
         return self

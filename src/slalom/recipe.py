@@ -12,8 +12,9 @@ import tomli_w
 from slalom import rules, scaling, schedules
 from slalom.errors import SlalomError, unknown, wrong
 from slalom.layers import ACTIVATIONS, INITIALISERS
+from slalom.nested import SCHEDULES, as_table, decaying, flattened, forget_decay, with_decay
 from slalom.net import EMBEDDINGS, NORMALISATIONS, PLACEMENTS, Net
-from slalom.record import from_plain, parts_of, settings_of, to_plain, within
+from slalom.record import from_plain, settings_of, to_plain, within
 from slalom.rules import Rule
 from slalom.schedules import ByEpoch, Custom, Schedule, Warmup
 
@@ -27,7 +28,6 @@ CHOICES: dict[str, Collection[str]] = {
     "initialiser": INITIALISERS,
     "placement": PLACEMENTS,
 }
-SCHEDULES: dict[str, type] = {**schedules.REGISTRY, "custom": Custom}
 # field: (type, the interval it must lie in)
 RANGES: dict[str, tuple[type, str]] = {
     "learning_rate": (float, "(0, inf)"),
@@ -95,11 +95,15 @@ class Recipe:
         self._agree_on_decay()
         function = callable(self.schedule) and not hasattr(self.schedule, "plateau")
         schedule = Custom(self.schedule) if function else self.schedule
-        object.__setattr__(self, "schedule", from_plain("schedule", schedule, SCHEDULES))
-        for name, known in CHOICES.items():
+        if isinstance(schedule, (ByEpoch, Warmup)):
+            raise wrong("schedule", "one without wrapper", schedule, "Give warmup=… or schedule_by='epoch' beside it.")
+        whole = isinstance(schedule, Custom) or (isinstance(schedule, dict) and "function" in schedule)
+        known = SCHEDULES if whole else schedules.REGISTRY  # the word custom alone means nothing
+        object.__setattr__(self, "schedule", from_plain("schedule", schedule, known))
+        for name, choices in CHOICES.items():
             value = getattr(self, name)
-            if not isinstance(value, str) or value not in known:
-                raise unknown(name, value, known)
+            if not isinstance(value, str) or value not in choices:
+                raise unknown(name, value, choices)
         for name, (kind, interval) in RANGES.items():
             object.__setattr__(self, name, _number(name, getattr(self, name), kind, interval))
 
@@ -117,7 +121,7 @@ class Recipe:
                 f"Recipe(weight_decay=…) must agree with its rule's, {own}. Got {self.weight_decay}. Give one of them."
             )
         number = _number("weight_decay", self.weight_decay, *RANGES["weight_decay"])
-        object.__setattr__(self, "rule", _with_decay(self.rule, number))
+        object.__setattr__(self, "rule", with_decay(self.rule, number))
 
     def net(self, inputs: int, outputs: int) -> Net:
         """The shape of the net for a table of so many columns and a target of so many outputs."""
@@ -147,7 +151,7 @@ class Recipe:
         """The recipe as plain data: numbers, names, and a table each for rule and schedule."""
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
         plain["rule"] = to_plain(self.rule, rules.REGISTRY)
-        _forget_decay(plain["rule"])  # it is the recipe's field
+        forget_decay(self.rule, plain["rule"])  # it is the recipe's field
         plain["schedule"] = to_plain(self.schedule, SCHEDULES)
         return plain
 
@@ -186,58 +190,24 @@ class Recipe:
         heads = {name.partition(".")[0] for name in given if "." in name}
         plain |= {name: table for name, table in self.to_plain().items() if name in heads}
         if "rule" not in given and "weight_decay" in given and "rule" not in heads:
-            plain["rule"] = _with_decay(self.rule, given["weight_decay"])
+            plain["rule"] = with_decay(self.rule, given["weight_decay"])
         for name in sorted(given, key=lambda n: n.count(".")):  # a rule before its settings
             *path, last = name.split(".")
+            if path and last == "name":
+                raise SlalomError(f"{name} must be given as {'.'.join(path)}.")
             table: dict[str, Any] = plain
             for step in path:
-                inner = table.get(step)
-                table[step] = {"name": inner} if isinstance(inner, str) else inner if isinstance(inner, dict) else {}
+                table[step] = as_table(table, step)
                 table = table[step]
             nested = last in ("rule", "schedule") and isinstance(given[name], str)
             table[last] = {"name": given[name]} if nested else given[name]
-            if name == "rule" and nested and "weight_decay" not in given:
+            if last == "rule" and "weight_decay" not in given:
                 plain["weight_decay"] = None  # that of the new rule
         return Recipe.from_plain(plain)
 
     def with_epochs(self, epochs: int) -> "Recipe":
         """The recipe with another horizon."""
         return replace(self, epochs=epochs)
-
-
-def decaying(rule: Any) -> Any:
-    """The rule that decays the weights itself: this one, or one inside it; None where there is none."""
-    if "weight_decay" in settings_of(rule):
-        return rule
-    return next((found for name in parts_of(rule) if (found := decaying(getattr(rule, name)))), None)
-
-
-def _with_decay(rule: Any, weight_decay: float) -> Any:
-    """The rule with another decay, wherever in it that stands."""
-    if decaying(rule) is None:
-        return rule
-    if "weight_decay" in settings_of(rule):
-        return replace(rule, weight_decay=weight_decay)
-    inside = {name: getattr(rule, name) for name in parts_of(rule)}
-    return replace(rule, **{name: _with_decay(one, weight_decay) for name, one in inside.items()})
-
-
-def _forget_decay(plain: dict[str, Any]) -> None:
-    """Take the weight decay out of a rule as plain data."""
-    plain.pop("weight_decay", None)
-    for inside in plain.values():
-        if isinstance(inside, dict):
-            _forget_decay(inside)
-
-
-def flattened(name: str, plain: dict[str, Any]) -> dict[str, Any]:
-    """A table as one flat row: its name under the field's own, everything else behind a point."""
-    row = {name: plain.get("name")}
-    for key, value in plain.items():
-        if key != "name":
-            plain_value = ", ".join(map(str, value)) if isinstance(value, list) else value
-            row |= flattened(f"{name}.{key}", value) if isinstance(value, dict) else {f"{name}.{key}": plain_value}
-    return row
 
 
 def _number(name: str, value: Any, kind: type, interval: str) -> Any:
@@ -262,7 +232,7 @@ def parse_value(name: str, text: str) -> Any:
     if name in CHOICES or name in ("rule", "schedule"):
         return text
     if name not in RANGES and name.partition(".")[0] not in ("rule", "schedule"):
-        raise unknown("--set FIELD", name, [*CHOICES, *RANGES, "rule", "schedule"])
+        raise unknown("--set FIELD", name, [f for f in (*CHOICES, *RANGES, "rule", "schedule") if f != "epochs"])
     try:
         value = float(text)
     except ValueError:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, dataclass_transform
 
 import jax
+import numpy as np
 
 from slalom.errors import SlalomError, unknown, wrong
 
@@ -83,6 +84,12 @@ def _validate(self: Any) -> None:
         if field.metadata.get("kind") == "numbers":
             object.__setattr__(self, field.name, _sequence(where, value, field.metadata))
             continue
+        if field.metadata.get("kind") == "part":
+            _check_part(where, value, field.default_factory)
+            continue
+        if isinstance(value, np.generic):
+            value = value.item()
+            object.__setattr__(self, field.name, value)
         if interval is None or not isinstance(value, (int, float, str, bool, type(None))):
             continue
         if isinstance(value, (str, bool)) or value is None:
@@ -93,11 +100,19 @@ def _validate(self: Any) -> None:
         self.agree()
 
 
+def _check_part(where: str, value: Any, default: Any) -> None:
+    """Refuse what cannot do what the default does: a name, a class, a record of another room."""
+    verbs = [verb for verb in ("init", "step") if hasattr(default, verb)]
+    if isinstance(value, type) or not all(hasattr(value, verb) for verb in verbs):
+        raise wrong(where, f"made as {default.__name__}() is", value)
+
+
 def _sequence(where: str, value: Any, about: Mapping[str, Any]) -> tuple[float, ...]:
     """A sequence of numbers as a tuple, or the sentence that says what the field wants."""
     wanted = f"a list of numbers in {about['interval']}"
     wanted += ", each greater than the one before it" if about["increasing"] else ""
-    found = tuple(value) if isinstance(value, (list, tuple)) else _listed(value)
+    found = tuple(value) if isinstance(value, (list, tuple, np.ndarray)) else _listed(value)
+    found = tuple(v.item() if isinstance(v, np.generic) else v for v in found)
     if any(isinstance(v, bool) or not isinstance(v, (int, float)) or not within(v, about["interval"]) for v in found):
         raise wrong(where, wanted, value)
     if about["increasing"] and any(later <= earlier for earlier, later in itertools.pairwise(found)):
@@ -231,6 +246,8 @@ def from_plain(kind: str, plain: Any, registry: dict[str, type]) -> Any:
     """
     if isinstance(plain, tuple(registry.values())):
         return plain
+    if isinstance(plain, type) and plain in registry.values():
+        raise wrong(kind, f"made: {plain.__name__}()", plain)
     data = {"name": plain} if isinstance(plain, str) else plain
     if not isinstance(data, dict) or not isinstance(data.get("name"), str):
         raise wrong(kind, "a name or a table with a name", plain)

@@ -99,7 +99,7 @@ def leaderboard(recipes: list[dict[str, Any]], baselines: list[dict[str, Any]], 
                 "seconds": row["seconds"],
                 "parameters": row["parameters"],
                 "wave": row["wave"],
-                "remark": row["remark"],
+                "remark": row.get("remark", ""),
                 **Recipe.from_plain(row["recipe"]).flat(),
             }
         )

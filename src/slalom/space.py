@@ -1,7 +1,7 @@
 """The space that a race draws its recipes from: what may differ between racers, and how likely each value is."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,11 @@ import numpy as np
 from slalom import rules, scaling, schedules
 from slalom.errors import SlalomError, unknown
 from slalom.layers import INITIALISERS
-from slalom.recipe import CHOICES, RANGES, Recipe, decaying, flattened
-from slalom.recipe import SCHEDULES as WRITTEN_SCHEDULES
-from slalom.record import from_plain, settings_of, to_plain
+from slalom.nested import SCHEDULES as WRITTEN_SCHEDULES
+from slalom.nested import decaying, flattened, lost
+from slalom.recipe import CHOICES, RANGES, Recipe
+from slalom.record import settings_of, to_plain
+from slalom.schedules import Custom
 
 SHAPE_FIELDS = ("depth", "width", "batch_size", "activation", "normalisation", "placement", "embedding")
 
@@ -32,7 +34,8 @@ SHAPES: tuple[dict[str, Any], ...] = (
 # How likely a member of a registry is drawn; one that is not named here is drawn as well, with UNNAMED.
 LIKELY_RULES = {
     "adamw": 0.20, "adam": 0.17, "radam": 0.13, "amsgrad": 0.10, "nesterov": 0.10, "rmsprop": 0.08, "momentum": 0.08,
-    "adagrad": 0.08, "sgd": 0.06,
+    "adagrad": 0.08, "sgd": 0.06, "ema": 0.04, "schedule_free_adamw": 0.04, "nadam": 0.04, "lion": 0.03, "muon": 0.03,
+    "lookahead": 0.03, "averaged_momentum": 0.005, "velocity_momentum": 0.005, "nadam_simple": 0.005,
 }  # fmt: skip
 LIKELY_SCALINGS = {"z_score": 0.25, "robust_clip": 0.3, "quantile_normal": 0.3, "min_max": 0.1, "none": 0.05}
 LIKELY_SCHEDULES = {"cosine": 0.55, "constant": 0.15, "step": 0.15, "exponential": 0.15}
@@ -115,7 +118,10 @@ class Space:
             return self.default()
         rng = np.random.default_rng([seed, 1, number])
         rule = self.fixed.get("rule", _choice(rng, {name: RULES[name] for name in self.rules}))
-        drawn = shapes[number % len(shapes)] | self._draw(rng, rule) | {"epochs": self.epochs}
+        own = Recipe().with_fields({"rule": rule} | {k: v for k, v in self.fixed.items() if k.startswith("rule.")}).rule
+        drawn = shapes[number % len(shapes)] | self._draw(rng, rule, own) | {"epochs": self.epochs}
+        if any(name.endswith(".weight_decay") for name in self.fixed) or (decaying(own) and not isinstance(rule, str)):
+            del drawn["weight_decay"]  # the rule's own holds
         if self.fixed.get("schedule", drawn["schedule"]) != drawn["schedule"]:
             drawn = {k: v for k, v in drawn.items() if not k.startswith("schedule.")}
         made = Recipe().with_fields(drawn | self.fixed)
@@ -126,17 +132,16 @@ class Space:
         """The batch size, or the largest power of two that leaves four steps an epoch."""
         return max(1, min(batch, 2 ** int(np.log2(max(self.rows // 4, 1)))))
 
-    def _draw(self, rng: np.random.Generator, rule: str) -> dict[str, Any]:
+    def _draw(self, rng: np.random.Generator, rule: Any, own: Any) -> dict[str, Any]:
         """Everything but the shape and the learning rate."""
         schedule = _choice(rng, SCHEDULES)
-        decoupled = decaying(from_plain("rule", rule, rules.REGISTRY)) is not None
         drawn: dict[str, Any] = {
             "scaling": _choice(rng, {name: SCALINGS[name] for name in self.scalings}),
             "rule": rule,
             "schedule": schedule,
             "warmup": float(rng.choice([0.0, 0.05, 0.1], p=[0.5, 0.3, 0.2])),
             "dropout": float(rng.choice([0.0, round(rng.uniform(0.02, 0.4), 3)])),
-            "weight_decay": _sometimes(rng, 0.5, *(1e-3, 0.3) if decoupled else (1e-6, 1e-3)),
+            "weight_decay": _sometimes(rng, 0.5, *(1e-3, 0.3) if decaying(own) else (1e-6, 1e-3)),
             "l1": _sometimes(rng, 0.1, 1e-6, 1e-4),
             "initialiser": _choice(rng, INITIALISED),
         }
@@ -152,8 +157,10 @@ class Space:
         return drawn
 
 
-def named(fixed: dict[str, Any]) -> dict[str, Any]:
-    """Fixed fields with rules and schedules as names and numbers: what can be written down.
+def named(fixed: dict[str, Any], *, to_write: bool = False) -> dict[str, Any]:
+    """Fixed fields with rules and schedules as names and numbers.
+
+    Functions and transformations of Optax stay what they are, unless it is all to be written down.
 
     >>> from slalom.rules import Momentum
     >>> named({"rule": Momentum(mu=0.8)})
@@ -164,11 +171,21 @@ def named(fixed: dict[str, Any]) -> dict[str, Any]:
     for name, value in fixed.items():
         registry = parts.get(name)
         if registry and not isinstance(value, str):
+            if callable(value) and not is_dataclass(value):
+                value = Custom(value)
             plain = to_plain(value, registry) if not isinstance(value, dict) else value
-            flat |= flattened(name, plain)
+            flat |= {name: value} if _has_object(plain) and not to_write else flattened(name, plain)
         else:
             flat[name] = value
     return flat
+
+
+def _has_object(plain: dict[str, Any]) -> bool:
+    """Whether plain data holds but the name of a Python object."""
+    return any(
+        key in ("function", "unwritten") or (isinstance(value, dict) and _has_object(value))
+        for key, value in plain.items()
+    )
 
 
 def check_fields(fixed: dict[str, Any]) -> None:
@@ -178,12 +195,16 @@ def check_fields(fixed: dict[str, Any]) -> None:
             raise SlalomError(
                 "epochs is not a field to fix: it is the horizon of all recipes. Give recipes and epochs."
             )
-        if name.partition(".")[0] not in (*CHOICES, *RANGES, "rule", "schedule"):
-            raise unknown("recipe field", name, [*CHOICES, *RANGES, "rule", "schedule"])
+        known = [field for field in (*CHOICES, *RANGES, "rule", "schedule") if field != "epochs"]
+        if name.partition(".")[0] not in known:
+            raise unknown("recipe field", name, known)
         head, dot, _ = name.partition(".")
         if dot and head not in fixed:
-            raise SlalomError(f"{name} must be given beside {head}: it is a setting that only some of them have.")
-    Recipe().with_fields(fixed)
+            raise SlalomError(f"{name} must be given beside {head}, as only some have it. Add {head}=NAME.")
+    made = Recipe().with_fields(fixed)
+    for part in (made.rule, made.schedule):
+        if gone := lost(part):
+            gone()
 
 
 def _choice(rng: np.random.Generator, weights: dict[str, float]) -> str:

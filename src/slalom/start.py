@@ -1,6 +1,7 @@
 """The start of a race: the rows in order, the plan, and the recipes with their heats."""
 
 import math
+import re
 from typing import Any
 
 import jax.numpy as jnp
@@ -44,9 +45,10 @@ def prepared_for(order: Order, table: Table, notes: list[str]) -> tuple[Prepared
     else:
         rows = split(len(table.frame), codes, seed=order.seed)
     target = target.standardised(target.encode(table.labels), np.unique(np.concatenate(rows.train)))
-    wanted = order.recipe.scaling if order.recipe else order.fixed.get("scaling")
+    one = order.recipe.with_fields(order.fixed) if order.recipe else None
+    wanted = one.scaling if one else order.fixed.get("scaling")
     scalings = {wanted} if wanted else affordable(len(table.frame) * table.frame.width * len(rows.train))
-    unit = order.recipe.target_scaling if order.recipe else order.fixed.get("target_scaling")
+    unit = one.target_scaling if one else order.fixed.get("target_scaling")
     units = [unit] if unit else list(TARGET_SCALINGS)
     prepared = prepare(table.frame, table.labels, target, rows, scalings, units, whole=not table.validation)
     notes += prepared.columns.notes
@@ -113,13 +115,18 @@ def entered(
     data, shuffles = Data(jnp.asarray(prepared.x), jnp.asarray(prepared.y)), Shuffles(seed)
     heats, entries = [], []
     for structure, members in by_structure.items():
-        rules = tuple(sorted({kind_of(recipes[i].rule) for i in members}, key=str))
+        rules = tuple(sorted({kind_of(recipes[i].rule) for i in members}, key=_without_addresses))
         heat = Heat(structure, prepared, data, metric, shuffles, seed, rules)
         heats.append(heat)
         for i in members:
             racers = [Racer(first + i, recipes[i], fold) for fold in range(len(prepared.folds))]
             entries.append(Entry(first + i, recipes[i], heat, racers))
     return heats, sorted(entries, key=lambda entry: entry.number)
+
+
+def _without_addresses(kind: Any) -> str:
+    """The text of a kind, the same in every process: the order of the rules in a program."""
+    return re.sub(r"0x[0-9a-f]+", "", str(kind))
 
 
 def end_of(order: Order, prepared: Prepared, plan: Plan, heats: list[Heat], began: float) -> float:

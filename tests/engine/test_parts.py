@@ -5,11 +5,9 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
-from slalom import fit, fitting, load, rules, scaling, schedules
-from slalom import racer as racers
+from slalom import rules, scaling, schedules
 from slalom.errors import SlalomError
 from slalom.losses import LOSSES
 from slalom.racer import Racer
@@ -91,14 +89,14 @@ def far(one, other):
 
 @pytest.mark.parametrize("name", rules.REGISTRY)
 def test_every_rule_races_as_it_walks_alone(every_rule, name):
-    """Twenty steps of a racer are twenty steps of its rule alone in float64: its weights, the weights that are scored,
-    and what the rule says of the training."""
+    """Eighteen steps of a racer are those of its rule alone in float64: its weights, the weights that are scored, and
+    what the rule says of the training."""
     one = racer_of(name, every_rule)
-    every_rule.advance([one], 20, [20], lambda: False)
-    path, scored, remark = alone(every_rule, one.recipe, 20)
+    every_rule.advance([one], 18, [18], lambda: False)
+    path, scored, remark = alone(every_rule, one.recipe, 18)
     moved = far(path[-1], first_weights(every_rule))
     assert moved > 1e-4
-    # float32 against float64 over twenty steps, in parts of the way gone; Muon's products of matrices lose most
+    # float32 against float64 over eighteen steps, in parts of the way gone; Muon's products of matrices lose most
     assert far(one.state.weights, path[-1]) < 2e-3 * moved
     assert far(one.best.weights, scored[-1]) < 2e-3 * moved
     assert far(every_rule.moment(one).weights, one.best.weights) == 0
@@ -246,76 +244,3 @@ def test_penalties_and_smoothing_reach_the_step():
         other = racer_of("sgd", heat, **fields | {field: 0.0})
         heat.advance([other], 1, [], lambda: False)
         assert far(other.state.weights, one.state.weights) > 1e-5, field
-
-
-def test_optax_chain_races_and_is_saved(tmp_path):
-    """A chain of Optax and a schedule of one's own train a model, which is saved by their names, and predicts again."""
-    x, y = table("regression")
-    chain = rules.FromOptax(optax.chain(optax.clip_by_global_norm(1.0), optax.adabelief(1.0)))
-    own = lambda t, horizon: 1 - t / horizon  # noqa: E731
-    shape = {"batch_size": 10, "epochs": 30, "depth": 1, "width": 8, "learning_rate": 0.02}
-    model = fit(x, y, recipe=Recipe(rule=chain, schedule=own, **shape))
-    assert np.std(model.predict(x) - y) < 0.3 * np.std(y)
-    model.save(tmp_path)
-    again = load(tmp_path)
-    np.testing.assert_array_equal(again.predict(x), model.predict(x))
-    assert again.recipe.to_plain()["schedule"] == {"name": "custom", "function": own.__qualname__}
-    for lost in ({"rule": "adam"}, {"schedule": "cosine"}):  # the other of the two is still lost
-        with pytest.raises(SlalomError, match=r"was a Python object, of which only the name was kept\. Give it anew\."):
-            fit(x, y, recipe=again.recipe.with_fields(lost))
-    fit(x, y, recipe=again.recipe.with_fields({"rule": "adam", "schedule": own}))
-
-
-def test_fields_are_replaced_without_losing_objects():
-    """A recipe keeps a function or a transformation where other fields of it are replaced."""
-    chain, own = rules.FromOptax(optax.sgd(1.0)), lambda t: 1.0
-    recipe = Recipe(rule=chain, schedule=own).with_fields({"width": 7, "weight_decay": 0.1}).with_epochs(3)
-    assert recipe.rule is chain
-    assert recipe.schedule.function is own
-    assert recipe.penalty == 0.1
-    moved = Recipe(rule="adamw").with_fields({"weight_decay": 0.3})
-    assert moved.rule.weight_decay == moved.weight_decay == 0.3
-
-
-@pytest.mark.parametrize(
-    ("fields", "classes", "sentence"),
-    [
-        ({"label_smoothing": 0.1}, False, "label_smoothing must be 0 for a regression, which has no labels. Got 0.1."),
-        ({"target_scaling": "min_max"}, True, "target_scaling must be left away for classes. Got 'min_max'."),
-        ({"schedule": "plateau"}, False, "A plateau waits for scores: give validation=(X, y), or another schedule."),
-    ],
-)
-def test_what_does_not_fit_the_target_is_refused(fields, classes, sentence):
-    """Labels are smoothed and targets scaled where there are labels and targets, and a plateau needs scores."""
-    x, y = table("binary" if classes else "regression")
-    with pytest.raises(SlalomError) as error:
-        fit(x, y, recipe=Recipe(batch_size=10, epochs=1, depth=0, **fields))
-    assert str(error.value) == sentence
-
-
-def test_patience_ends_a_training_early():
-    """Early stopping: a training ends where its scores have not improved for the patience, with its best moment."""
-    x, y = table("regression")
-    noisy = y + np.random.default_rng(0).normal(0, 30, len(y))
-    recipe = Recipe(rule="sgd", learning_rate=0.1, schedule="constant", batch_size=5, epochs=200, depth=1, width=32)
-    given = {"recipe": recipe, "validation": (x[40:], noisy[40:])}
-    made = []
-
-    class Watched(racers.Racer):
-        def __init__(self, *args):
-            super().__init__(*args)
-            made.append(self)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitting, "Racer", Watched)
-        whole, early = fit(x[:40], noisy[:40], **given), fit(x[:40], noisy[:40], patience=0.1, **given)
-    assert made[0].step == 1600
-    assert made[1].best.step + 160 < made[1].step < 1600
-    assert made[1].best.step == min(made[1].costs, key=made[1].costs.get)
-    assert made[0].best.cost <= made[1].best.cost
-    assert early.predict(x).shape == whole.predict(x).shape
-    for bad in (0, -1, float("nan")):
-        with pytest.raises(SlalomError, match=r"^patience must be above 0, and given with validation=\(X, y\)\. Got "):
-            fit(x, y, patience=bad, **given)
-    with pytest.raises(SlalomError, match=r"^patience must be above 0"):
-        fit(x, y, recipe=recipe, patience=0.1)

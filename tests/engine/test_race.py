@@ -463,7 +463,7 @@ def test_horizon_is_kept_through_rungs(monkeypatch, entries, rates):
     monkeypatch.setattr("slalom.plan.flat", lambda recipes, epochs: halving(recipes, epochs))
     small(**asked)
     assert 0 < len(rates) < len(undropped)
-    assert all(undropped[key] == rate for key, rate in rates.items())
+    assert all(undropped[key] == rate for key, rate in rates.items() if key[1] < FOLDS)  # another may win and train on
     (winner,) = [entry for entry in entries if entry.outcome == "finished"]
     per_epoch = winner.heat.steps_per_epoch(0)
     for a, b in zip(winner.racers, plain[winner.number].racers, strict=True):
@@ -478,13 +478,13 @@ def test_horizon_is_kept_through_rungs(monkeypatch, entries, rates):
 # --- more of the same race --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("waves", "winner"), [((2, 3), 1), ((4, 1), 0)])
+@pytest.mark.parametrize(("waves", "winner"), [((1, 4), 1), ((4, 1), 0)])
 def test_extended_race_adds_recipes(tmp_path, waves, winner):
     """extend= adds recipes with new numbers to a folder, keeps the old rows, and keeps the better winner, of whichever
     wave it is."""
     first = small(out=tmp_path / "run", recipes=waves[0])
     second = small(extend=tmp_path / "run", recipes=waves[1])
-    assert int(second.best.name.removeprefix("recipe ")) // waves[0] == winner
+    assert (int(second.best.name.removeprefix("recipe ")) >= waves[0]) == winner
     names = second.leaderboard.filter(pl.col("kind") == "recipe")["name"].to_list()
     assert sorted(names) == [f"recipe {i}" for i in range(5)]
     kept = {row["name"]: row["score"] for row in first.leaderboard.to_dicts() if row["kind"] == "recipe"}
@@ -805,7 +805,9 @@ def test_fit_that_diverges_says_so():
     """A single training that diverges raises RaceFailed with the rate that was too large."""
     with pytest.raises(RaceFailed) as error:
         fit(X, Y, recipe=Recipe(**TINY, epochs=3, learning_rate=1e30, rule="sgd", schedule="constant"))
-    assert str(error.value) == ("The training diverged: its weights are not finite. Try a learning rate below 1e+30.")
+    assert str(error.value) == (
+        "The training diverged: its weights or its scores left all bounds. Try a learning rate below 1e+30."
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from slalom import rules, scaling, schedules
 from slalom.errors import SlalomError
 from slalom.layers import ACTIVATIONS
 from slalom.net import NORMALISATIONS, Net
-from slalom.recipe import CHOICES, RANGES, SCHEDULES, Recipe, parse_value
+from slalom.recipe import CHOICES, RANGES, Recipe, parse_value
 from slalom.record import settings_of, within
 
 PROBES = [0.0, 1e-12, 1e-3, 0.3, 0.5, 0.999, 1.0, 2.5, 5.0, 7.0, 1e3]
@@ -163,7 +163,7 @@ WHOLE = "Recipe({}=…) must be a whole number in {}. Got {}."
         ({"normalisation": "batchnorm"}, one_of("normalisation", NORMALISATIONS, "batchnorm", "batch_norm")),
         ({"placement": "xyz"}, "placement must be one of before, after. Got 'xyz'."),
         ({"rule": "adma"}, one_of("rule", rules.REGISTRY, "adma", "adam")),
-        ({"schedule": "cosin"}, one_of("schedule", SCHEDULES, "cosin", "cosine")),
+        ({"schedule": "cosin"}, one_of("schedule", schedules.REGISTRY, "cosin", "cosine")),
         ({"rule": 5}, "rule must be a name or a table with a name. Got 5."),
         ({"rule": {"beta1": 0.9}}, "rule must be a name or a table with a name. Got {'beta1': 0.9}."),
         ({"rule": {"name": "adam", "beta": 0.9}}, one_of("setting of rule adam", ADAM, "beta", "beta2")),

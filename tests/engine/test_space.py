@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from slalom import rules, schedules
 from slalom.errors import SlalomError
-from slalom.recipe import CHOICES, RANGES, Recipe, decaying
+from slalom.nested import decaying
+from slalom.recipe import CHOICES, RANGES, Recipe
 from slalom.space import RULES, SCALINGS, SCHEDULES, SHAPE_FIELDS, SHAPES, Space, check_fields
 
 SEEDS = st.integers(0, 2**40)

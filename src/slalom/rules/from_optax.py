@@ -61,10 +61,27 @@ def fitting(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         if key not in defaults:
             raise unknown(f"setting of Optax's {name}", key, defaults)
         kind = type(defaults[key])
+        if isinstance(value, str) and kind in (bool, tuple, int, float):
+            value = from_text(f"setting {key} of Optax's {name}", value, kind)
         if (kind is float and type(value) is int) or (kind is int and type(value) is float and value.is_integer()):
             value = kind(value)
         made[key] = tuple(value) if isinstance(value, list) else value
     return made
+
+
+def from_text(where: str, text: str, kind: type) -> Any:
+    """A setting as a command line or a leaderboard has it, in the type that the factory's default has.
+
+    >>> from_text("nesterov", "false", bool), from_text("betas", "0.9, 0.99", tuple)
+    (False, (0.9, 0.99))
+    """
+    try:
+        if kind is bool:
+            return {"true": True, "false": False}[text.strip().lower()]
+        return tuple(map(float, text.split(","))) if kind is tuple else float(text)
+    except (KeyError, ValueError):
+        wanted = "true or false" if kind is bool else "numbers with commas" if kind is tuple else "a number"
+        raise wrong(where, wanted, text) from None
 
 
 @functools.lru_cache(maxsize=1024)

@@ -76,8 +76,10 @@ def to_optax(rule: Rule, learning_rate: Any, *, schedule: Any = None, horizon: i
     optax = the_optax()
     if not (hasattr(rule, "init") and hasattr(rule, "step")) or isinstance(rule, type):
         raise wrong("to_optax(rule=…)", "a rule of slalom.rules", rule, "Give a record such as Adam().")
-    if horizon is not None:
-        rule = at_horizon(rule, horizon)
+    turned = at_horizon(rule, horizon or 1)
+    if horizon is None and turned != rule:
+        raise SlalomError("to_optax(rule=…) has a length below 1, a fraction of the horizon. Give horizon=… in steps.")
+    rule = turned if horizon is not None else rule
     rate_at = factor_of("to_optax(learning_rate=…)", learning_rate, horizon)
     factor_at = factor_of("to_optax(schedule=…)", 1.0 if schedule is None else schedule, horizon)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from slalom.errors import wrong
 from slalom.record import record, setting, settings_of
 from slalom.schedules.base import Listener, Schedule, namespace, plateau_of
 from slalom.types import Array, Setting
@@ -25,6 +26,13 @@ class ByEpoch(Schedule):
 
     schedule: Schedule
     epochs: Setting = setting(dataclasses.MISSING, "[1, inf)", "how many epochs the horizon has")  # type: ignore[arg-type]
+
+    def agree(self) -> None:
+        """Refuse what is neither a schedule nor a function of (step, horizon)."""
+        if isinstance(self.schedule, type) or not callable(self.schedule):
+            raise wrong(
+                "ByEpoch(schedule=…)", "a schedule or a function", self.schedule, "As in ByEpoch(Cosine(), epochs=20)."
+            )
 
     def __call__(self, step: Array, horizon: int) -> Array:
         xp = namespace(step)

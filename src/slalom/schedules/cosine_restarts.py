@@ -45,7 +45,9 @@ class CosineRestarts(Schedule):
         ([0.0, 10.0, 30.0], [10.0, 20.0, 40.0])
         """
         starts, lengths = [0.0], [max(in_steps(self.period, horizon), 1.0)]
-        while round(starts[-1] + lengths[-1], 6) < horizon:  # rounded: three cycles of 1/7, 2/7, 4/7 are all there is
+        while starts[-1] + lengths[-1] < horizon * (
+            1 - 1e-9
+        ):  # rounded: three cycles of 1/7, 2/7, 4/7 are all there is
             starts.append(starts[-1] + lengths[-1])
             lengths.append(lengths[-1] * self.multiplier)
         return np.array(starts), np.array(lengths)

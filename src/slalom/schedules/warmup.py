@@ -1,5 +1,6 @@
 """Warm-up: a straight climb to the full rate, in front of any schedule."""
 
+from slalom.errors import wrong
 from slalom.record import record, setting
 from slalom.schedules.base import Listener, Schedule, in_steps, namespace, plateau_of
 from slalom.types import Array, Setting
@@ -24,6 +25,11 @@ class Warmup(Schedule):
 
     schedule: Schedule
     length: Setting = setting(0.05, "[0, inf)", "the time until the rate is the full one", length=True)
+
+    def agree(self) -> None:
+        """Refuse what is neither a schedule nor a function of (step, horizon)."""
+        if isinstance(self.schedule, type) or not callable(self.schedule):
+            raise wrong("Warmup(schedule=…)", "a schedule or a function", self.schedule, "As in Warmup(Cosine(), 10).")
 
     def __call__(self, step: Array, horizon: int) -> Array:
         xp = namespace(step)
