@@ -21,8 +21,8 @@ HEADS = {
     "scalers": "Scalers\n\nFitted on the training rows, column by column; x is a value of the column.",
     "layers": "Layers\n\nFeatures stand first: x is [F, B], features by rows of a batch.",
     "activations": "Activations\n\nThe functions between the layers.",
-    "initialisers": "Initialisers\n\nWhere the weights of a dense layer start. In a net auto and orthogonal have the gain "
-    "of the activation behind the layer; the others are drawn exactly as they are named, with the gain 1.",
+    "initialisers": "Initialisers\n\nWhere the weights of a dense layer start. In a net auto and orthogonal have the "
+    "gain of the activation behind the layer; the others are drawn exactly as they are named, with the gain 1.",
 }
 
 

@@ -130,7 +130,7 @@ def _as_start(start: Tree) -> tuple[Tree, Any]:
     for leaf in leaves:
         kind = getattr(leaf, "dtype", type(leaf).__name__)
         if not (hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating)):
-            raise wrong("descend: start", "of floating-point numbers", str(kind), "Write 1.0 for 1.")
+            raise wrong("descend: start", "of floating-point numbers", str(kind))
     return start, np.result_type(*[np.dtype(leaf.dtype) for leaf in leaves])
 
 
@@ -169,7 +169,8 @@ def _check_scalar(f: Callable[..., Any], w: Tree, rows: tuple[Array, ...]) -> No
     if not callable(f):
         raise wrong("descend: f", "a function of the parameters", f)
     try:
-        answer = jax.eval_shape(f, w, *rows)
+        raw: list[Any] = []  # JAX makes an array of what f answers
+        answer = jax.eval_shape(lambda *given: raw.append(f(*given)) or raw[0], w, *rows)  # type: ignore[func-returns-value]
     except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError, ValueError) as error:
         if isinstance(error, ValueError) and "truth value" not in str(error):
             raise
@@ -177,8 +178,8 @@ def _check_scalar(f: Callable[..., Any], w: Tree, rows: tuple[Array, ...]) -> No
             "descend: f must be made of JAX functions: jax.numpy in the place of numpy, no `if`."
         ) from error
     shape, dtype = getattr(answer, "shape", None), getattr(answer, "dtype", np.dtype(object))
-    if isinstance(answer, (int, float)):
-        raise SlalomError(f"descend: f must be computed from the parameters. Got {answer!r} whatever they are.")
+    if isinstance(raw[0], (int, float)):
+        raise SlalomError(f"descend: f must be computed from the parameters. Got {raw[0]!r} whatever they are.")
     if shape == () and not jnp.issubdtype(dtype, jnp.floating):
         raise SlalomError(f"descend: f must answer with a floating-point number. Got {dtype}.")
     if shape != ():

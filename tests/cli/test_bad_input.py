@@ -47,7 +47,7 @@ REFUSED = {
     "a word for a number": ([*GOOD, "--set", "width=wide"], r"--set width must be a number\. Got 'wide'\."),
     "a field out of range": ([*GOOD, "--set", "dropout=1"], r"Recipe\(dropout=…\) must be a number .* Got 1.*"),
     "unknown rule": ([*GOOD, "--set", "rule=adma"], r"rule must be one of .* Got 'adma'\. Did you mean 'adam'\?"),
-    "a setting without its rule": ([*GOOD, "--set", "rule.beta1=0.5"], r"rule\.beta1 must be given beside rule: .*"),
+    "a setting without its rule": ([*GOOD, "--set", "rule.beta1=0.5"], r"rule\.beta1 must be given beside rule, .*"),
     "batches above the rows": ([*GOOD, "--set", "batch_size=999"], r"batch_size must be at most .* Got 999\."),
     "recipes without epochs": ([*GOOD, "--recipes", "3"], r"recipes and epochs go together: .*"),
     "unknown metric": ([*GOOD, "--metric", "rsme"], r"metric must be .* Got 'rsme'\. Did you mean 'rmse'\?"),

@@ -252,9 +252,9 @@ def test_set_reads_numbers_and_names():
     assert str(error.value) == "--set width must be a number. Got 'wide'."
     with pytest.raises(SlalomError) as error:
         parse_value("widht", "8")
+    known = ", ".join(field for field in [*CHOICES, *RANGES] if field != "epochs")
     assert str(error.value) == (
-        f"--set FIELD must be one of {', '.join([*CHOICES, *RANGES])}, rule, schedule. Got 'widht'."
-        " Did you mean 'width'?"
+        f"--set FIELD must be one of {known}, rule, schedule. Got 'widht'. Did you mean 'width'?"
     )
     with pytest.raises(SlalomError, match=r"^Recipe\(width=…\) must be a whole number in \[1, 65536\]\. Got 1\.5\.$"):
         Recipe(width=parse_value("width", "1.5"))

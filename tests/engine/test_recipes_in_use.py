@@ -1,5 +1,7 @@
 """Recipes with everything in them: objects, rules inside rules, what is fixed, what is written, and what is refused."""
 
+import tomllib
+
 import numpy as np
 import optax
 import pytest
@@ -148,8 +150,10 @@ def test_objects_race_and_are_written_by_name(tmp_path):
     small = {"recipes": 2, "epochs": 2}
     result = race(x, y, out=tmp_path / "run", fixed=fixed | {"depth": 1, "width": 4}, **small)
     assert result.about["outcomes"] == {"finished": 2}
+    written = tomllib.loads((tmp_path / "run" / "race.toml").read_text())["order"]["fixed"]
+    assert written["rule.unwritten"] == "GradientTransformationExtraArgs"
     with pytest.raises(SlalomError, match=r" was a Python object, of which only the name was kept\. Give it anew\.$"):
-        race(x, y, extend=tmp_path / "run", **small)
+        Space(1000, 3, written)
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def to_optax(rule: Rule, learning_rate: Any, *, schedule: Any = None, horizon: i
     optax = the_optax()
     if not (hasattr(rule, "init") and hasattr(rule, "step")) or isinstance(rule, type):
         raise wrong("to_optax(rule=…)", "a rule of slalom.rules", rule, "Give a record such as Adam().")
-    turned = at_horizon(rule, horizon or 1)
+    turned = at_horizon(rule, horizon or 10**6)
     if horizon is None and turned != rule:
         raise SlalomError("to_optax(rule=…) has a length below 1, a fraction of the horizon. Give horizon=… in steps.")
     rule = turned if horizon is not None else rule

@@ -117,5 +117,5 @@ class SWATS(Rule):
 
     def remark(self, memory):
         if not float(memory.switched):
-            return "never switched to SGD (`latest` makes it, at the latest)"
+            return "never switched to SGD"
         return f"switched to SGD at step {int(memory.switched)} with rate {float(memory.learned):.3g}"
