@@ -267,7 +267,7 @@ def test_an_average_that_begins_with_a_copy_is_another(float64):
     for t, w in enumerate(points[1:20], 2):
         copied = 0.9 * copied + 0.1 * w
         mine = scored[t - 1] * (1 - 0.9**t)  # without the correction
-        np.testing.assert_allclose(copied, mine + 0.9**t * points[0], rtol=1e-12)
+        np.testing.assert_allclose(copied, mine + 0.9**t * points[0], rtol=1e-12, atol=1e-13)
         assert np.abs(copied - scored[t - 1]).max() > 1e-3
 
 
@@ -325,7 +325,9 @@ def test_a_broken_number_of_steps_is_its_whole_part(float64):
 def test_a_start_that_no_host_has_turned_averages_from_the_first_step(float64):
     """A fraction inside a step counts as 0 steps: the mean of all weights, without those that training began with."""
     points, scored = walked(rules.SWA(rules.SGD(), start=0.75), 0.05 * FALL)
-    np.testing.assert_allclose(scored, np.cumsum(points, axis=0) / np.arange(1, STEPS + 1)[:, None], rtol=1e-12)
+    np.testing.assert_allclose(
+        scored, np.cumsum(points, axis=0) / np.arange(1, STEPS + 1)[:, None], rtol=1e-12, atol=1e-13
+    )
 
 
 def test_averages_are_of_what_the_rule_inside_scores(float64):
@@ -333,11 +335,11 @@ def test_averages_are_of_what_the_rule_inside_scores(float64):
     rates = 0.05 * FALL
     _, slow = walked(rules.Lookahead(rules.SGD(), k=5, alpha=0.5), rates)
     _, scored = walked(rules.EMA(rules.Lookahead(rules.SGD(), k=5, alpha=0.5), beta=0.0), rates)
-    np.testing.assert_allclose(scored, slow, rtol=1e-12)
+    np.testing.assert_allclose(scored, slow, rtol=1e-12, atol=1e-13)
     _, average = walked(rules.EMA(rules.SGD(), beta=0.9), rates)
     _, scored = walked(rules.SWA(rules.EMA(rules.SGD(), beta=0.9), start=120), rates)
     np.testing.assert_array_equal(scored[:119], average[:119])
-    np.testing.assert_allclose(scored[-1], average[119:].mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(scored[-1], average[119:].mean(axis=0), rtol=1e-12, atol=1e-13)
     _, scored = walked(rules.ClipNorm(rules.EMA(rules.SGD(), beta=0.9), norm=1e9), rates)
     np.testing.assert_array_equal(scored, average)
 
