@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 COLUMNS, ROWS, RECIPES = 16, 20_000, 64
-FIXED = ("depth=2", "width=64", "batch_size=64", "rule=adam", "normalisation=none", "activation=relu")
+FIXED = ("depth=2", "width=64", "batch_size=64", "rule=adam", "normalisation=none", "activation=relu", "embedding=none")
 
 
 def made_table(path: Path) -> None:
