@@ -71,7 +71,11 @@ class SWATS(Rule):
     epsilon: Setting = setting(1e-9, "(0, inf)", "added to the root")
     threshold: Setting = setting(1e-3, "[0, inf)", "how near the estimate must be to the newest one, as a share")
     latest: Setting = setting(
-        0.0, "[0, inf)", "when it switches at the latest; 0 waits for the threshold", length=True, search=(0.0, 0.25, 0.5)
+        0.0,
+        "[0, inf)",
+        "when it switches at the latest; 0 waits for the threshold",
+        length=True,
+        search=(0.0, 0.25, 0.5),
     )
 
     def init(self, params):
