@@ -31,18 +31,16 @@ CONSTANT = "mean or majority"
 def structure_of(recipe: Recipe, prepared: Prepared) -> Structure:
     """The structure that a recipe has on this data."""
     outputs = prepared.target.outputs
-    fitting_target(recipe, prepared.target.task)
+    check_target(recipe, prepared.target.task)
     return Structure(recipe.net(prepared.table.shape[1], outputs), recipe.batch_size, loss_of(prepared))
 
 
-def fitting_target(recipe: Recipe, task: str) -> Recipe:
-    """The recipe, where its fields fit the target: SlalomError where a regression would smooth labels, or classes would
-    be scaled."""
+def check_target(recipe: Recipe, task: str) -> None:
+    """SlalomError where a regression would smooth labels, or classes would be scaled."""
     if task == "regression" and recipe.label_smoothing:
         raise wrong("label_smoothing", "0 for a regression, which has no labels", recipe.label_smoothing)
     if task == "classification" and recipe.target_scaling != Recipe().target_scaling:
         raise wrong("target_scaling", "left away for classes", recipe.target_scaling)
-    return recipe
 
 
 def loss_of(prepared: Prepared) -> str:
@@ -97,9 +95,8 @@ def _whole(heat: Heat, entry: Entry, epoch: float, halted: Any) -> Moment | None
     """The recipe trained on all rows but the test rows, up to an epoch; None where time ran out or it diverged."""
     racer = Racer(entry.number, entry.recipe, len(heat.prepared.folds))
     longer = heat.steps_per_epoch(racer.fold) / heat.steps_per_epoch(0)
-    racer.falls = [
-        (step * longer, factor) for step, factor in entry.racers[0].falls
-    ]  # no choosing rows: as the first fold
+    # It has no choosing rows to be scored on: a plateau falls where the first fold's did.
+    racer.falls = [(step * longer, factor) for step, factor in entry.racers[0].falls]
     stop = max(1, round(epoch * heat.steps_per_epoch(racer.fold)))
     heat.advance([racer], stop, [], halted)
     assert racer.state is not None

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from slalom.lane import REESTIMATED, Data, Program, compile_program
-from slalom.layers.piecewise_linear import quantile_edges
 from slalom.losses import measured, predictions
 from slalom.metrics import Metric
 from slalom.prepare import Prepared
@@ -79,8 +78,10 @@ class Heat:
         """Give a racer its first weights and its numbers; the seed decides, not the place."""
         assert self.program is not None
         rng = np.random.default_rng([self.seed, 3, racer.replicate, racer.fold])
-        weights, memory = self.structure.net.init(rng, racer.recipe.initialiser, self._edges(racer))
-        recipe, vector = racer.recipe, np.zeros(self.program.settings, np.float32)
+        recipe, bins = racer.recipe, self.structure.net.bins
+        edges = self.prepared.edges(recipe.scaling, racer.fold, bins) if bins else None
+        weights, memory = self.structure.net.init(rng, recipe.initialiser, edges)
+        vector = np.zeros(self.program.settings, np.float32)
         numbers = settings_vector(at_horizon(recipe.rule, self.horizon(racer)))
         vector[: len(numbers)] = numbers
         racer.state = State(weights, memory, self.program.room.empty())
@@ -98,14 +99,6 @@ class Heat:
             smoothing=np.float32(recipe.label_smoothing),
             settings=vector,
         )
-
-    def _edges(self, racer: Racer) -> Array | None:
-        """The bins of a piecewise linear embedding: quantiles of the racer's own training rows, as it scales them."""
-        bins = self.structure.net.bins
-        if not bins:
-            return None
-        rows = self.prepared.table[self.prepared.all_folds[racer.fold].train]
-        return quantile_edges(self.prepared.fitted(racer.recipe.scaling, racer.fold)(rows), bins)
 
     def horizon(self, racer: Racer) -> int:
         """The steps of a racer's whole training."""

@@ -99,7 +99,7 @@ class Data(NamedTuple):
 
 @dataclass(frozen=True)
 class Program:
-    """The executables of one structure: all rules of the race in one, and one that scores."""
+    """The executables of one structure: all rules of the race in one, one that scores, and one that averages."""
 
     structure: Structure
     room: Room

@@ -9,6 +9,7 @@ import polars as pl
 
 from slalom import scaling
 from slalom.data import Columns, Split, Target
+from slalom.layers.piecewise_linear import quantile_edges
 from slalom.scaling import InRace, RobustClip
 from slalom.types import Array
 from slalom.unit import Unit
@@ -69,6 +70,14 @@ class Prepared:
             return InRace(0 * ones, ones, np.inf), self.padded * variant
         centre = (numbers.centre - self.base.centre) / self.base.spread
         return InRace(centre, numbers.spread / self.base.spread, numbers.clip), 0
+
+    def edges(self, name: str, fold: int, bins: int) -> Array:
+        """The bins of a piecewise linear embedding: quantiles of the training rows of a fold, scaled (once)."""
+        key = ("edges", name, fold, bins)
+        if key not in self._fitted:
+            rows = self.table[self.all_folds[fold].train]
+            self._fitted[key] = quantile_edges(self.fitted(name, fold)(rows), bins)
+        return self._fitted[key]
 
     def unit(self, name: str, fold: int) -> Unit | None:
         """The unit of the target fitted to the training rows of a fold (once); None for classes."""

@@ -46,7 +46,7 @@ from .heats import (
 
 @pytest.fixture(scope="module")
 def everything():
-    """All nine rules, four places, batch norm: the program that most laws are tried on."""
+    """Nine rules, four places, batch norm: the program that most laws are tried on."""
     heat = heat_of("regression", activation="silu", normalisation="batch_norm")
     return compiled(heat, RECIPES, 4)
 

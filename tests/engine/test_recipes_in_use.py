@@ -62,22 +62,27 @@ def test_what_does_not_fit_the_target_is_refused(fields, classes, sentence):
     assert str(error.value) == sentence
 
 
-def test_patience_ends_a_training_early():
+@pytest.fixture
+def made(monkeypatch):
+    """The racers that `fit` makes."""
+    seen = []
+
+    class Watched(racers.Racer):
+        def __init__(self, *args):
+            super().__init__(*args)
+            seen.append(self)
+
+    monkeypatch.setattr(fitting, "Racer", Watched)
+    return seen
+
+
+def test_patience_ends_a_training_early(made):
     """Early stopping: a training ends where its scores have not improved for the patience, with its best moment."""
     x, y = table("regression")
     noisy = y + np.random.default_rng(0).normal(0, 30, len(y))
     recipe = Recipe(rule="sgd", learning_rate=0.1, schedule="constant", batch_size=5, epochs=200, depth=1, width=32)
     given = {"recipe": recipe, "validation": (x[40:], noisy[40:])}
-    made = []
-
-    class Watched(racers.Racer):
-        def __init__(self, *args):
-            super().__init__(*args)
-            made.append(self)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitting, "Racer", Watched)
-        whole, early = fit(x[:40], noisy[:40], **given), fit(x[:40], noisy[:40], patience=0.1, **given)
+    whole, early = fit(x[:40], noisy[:40], **given), fit(x[:40], noisy[:40], patience=0.1, **given)
     assert made[0].step == 1600
     assert made[1].best.step + 160 < made[1].step < 1600
     assert made[1].best.step == min(made[1].costs, key=made[1].costs.get)
@@ -212,19 +217,10 @@ def test_fit_does_not_hand_back_what_diverged():
         fit(x, y, recipe=Recipe(scaling="none", batch_size=10, epochs=5), validation=(x, y))
 
 
-def test_training_goes_on_to_its_stop():
+def test_training_goes_on_to_its_stop(made):
     """Training ends at `stop`, also where the last score before it was earlier."""
     x, y = table("regression")
-    made = []
-
-    class Watched(racers.Racer):
-        def __init__(self, *args):
-            super().__init__(*args)
-            made.append(self)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitting, "Racer", Watched)
-        fit(x, y, recipe=Recipe(batch_size=5, epochs=100, depth=0), validation=(x, y), stop=7)
+    fit(x, y, recipe=Recipe(batch_size=5, epochs=100, depth=0), validation=(x, y), stop=7)
     assert made[0].step == max(made[0].costs) == 7 * 12
 
 
