@@ -135,31 +135,35 @@ def build_advance(structure: Structure, room: Room, lanes: int) -> Callable[...,
     def advance(rule, count, t, state, knobs, rates, rows, data):
         # rule, count, t: [] int32. rates: [K, S]. rows: [K, S, B] int32.
         def branch(kind: Kind) -> Callable[[State], State]:
-            def run(state: State) -> State:
-                def one(state: State, knobs: Knobs, rate: Array, rows: Array, t: Array) -> State:
-                    own = rebuilt(kind, knobs.settings)
-                    before = state._replace(rule=room.unpack(kind, state.rule))
-                    after = step(structure, own, before, knobs, t, rate, rows, data.x, data.y)
-                    return after._replace(rule=room.pack(kind, after.rule, state.rule))
+            def one(state: State, knobs: Knobs, rate: Array, rows: Array, t: Array) -> State:
+                own = rebuilt(kind, knobs.settings)
+                before = state._replace(rule=room.unpack(kind, state.rule))
+                after = step(structure, own, before, knobs, t, rate, rows, data.x, data.y)
+                return after._replace(rule=room.pack(kind, after.rule, state.rule))
 
-                def first(state: State, knobs: Knobs) -> tuple[Array, ...]:
-                    return room.pack(kind, rebuilt(kind, knobs.settings).init(state.weights), state.rule)
+            def first(state: State, knobs: Knobs) -> tuple[Array, ...]:
+                return room.pack(kind, rebuilt(kind, knobs.settings).init(state.weights), state.rule)
 
+            def run(state: State, knobs: Knobs, rates: Array, rows: Array) -> State:
                 # Before step 1 the memory is the rule's own; on the host each racer would pay milliseconds for it.
-                fresh = each_racer(first, lanes)(state, knobs)
+                fresh = lifted(first)(state, knobs)
                 state = state._replace(rule=jax.tree.map(partial(jnp.where, t == 1), fresh, state.rule))
-                every = each_racer(one, lanes)
 
                 def body(i: Array, state: State) -> State:
-                    now = jnp.broadcast_to(t + i, (lanes,))
-                    pick = lambda table: jax.lax.dynamic_index_in_dim(table, i, axis=1, keepdims=False)  # noqa: E731
-                    return every(state, knobs, pick(rates), pick(rows), now)
+                    pick = lambda table: jax.lax.dynamic_index_in_dim(table, i, axis=rates.ndim - 1, keepdims=False)  # noqa: E731
+                    return lifted(one, (0, 0, 0, 0, None))(state, knobs, pick(rates), pick(rows), t + i)
 
                 return jax.lax.fori_loop(0, count, body, state)
 
-            return run
+            return lambda state: whole(run)(state, knobs, rates, rows)
 
         return jax.lax.switch(rule, [branch(kind) for kind in room.rules], state)
+
+    def lifted(f, axes=0):
+        return jax.vmap(f, in_axes=axes) if lanes > 1 else f
+
+    def whole(f):
+        return f if lanes > 1 else each_racer(f, 1)
 
     return advance
 

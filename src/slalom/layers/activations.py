@@ -20,7 +20,7 @@ class Activation(NamedTuple):
 
 
 def _relu(x: Array) -> Array:
-    return namespace(x).maximum(x, 0)
+    return jax.nn.relu(x) if isinstance(x, jax.Array) else np.maximum(x, 0)
 
 
 def _sigmoid(x: Array) -> Array:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from slalom.record import record, setting
-from slalom.rules.base import Rule, debias, forgetting, over_tree
+from slalom.rules.base import Rule, correction, forgetting, over_tree
 from slalom.types import Array, Setting
 
 
@@ -46,14 +46,14 @@ class AdaBelief(Rule):
     def step(self, gradient, memory, params, *, t, rate):
         del params
         f1, f2 = forgetting(self.beta1), forgetting(self.beta2)
-        c1, c2 = debias(f1, t), debias(f2, t)  # once for the whole tree
+        k1, k2 = correction(f1, t), correction(f2, t)  # once for the whole tree
 
         @over_tree
         def one(g, memory):
             m = memory.m + f1 * (g - memory.m)
             s = memory.s + f2 * ((g - m) ** 2 - memory.s) + self.epsilon
-            m_hat = m / c1
-            s_hat = s / c2
+            m_hat = m * k1
+            s_hat = s * k2
             delta = -rate * m_hat / (jnp.sqrt(s_hat) + self.epsilon)
             return delta, AdaBeliefMemory(m, s)
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from slalom.record import record, setting
-from slalom.rules.base import Rule, debias, forgetting, over_tree
+from slalom.rules.base import Rule, correction, forgetting, over_tree
 from slalom.types import Array, Setting
 
 
@@ -55,7 +55,7 @@ class AdaBound(Rule):
     def step(self, gradient, memory, params, *, t, rate):
         del params
         f1, f2 = forgetting(self.beta1), forgetting(self.beta2)
-        c1, c2 = debias(f1, t), debias(f2, t)  # once for the whole tree
+        k1, k2 = correction(f1, t), correction(f2, t)  # once for the whole tree
         passed = self.gamma * t
         low = self.final_rate * (passed / (passed + 1))  # 1 − 1 / (γ t + 1) without its rounding
         high = self.final_rate * (1 + 1 / passed)
@@ -64,8 +64,8 @@ class AdaBound(Rule):
         def one(g, memory):
             m = memory.m + f1 * (g - memory.m)
             v = memory.v + f2 * (g**2 - memory.v)
-            v_hat = v / c2
-            a = jnp.clip(1 / (c1 * (jnp.sqrt(v_hat) + self.epsilon)), low, high)
+            v_hat = v * k2
+            a = jnp.clip(k1 / (jnp.sqrt(v_hat) + self.epsilon), low, high)
             delta = -rate * a * m
             return delta, AdaBoundMemory(m, v)
 

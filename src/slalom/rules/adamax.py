@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from slalom.record import record, setting
-from slalom.rules.base import Rule, debias, forgetting, over_tree
+from slalom.rules.base import Rule, correction, forgetting, over_tree
 from slalom.types import Array, Setting
 
 
@@ -48,13 +48,13 @@ class Adamax(Rule):
     def step(self, gradient, memory, params, *, t, rate):
         del params
         f1, f2 = forgetting(self.beta1), forgetting(self.beta2)
-        c1 = debias(f1, t)  # once for the whole tree
+        k1 = correction(f1, t)  # once for the whole tree
 
         @over_tree
         def one(g, memory):
             m = memory.m + f1 * (g - memory.m)
             u = jnp.maximum(memory.u - f2 * memory.u, jnp.abs(g) + self.epsilon)
-            m_hat = m / c1
+            m_hat = m * k1
             delta = -rate * m_hat / u
             return delta, AdamaxMemory(m, u)
 

@@ -137,3 +137,15 @@ def debias(f: Setting, t: Array) -> Array:
     0.19
     """
     return -jnp.expm1(t * jnp.log1p(-f))
+
+
+def correction(f: Setting, t: Array) -> Array:
+    """1 / (1 − βᵗ), what a mean that started at 0 is multiplied by to be free of its start.
+
+    A factor, not a divisor: it is one number for a whole tree, and a division costs an element as much as all the rest
+    of Adam's two means.
+
+    >>> round(float(correction(0.1, 2)), 6)
+    5.263158
+    """
+    return 1 / debias(f, t)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from slalom.record import record, setting
-from slalom.rules.base import Rule, debias, forgetting, over_tree
+from slalom.rules.base import Rule, correction, forgetting, over_tree
 from slalom.types import Array, Setting
 
 
@@ -86,7 +86,7 @@ class Muon(Rule):
 
     def step(self, gradient, memory, params, *, t, rate):
         f, f1, f2 = forgetting(self.mu), forgetting(self.beta1), forgetting(self.beta2)
-        c1, c2 = debias(f1, t), debias(f2, t)  # once for the whole tree
+        k1, k2 = correction(f1, t), correction(f2, t)  # once for the whole tree
 
         def matrix(g, memory, w):
             m = memory.m + f * (g - memory.m)
@@ -98,7 +98,7 @@ class Muon(Rule):
         def other(g, memory, w):
             m = memory.m + f1 * (g - memory.m)
             v = memory.v + f2 * (g**2 - memory.v)
-            delta = -rate * (m / c1 / (jnp.sqrt(v / c2) + self.epsilon) + self.weight_decay * w)
+            delta = -rate * (m * k1 / (jnp.sqrt(v * k2) + self.epsilon) + self.weight_decay * w)
             return delta, OtherMemory(m, v)
 
         @over_tree

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from slalom.record import record, setting
-from slalom.rules.base import Rule, debias, forgetting, over_tree
+from slalom.rules.base import Rule, correction, forgetting, over_tree
 from slalom.types import Array, Setting, Tree
 
 
@@ -65,14 +65,14 @@ class NAdam(Rule):
         f, f_next = (f1 + (1 - f1) * 0.5 * 0.96 ** (self.momentum_decay * k) for k in (t, t + 1))
         c = memory.c + (1 - memory.c) * f
         c_next = c + (1 - c) * f_next
-        c2 = debias(f2, t)
+        k2 = correction(f2, t)
 
         @over_tree
         def one(g, means):
             m = means.m + f1 * (g - means.m)
             v = means.v + f2 * (g**2 - means.v)
-            m_hat = f * g / c + (1 - f_next) * m / c_next
-            v_hat = v / c2
+            m_hat = (f / c) * g + ((1 - f_next) / c_next) * m
+            v_hat = v * k2
             delta = -rate * m_hat / (jnp.sqrt(v_hat) + self.epsilon)
             return delta, NAdamMeans(m, v)
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from slalom.record import record, setting
-from slalom.rules.base import Rule, debias, forgetting, over_tree
+from slalom.rules.base import Rule, correction, forgetting, over_tree
 from slalom.types import Array, Setting
 
 
@@ -45,14 +45,14 @@ class NAdamSimple(Rule):
     def step(self, gradient, memory, params, *, t, rate):
         del params
         f1, f2 = forgetting(self.beta1), forgetting(self.beta2)
-        c1, c1_next, c2 = debias(f1, t), debias(f1, t + 1), debias(f2, t)  # once for the whole tree
+        k1, k1_next, k2 = correction(f1, t), correction(f1, t + 1), correction(f2, t)  # once for the whole tree
 
         @over_tree
         def one(g, memory):
             m = memory.m + f1 * (g - memory.m)
             v = memory.v + f2 * (g**2 - memory.v)
-            m_hat = (m - f1 * m) / c1_next + f1 * g / c1
-            v_hat = v / c2
+            m_hat = (m - f1 * m) * k1_next + f1 * g * k1
+            v_hat = v * k2
             delta = -rate * m_hat / (jnp.sqrt(v_hat) + self.epsilon)
             return delta, NAdamSimpleMemory(m, v)
 

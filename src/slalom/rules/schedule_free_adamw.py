@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from slalom.record import record, setting
-from slalom.rules.base import Rule, debias, forgetting, over_tree, zero
+from slalom.rules.base import Rule, correction, forgetting, over_tree, zero
 from slalom.types import Array, Setting, Tree
 
 
@@ -69,7 +69,7 @@ class ScheduleFreeAdamW(Rule):
 
     def step(self, gradient, memory, params, *, t, rate):
         f1, f2 = forgetting(self.beta1), forgetting(self.beta2)
-        c2 = debias(f2, t)  # once for the whole tree
+        k2 = correction(f2, t)  # once for the whole tree
         largest = jnp.maximum(memory.largest, rate)
         weight = memory.weight + largest**2
         c = jnp.where(weight > 0, largest**2 / jnp.where(weight > 0, weight, 1.0), 0.0)
@@ -77,7 +77,7 @@ class ScheduleFreeAdamW(Rule):
         @over_tree
         def one(g, memory, y):
             v = memory.v + f2 * (g**2 - memory.v)
-            v_hat = v / c2
+            v_hat = v * k2
             z = memory.z - rate * (g / (jnp.sqrt(v_hat) + self.epsilon) + self.weight_decay * y)
             x = memory.x + c * (z - memory.x)
             delta = x + f1 * (z - x) - y
