@@ -84,11 +84,12 @@ class Heat:
         vector = np.zeros(self.program.settings, np.float32)
         numbers = settings_vector(at_horizon(recipe.rule, self.horizon(racer)))
         vector[: len(numbers)] = numbers
-        racer.state = State(weights, memory, self.program.room.empty())
+        columns = self.data.x.shape[1]
+        racer.state = State(self.structure.net.widened(weights, columns), memory, self.program.room.empty())
         scaling, table = self.prepared.in_race(recipe.scaling, racer.fold)
         racer.knobs = Knobs(
-            centre=np.asarray(scaling.centre, np.float32),
-            factor=np.asarray(1 / np.asarray(scaling.spread), np.float32),
+            centre=_filled(scaling.centre, columns),
+            factor=_filled(1 / np.asarray(scaling.spread), columns),
             squash=np.float32(0 if np.isinf(scaling.clip) else 1 / scaling.clip**2),
             table=np.int32(table),
             target=np.int32(self.prepared.first_target(recipe.target_scaling, racer.fold)),
@@ -212,7 +213,7 @@ class Heat:
             if cost < (racer.best.cost if racer.best else np.inf):
                 state = asked.state[:2]
                 weights, memory = (jax.tree.map(lambda a: np.asarray(a)[k].copy(), tree) for tree in state)  # noqa: B023
-                racer.best = Moment(cost, asked.step, weights, memory)
+                racer.best = Moment(cost, asked.step, self.structure.net.narrowed(weights), memory)
 
     def _cost(self, outputs: Array, racer: Racer) -> tuple[float, bool]:
         """(cost, whether the racer counts as diverged) for outputs [C, M] on the choosing rows of its fold."""
@@ -234,7 +235,7 @@ class Heat:
         knobs = jax.tree.map(jnp.asarray, _stacked([racer.knobs] * self.program.lanes))
         state = self._to_score([racer], _stacked(lane), knobs, racer.step)
         weights, memory = (jax.tree.map(lambda a: np.asarray(a)[0].copy(), tree) for tree in state[:2])
-        return Moment(float("nan"), racer.step, weights, memory)
+        return Moment(float("nan"), racer.step, self.structure.net.narrowed(weights), memory)
 
     def _leave(self, racers: Sequence[Racer], state: State, step: int, seconds: float) -> None:
         assert self.program is not None
@@ -252,6 +253,13 @@ def epoch_cost(structure: Structure, steps: int) -> float:
     net = structure.net
     layers = (net.depth + 1) * (2.5 if net.normalisation != "none" else 1)
     return steps * (net.flops(structure.batch_size) / FLOPS + STEP_SECONDS * layers)
+
+
+def _filled(numbers: Array, columns: int) -> Array:
+    """Numbers of the columns [D] as float32, with zeros for the columns of zeros behind them."""
+    filled = np.zeros(columns, np.float32)
+    filled[: len(numbers)] = numbers
+    return filled
 
 
 def _stacked(trees: Sequence[Any]) -> Any:

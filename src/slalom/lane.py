@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from slalom.step import Kind, Knobs, State, Structure, outputs, rebuilt, reestimated, step
+from slalom.net import Net
+from slalom.step import Kind, Knobs, State, Structure, outputs, rebuilt, reestimated, seen, step, to_score
 from slalom.types import Array, Tree
 
 SCORE_CHUNK = 1024  # rows scored at once: a larger chunk leaves the cache
@@ -39,7 +40,7 @@ class Room:
     So that all branches of a program hand on the same arrays, whichever rule a lane is of.
     """
 
-    def __init__(self, rules: Sequence[Kind], weights: Tree) -> None:
+    def __init__(self, rules: Sequence[Kind], net: Net, weights: Tree) -> None:
         self.rules = tuple(rules)
         self.shapes: list[tuple[tuple[int, ...], Any]] = []
         self.places: dict[Kind, list[int]] = {}
@@ -47,11 +48,12 @@ class Room:
         self.averaging: set[Kind] = set()  # those that are scored with other weights than they step with
         for kind in rules:
             rule = rebuilt(kind, jnp.zeros(kind.num_leaves))
-            memory = jax.eval_shape(rule.init, weights)
+            own = seen(net, rule, weights)
+            memory = jax.eval_shape(rule.init, own)
             leaves, self.structures[kind] = jax.tree.flatten(memory)
             used: Counter[tuple[tuple[int, ...], Any]] = Counter()
             self.places[kind] = [self._place((leaf.shape, leaf.dtype), used) for leaf in leaves]
-            if scores_other_weights(rule, weights, memory):
+            if scores_other_weights(rule, own, memory):
                 self.averaging.add(kind)
 
     def _place(self, shape: tuple[tuple[int, ...], Any], used: Counter) -> int:
@@ -142,7 +144,8 @@ def build_advance(structure: Structure, room: Room, lanes: int) -> Callable[...,
                 return after._replace(rule=room.pack(kind, after.rule, state.rule))
 
             def first(state: State, knobs: Knobs) -> tuple[Array, ...]:
-                return room.pack(kind, rebuilt(kind, knobs.settings).init(state.weights), state.rule)
+                own = rebuilt(kind, knobs.settings)
+                return room.pack(kind, own.init(seen(structure.net, own, state.weights)), state.rule)
 
             def run(state: State, knobs: Knobs, rates: Array, rows: Array) -> State:
                 # Before step 1 the memory is the rule's own; on the host each racer would pay milliseconds for it.
@@ -191,7 +194,7 @@ def build_average(structure: Structure, room: Room, lanes: int) -> Callable[...,
         def branch(kind: Kind) -> Callable[[State], tuple[Tree, Tree]]:
             def one(state: State, knobs: Knobs, rows: Array) -> tuple[Tree, Tree]:
                 own = rebuilt(kind, knobs.settings)
-                weights = own.weights_to_score(state.weights, room.unpack(kind, state.rule))
+                weights = to_score(structure.net, own, state.weights, room.unpack(kind, state.rule))
                 if structure.net.normalisation != "batch_norm":
                     return weights, state.memory
                 return weights, reestimated(structure, weights, state.memory, knobs, rows, data.x)
@@ -229,7 +232,9 @@ def compile_program(
     lanes = lanes or width(structure)
     steps = call_steps(structure, lanes)
     weights, memory = structure.net.init(np.random.default_rng(0))
-    room = Room(rules, weights)
+    columns = data.x.shape[1]
+    weights = structure.net.widened(weights, columns)
+    room = Room(rules, structure.net, weights)
     count = max(kind.num_leaves for kind in rules)
     stacked = lambda tree: jax.tree.map(  # noqa: E731
         lambda a: jax.ShapeDtypeStruct((lanes, *np.shape(a)), np.asarray(a).dtype), tree
@@ -238,7 +243,7 @@ def compile_program(
     rates = jax.ShapeDtypeStruct((lanes, steps), np.float32)
     table = lambda *shape: jax.ShapeDtypeStruct((lanes, *shape), np.int32)  # noqa: E731
     rows, shape = table(steps, structure.batch_size), score_shape(score_rows)
-    state, knobs = stacked(State(weights, memory, room.empty())), stacked(empty_knobs(structure.net.inputs, count))
+    state, knobs = stacked(State(weights, memory, room.empty())), stacked(empty_knobs(columns, count))
     lowered = [
         jax.jit(build_advance(structure, room, lanes)).lower(whole, whole, whole, state, knobs, rates, rows, data),
         jax.jit(build_score(structure, lanes)).lower(state.weights, state.memory, knobs, table(*shape), data.x),

@@ -18,7 +18,21 @@ from slalom.layers import (
     Periodic,
     PiecewiseLinear,
 )
+from slalom.layers.base import namespace
 from slalom.types import Array, Tree
+
+
+COLUMNS = 8  # X is kept in multiples of so many columns
+
+
+def wide(columns: int) -> int:
+    """Columns of X as it is kept: zeros fill the last eight, since code for vectors takes eight or sixteen numbers at
+    once and the rest one by one. 2 x 32 on 30 columns, batch 32, ran 27 % faster on 32; 2 x 64 on 13 a quarter on 16.
+
+    >>> wide(13), wide(16)
+    (16, 16)
+    """
+    return -(-columns // COLUMNS) * COLUMNS
 
 
 def _groups(width: int) -> int:
@@ -154,6 +168,22 @@ class Net:
             carried.append(m)
         outputs, _ = dense.apply(weights[-1], (), x, training=training, key=key)
         return outputs, tuple(carried)
+
+    def widened(self, weights: Tree, columns: int) -> Tree:
+        """The weights for x with columns of zeros behind its own, `columns` in all: zeros in the first layer. Behind an
+        embedding, which would make something of zeros, they stay what they are."""
+        missing = columns - weights[0]["w"].shape[-1] if self.embedding == "none" else 0
+        if not missing:
+            return weights
+        w = weights[0]["w"]
+        grown = namespace(w).pad(w, [(0, 0)] * (w.ndim - 1) + [(0, missing)])
+        return ({**weights[0], "w": grown}, *weights[1:])
+
+    def narrowed(self, weights: Tree) -> Tree:
+        """The weights without the zeros of `widened`."""
+        if self.embedding != "none":
+            return weights
+        return ({**weights[0], "w": weights[0]["w"][..., : self.inputs]}, *weights[1:])
 
     def predict(self, weights: Tree, memory: Tree, x: Array, chunk: int = 4096) -> Array:
         """Outputs [C, N] for scaled rows x [N, D], in NumPy, nothing compiled."""

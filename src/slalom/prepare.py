@@ -10,6 +10,7 @@ import polars as pl
 from slalom import scaling
 from slalom.data import Columns, Split, Target
 from slalom.layers.piecewise_linear import quantile_edges
+from slalom.net import wide
 from slalom.scaling import InRace, RobustClip
 from slalom.types import Array
 from slalom.unit import Unit
@@ -27,7 +28,8 @@ class Fold(NamedTuple):
 class Prepared:
     """The data of a race, on the host.
 
-    x: [V P, D] float32: variants of the table, one below the other, each padded to P rows. Variant 0 has every column
+    x: [V P, wide(D)] float32: variants of the table, one below the other, each padded to P rows, with columns of zeros
+    behind its own up to a multiple of eight. Variant 0 has every column
     by its median and quartiles, in float64 first: an outlier then costs the other rows no digits, as it would beside
     mean and standard deviation. The scalings that are centre and spread are applied to it inside the step.
     y: [U F P] float32: the target in each of U units, one variant a fold, since each fold fits the unit to its own
@@ -144,12 +146,12 @@ def _tables(made: Prepared) -> Array:
     """X as it is kept: `Prepared.x`, then for each stored scaling a variant a fold."""
     n, width = made.table.shape
     folds = range(len(made.all_folds))
-    x = np.zeros((made.padded * (1 + len(made.stored) * len(folds)), width), np.float32)
-    x[:n] = (made.table - made.base.centre) / made.base.spread
+    x = np.zeros((made.padded * (1 + len(made.stored) * len(folds)), wide(width)), np.float32)
+    x[:n, :width] = (made.table - made.base.centre) / made.base.spread
     for name in made.stored:
         for fold in folds:
             first = made.in_race(name, fold)[1]
-            x[first : first + n] = made.fitted(name, fold)(made.table)
+            x[first : first + n, :width] = made.fitted(name, fold)(made.table)
     return x
 
 

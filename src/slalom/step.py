@@ -37,8 +37,8 @@ class State(NamedTuple):
 class Knobs(NamedTuple):
     """A racer's own numbers: what differs between racers of one program, and a step does not change."""
 
-    centre: Array  # [D] of the scaling, in units of the stored X
-    factor: Array  # [D] 1 / spread of the scaling
+    centre: Array  # [D] of the scaling, in units of the stored X; 0 for its columns of zeros
+    factor: Array  # [D] 1 / spread of the scaling; 0 for its columns of zeros
     squash: Array  # [] 1 / clip², 0 where the scaling does not clip
     table: Array  # [] int32 first row of the stored variant of X
     target: Array  # [] int32 first row of the stored variant of y
@@ -56,6 +56,22 @@ def scaled(x: Array, knobs: Knobs) -> Array:
     return u * jax.lax.rsqrt(1 + knobs.squash * u * u)
 
 
+def batch_of(net: Net, knobs: Knobs, rows: Array, x: Array) -> Array:
+    """Rows [B] of the stored X as the net takes them: scaled, features first; an embedding has no columns of zeros."""
+    batch = scaled(gather(x, rows + knobs.table), knobs).T
+    return batch if net.embedding == "none" else batch[: net.inputs]
+
+
+def seen(net: Net, rule: Rule, tree: Tree) -> Tree:
+    """Weights or a gradient as a rule sees them: without the columns of zeros, if those would mean something to it."""
+    return tree if rule.ignores_zeros else net.narrowed(tree)
+
+
+def to_score(net: Net, rule: Rule, weights: Tree, memory: Tree) -> Tree:
+    """The weights that a rule is scored with."""
+    return net.widened(rule.weights_to_score(seen(net, rule, weights), memory), weights[0]["w"].shape[-1])
+
+
 def gather(table: Array, rows: Array) -> Array:
     """Rows of a table; the caller promises that they are there."""
     return table.at[rows].get(mode="promise_in_bounds")
@@ -65,27 +81,27 @@ def step(
     structure: Structure, rule: Rule, state: State, knobs: Knobs, t: Array, rate: Array, rows: Array, x: Array, y: Array
 ) -> State:
     """Step number t (the first is 1) on a batch: rows [B] of x [N, D] and y [N]."""
-    batch = scaled(gather(x, rows + knobs.table), knobs).T
+    net = structure.net
+    batch = batch_of(net, knobs, rows, x)
     targets = gather(y, rows + knobs.target)
     key = (knobs.key ^ (t.astype(jnp.uint32) * jnp.uint32(0x27D4EB2F))) * jnp.uint32(0x165667B1)
 
     def loss(weights: Tree) -> tuple[Array, Tree]:
-        outputs, memory = structure.net.apply(
-            weights, state.memory, batch, training=True, key=key, dropout=knobs.dropout
-        )
+        outputs, memory = net.apply(weights, state.memory, batch, training=True, key=key, dropout=knobs.dropout)
         return LOSSES[structure.loss](outputs, targets, knobs.smoothing), memory
 
     gradient, memory = jax.grad(loss, has_aux=True)(state.weights)
     penalised = lambda g, w: g + (knobs.penalty * w + knobs.l1 * jnp.sign(w))  # noqa: E731
     gradient = jax.tree.map(penalised, gradient, state.weights)
-    delta, carried = rule.step(gradient, state.rule, state.weights, t=t.astype(jnp.float32), rate=rate)
+    own, mine = seen(net, rule, gradient), seen(net, rule, state.weights)
+    delta, carried = rule.step(own, state.rule, mine, t=t.astype(jnp.float32), rate=rate)
+    delta = net.widened(delta, state.weights[0]["w"].shape[-1])
     return State(jax.tree.map(jnp.add, state.weights, delta), memory, carried)
 
 
 def outputs(structure: Structure, weights: Tree, memory: Tree, knobs: Knobs, rows: Array, x: Array) -> Array:
     """The net's outputs [C, B] for rows [B] of x [N, D], as in prediction."""
-    batch = scaled(gather(x, rows + knobs.table), knobs).T
-    return structure.net.apply(weights, memory, batch, training=False)[0]
+    return structure.net.apply(weights, memory, batch_of(structure.net, knobs, rows, x), training=False)[0]
 
 
 def handed(rule: Rule) -> Rule:
@@ -115,7 +131,7 @@ def reestimated(structure: Structure, weights: Tree, memory: Tree, knobs: Knobs,
     dropped out (batch norm's averages start anew; what other layers carry stays)."""
 
     def body(i: Array, memory: Tree) -> Tree:
-        batch = scaled(gather(x, rows[i] + knobs.table), knobs).T
+        batch = batch_of(structure.net, knobs, rows[i], x)
         return structure.net.apply(weights, memory, batch, training=True, key=jnp.uint32(0))[1]
 
     gathered = lambda one: isinstance(one, BatchNormMemory)  # noqa: E731

@@ -34,6 +34,8 @@ class Rule(Protocol):
     """What every update rule answers (see the head of this file)."""
 
     rates: ClassVar[tuple[float, float]] = (3e-4, 2e-2)
+    # Whether columns of zeros without a gradient stay zeros, and change nothing for the other weights.
+    ignores_zeros: ClassVar[bool] = True
 
     def init(self, params: Tree) -> Tree:
         """The memory before the first step."""
@@ -54,11 +56,14 @@ class Rule(Protocol):
         return ""
 
 
-class RatesInside:
-    """The `rates` of a rule that wraps another: those of the rule inside; of the class, those of most rules."""
+class Inside:
+    """`rates` or `ignores_zeros` of a rule that wraps another: that of the rule inside; of the class, that of most."""
 
-    def __get__(self, rule: Any, cls: type) -> tuple[float, float]:
-        return Rule.rates if rule is None else rule.rule.rates
+    def __set_name__(self, cls: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, rule: Any, cls: type) -> Any:
+        return getattr(Rule if rule is None else rule.rule, self.name)
 
 
 def at_horizon(rule: Any, horizon: int) -> Any:

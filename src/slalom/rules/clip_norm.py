@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from slalom.record import part, record, setting
 from slalom.rules.adam import Adam
-from slalom.rules.base import RatesInside, Rule
+from slalom.rules.base import Inside, Rule
 from slalom.types import Array, Setting, Tree
 
 
@@ -41,7 +41,8 @@ class ClipNorm(Rule):
     [-0.06, 0.08]
     """
 
-    rates = RatesInside()
+    rates = Inside()
+    ignores_zeros = Inside()
 
     rule: Rule = part(Adam, "the rule inside")
     norm: Setting = setting(1.0, "(0, inf)", "the longest gradient that the rule inside gets", search=(0.1, 1.0, 10.0))

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from slalom.record import part, record, setting
 from slalom.rules.adam import Adam
-from slalom.rules.base import RatesInside, Rule
+from slalom.rules.base import Inside, Rule
 from slalom.types import Setting
 
 
@@ -28,7 +28,8 @@ class ClipValue(Rule):
     [-0.1, 0.05]
     """
 
-    rates = RatesInside()
+    rates = Inside()
+    ignores_zeros = Inside()
 
     rule: Rule = part(Adam, "the rule inside")
     value: Setting = setting(1.0, "(0, inf)", "the largest element of a gradient", search=(0.01, 0.1, 1.0))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from slalom.record import part, record, setting
 from slalom.rules.adam import Adam
-from slalom.rules.base import RatesInside, Rule, debias, forgetting
+from slalom.rules.base import Inside, Rule, debias, forgetting
 from slalom.types import Setting, Tree
 
 
@@ -40,7 +40,8 @@ class EMA(Rule):
     [(0.7, 0.7), (0.4, 0.5)]
     """
 
-    rates = RatesInside()
+    rates = Inside()
+    ignores_zeros = Inside()
 
     rule: Rule = part(Adam, "the rule inside")
     beta: Setting = setting(

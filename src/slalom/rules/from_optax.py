@@ -133,6 +133,8 @@ class FromOptax(Rule):
     [-0.1001, 0.1002]
     """
 
+    ignores_zeros = False  # nobody knows
+
     optimiser: Any = "adam"
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     numbers: tuple[str, ...] = dataclasses.field(init=False, repr=False, compare=False, default=())

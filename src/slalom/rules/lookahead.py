@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from slalom.record import part, record, setting
 from slalom.rules.adam import Adam
-from slalom.rules.base import RatesInside, Rule
+from slalom.rules.base import Inside, Rule
 from slalom.types import Setting, Tree
 
 
@@ -42,7 +42,8 @@ class Lookahead(Rule):
     [(0.9, 1.0), (0.9, 0.9), (0.8, 0.9)]
     """
 
-    rates = RatesInside()
+    rates = Inside()
+    ignores_zeros = Inside()
 
     rule: Rule = part(Adam, "the rule inside")
     k: Setting = setting(5.0, "[1, inf)", "the steps of a round", search=(5.0, 10.0))

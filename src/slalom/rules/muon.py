@@ -69,6 +69,8 @@ class Muon(Rule):
     [-0.02, -0.029]
     """
 
+    ignores_zeros = False  # the shape of a matrix is the size of its steps
+
     mu: Setting = setting(
         0.95, "[0, 1)", "how much of the past the mean gradient of a matrix keeps", keeps=True, search=(0.9, 0.95)
     )

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from slalom.record import part, record, setting
 from slalom.rules.adam import Adam
-from slalom.rules.base import RatesInside, Rule
+from slalom.rules.base import Inside, Rule
 from slalom.types import Array, Setting, Tree
 
 
@@ -46,7 +46,8 @@ class SWA(Rule):
     [(0.7, 0.7), (0.4, 0.4), (0.1, 0.25)]
     """
 
-    rates = RatesInside()
+    rates = Inside()
+    ignores_zeros = Inside()
 
     rule: Rule = part(Adam, "the rule inside")
     start: Setting = setting(0.75, "[0, inf)", "the time before the average", length=True, search=(0.5, 0.75))
