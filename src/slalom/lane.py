@@ -221,7 +221,8 @@ def compiler_options() -> dict[str, Any] | None:
             wide = "avx512f" in file.read()
     except OSError:
         wide = False
-    return {"xla_backend_optimization_level": 1} | ({"xla_cpu_prefer_vector_width": 512} if wide else {})
+    options = {"xla_backend_optimization_level": 1, "xla_cpu_copy_insertion_use_region_analysis": True}
+    return options | ({"xla_cpu_prefer_vector_width": 512} if wide else {})
 
 
 def compile_program(

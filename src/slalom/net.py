@@ -19,6 +19,7 @@ from slalom.layers import (
     PiecewiseLinear,
 )
 from slalom.layers.base import namespace
+from slalom.layers.dense import product
 from slalom.types import Array, Tree
 
 
@@ -106,6 +107,12 @@ class Net:
         mixing = self.inputs * self._embedding_parameters()[0]
         return 6 * batch * (sum(products) + mixing) - (0 if mixing else 2 * batch * products[0])
 
+    @property
+    def bias_is_lost(self) -> bool:
+        """Whether the biases of the hidden layers change nothing: batch norm behind them takes the mean away. They start
+        at 0, have the gradient 0, and are left out of the training's arithmetic."""
+        return self.normalisation == "batch_norm" and self.placement == "before"
+
     def _embedding_parameters(self) -> tuple[int, int]:
         """(of the matrix, others) that the embedding learns for each column."""
         if self.embedding != "periodic":
@@ -155,7 +162,10 @@ class Net:
             x, m = embed.apply(weights[0], memory[0], x, training=training, key=key)
             weights, memory, carried = weights[1:], memory[1:], [m]
         for i, (w, m) in enumerate(zip(weights[:-1], memory, strict=True)):
-            x, _ = dense.apply(w, (), x, training=training, key=key)
+            if training and self.bias_is_lost:
+                x = product(w["w"], x)
+            else:
+                x, _ = dense.apply(w, (), x, training=training, key=key)
             if norm and self.placement == "before":
                 x, m = norm.apply(w, m, x, training=training, key=key)
             x = activation(x)

@@ -82,11 +82,12 @@ def standardise(x: Array, axes: int | tuple[int, ...], epsilon: Any) -> tuple[Ar
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))
 def _standardise(x, axes, epsilon):
-    y, mean, variance, _ = _standardised(x, axes, epsilon)
+    y, mean, variance, _ = standardised(x, axes, epsilon)
     return y, mean, variance
 
 
-def _standardised(x, axes, epsilon):
+def standardised(x: Array, axes: int | tuple[int, ...], epsilon: Array) -> tuple[Array, Array, Array, Array]:
+    """(y, μ, σ², 1 / √(σ² + ε)) of `standardise`, without its backward pass."""
     mean = x.mean(axes, keepdims=True)
     centred = x - mean  # two passes: E[x²] − E[x]² loses everything at a mean of 3e3 in float32
     variance = (centred * centred).mean(axes, keepdims=True)
@@ -95,7 +96,7 @@ def _standardised(x, axes, epsilon):
 
 
 def _standardise_forward(x, axes, epsilon):
-    y, mean, variance, root = _standardised(x, axes, epsilon)
+    y, mean, variance, root = standardised(x, axes, epsilon)
     return (y, mean, variance), (y, root)
 
 

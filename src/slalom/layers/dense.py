@@ -12,21 +12,22 @@ from slalom.types import Array, Tree
 
 
 @jax.custom_vjp
-def _product(w, b, x):
-    return w @ x + b
+def product(w: Array, x: Array) -> Array:
+    """W x, with the backward pass that measured fastest: dW = g xᵀ, dx = Wᵀ g."""
+    return w @ x
 
 
-def _forward(w, b, x):
-    return _product(w, b, x), (w, x)
+def _forward(w, x):
+    return product(w, x), (w, x)
 
 
 def _backward(saved, g):
     w, x = saved
     # The barrier materialises the transpose: a product with a transposed left operand runs at 60 % of the speed.
-    return g @ x.T, g.sum(1, keepdims=True), jax.lax.optimization_barrier(w.T) @ g
+    return g @ x.T, jax.lax.optimization_barrier(w.T) @ g
 
 
-_product.defvjp(_forward, _backward)
+product.defvjp(_forward, _backward)
 
 
 @record
@@ -68,4 +69,4 @@ class Dense(Layer):
         del training, key
         if namespace(x) is np:
             return weights["w"] @ x + weights["b"], memory
-        return _product(weights["w"], weights["b"], x), memory
+        return product(weights["w"], x) + weights["b"], memory
