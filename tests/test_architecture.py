@@ -45,14 +45,16 @@ FLOORS = (
     "rules.optax_bridge",
     " ".join(sorted({name for room in ROOMS for name in members(room)} - WRAPPERS - {"rules.optax_bridge"}))
     + " data.columns data.frames data.read data.split data.target"
-    " averages back_propagation losses metrics plan executor journal folder baselines board cache",
+    " averages back_propagation losses metrics plan executor journal folder baselines board cache seats",
     " ".join(sorted(WRAPPERS)),
     "layers rules schedules scaling data",
     # nets
     "net unit walk described nested",
     "recipe step descent",
     # lanes and what stands beside them
+    "room",
     "lane space table prepare model shuffles racer",
+    "program",
     # heats
     "heat result order",
     # races
@@ -79,7 +81,8 @@ OUTSIDE = {
     "sklearn": "baselines metrics transformers",
     "subprocess": "baselines",
     "optax": "rules.optax_bridge",
-    "jax": "record losses lane step heat start fitting finish cache descent walk",
+    "jax": "record losses seats room lane program step heat finish descent walk",
+    "jaxlib": "seats program",
 }
 ANYWHERE_IN = {"jax": ("layers", "rules")}  # rooms whose members may use a package or not
 

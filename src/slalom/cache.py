@@ -1,12 +1,18 @@
-"""Compiled programs kept on disk between runs, so that the same shapes need not be compiled again."""
+"""Compiled programs kept on disk between runs: files named by what they were compiled from, removed when too many."""
 
 import contextlib
+import hashlib
 import os
+import stat
 import sys
+import tempfile
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 LARGEST = 256 * 2**20  # bytes
 SWITCH = "SLALOM_CACHE"  # a folder, or "off"
+SUM = 16  # bytes of the checksum in front of a file
 
 
 def folder() -> Path | None:
@@ -23,27 +29,73 @@ def folder() -> Path | None:
     return Path(home) / "slalom" / "programs"
 
 
-def use() -> Path | None:
-    """Let JAX keep compiled programs there, for this process; where that cannot be done nothing is said and all is
-    compiled anew. A kept program that does not fit this processor or this JAX is compiled again by JAX itself.
+def read(key: str) -> list[bytes] | None:
+    """The blobs kept under a key; None where there are none, or where they are not whole.
 
-    For the command line: a library must not change its caller's JAX.
+    What is kept is code: a folder that others can write to, or that belongs to somebody else, is not read.
     """
     where = folder()
-    if where is None:
+    if where is None or not _ours(where):
         return None
-    with contextlib.suppress(OSError, RuntimeError):
-        where.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not os.access(where, os.W_OK):
+    with contextlib.suppress(OSError, ValueError, zlib.error):
+        file = where / key
+        whole = file.read_bytes()
+        if hashlib.blake2b(whole[SUM:], digest_size=SUM).digest() != whole[:SUM]:
             return None
-        import jax
-
-        jax.config.update("jax_compilation_cache_dir", str(where))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
-        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-        _prune(where)
-        return where
+        os.utime(file)  # what is used stays longest
+        return _unpacked(zlib.decompress(whole[SUM:]))
     return None
+
+
+def write(key: str, blobs: Sequence[bytes]) -> None:
+    """Keep blobs under a key, whole or not at all; where that cannot be done nothing is said."""
+    where = folder()
+    if where is None:
+        return
+    with contextlib.suppress(OSError):
+        where.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not _ours(where):
+            return
+        packed = zlib.compress(_packed(blobs), 1)
+        with tempfile.NamedTemporaryFile(dir=where, prefix=".", delete=False) as file:
+            file.write(hashlib.blake2b(packed, digest_size=SUM).digest() + packed)
+        os.replace(file.name, where / key)
+        _prune(where)
+
+
+def forget(key: str) -> None:
+    """Remove what is kept under a key."""
+    where = folder()
+    if where is not None:
+        with contextlib.suppress(OSError):
+            (where / key).unlink(missing_ok=True)
+
+
+def _ours(where: Path) -> bool:
+    """Whether the folder is there, belongs to this user, and nobody else can write to it."""
+    try:
+        about = where.stat()
+    except OSError:
+        return False
+    return about.st_uid == os.getuid() and not about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _packed(blobs: Sequence[bytes]) -> bytes:
+    """Blobs with their lengths in front of them.
+
+    >>> _unpacked(_packed([b"ab", b"", b"c"]))
+    [b'ab', b'', b'c']
+    """
+    return b"".join([len(blob).to_bytes(8, "little") + blob for blob in blobs])
+
+
+def _unpacked(whole: bytes) -> list[bytes]:
+    blobs, place = [], 0
+    while place < len(whole):
+        length = int.from_bytes(whole[place : place + 8], "little")
+        blobs.append(whole[place + 8 : place + 8 + length])
+        place += 8 + length
+    return blobs
 
 
 def _prune(where: Path) -> None:

@@ -86,9 +86,6 @@ def race(**given: Any) -> int:
 
         asked = wanted(given)
         asked |= {"began": process_start(), "progress": progress}
-        from slalom import cache
-
-        cache.use()
         from slalom.racing import preview
 
         if given["dry_run"]:

@@ -42,8 +42,9 @@ class Threads:
     """One Python thread a core. The compiled programs run outside the interpreter's lock, so the threads do not wait
     for each other."""
 
-    def __init__(self, workers: int | None = None) -> None:
-        self.workers = workers or cores()
+    def __init__(self, workers: int | None = None, begin: Callable[[int], None] = lambda worker: None) -> None:
+        """begin: called by each worker's thread, with its number, before its first task."""
+        self.workers, self._begin = workers or cores(), begin
         self.compile_seconds = 0.0  # wall time in which something was compiled and no racer advanced
         self._running = {"compile": 0, "race": 0}
         self._since = time.perf_counter()
@@ -57,8 +58,9 @@ class Threads:
         heapq.heapify(queue)
         busy, closed = 0, False
 
-        def worker() -> None:
+        def worker(number: int) -> None:
             nonlocal busy
+            self._begin(number)
             while True:
                 with self._lock:
                     while not queue and busy and not closed:
@@ -81,7 +83,9 @@ class Threads:
                     self._book(task.kind, -1)
                     self._lock.notify_all()
 
-        threads = [threading.Thread(target=worker, daemon=True, name=f"slalom-{i}") for i in range(self.workers)]
+        threads = [
+            threading.Thread(target=worker, args=(i,), daemon=True, name=f"slalom-{i}") for i in range(self.workers)
+        ]
         self._threads = threads
         for thread in threads:
             thread.start()

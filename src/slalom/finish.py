@@ -281,7 +281,7 @@ def heat_settings(heats: list[Heat]) -> list[dict[str, Any]]:
             "rules": len(heat.rules),
         }
         for heat in heats
-        if heat.program is not None
+        if heat.programs is not None
     ]
 
 

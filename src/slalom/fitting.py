@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from slalom.data import Split, Target, split_given
@@ -18,6 +17,7 @@ from slalom.racer import Racer
 from slalom.recipe import Recipe
 from slalom.record import in_steps
 from slalom.schedules.base import plateau_of
+from slalom.seats import Placed
 from slalom.shuffles import Shuffles
 from slalom.step import kind_of
 from slalom.table import Table, table_of
@@ -95,7 +95,7 @@ def _heat(table: Table, recipe: Recipe, task: str, metric: Any, seed: int) -> He
     if recipe.batch_size > rows:
         raise wrong("batch_size", f"at most the number of training rows, {rows}", recipe.batch_size)
     prepared = prepare(table.frame, table.labels, kind, split, {recipe.scaling}, [recipe.target_scaling], whole=False)
-    data = Data(jnp.asarray(prepared.x), jnp.asarray(prepared.y))
+    data = Placed(Data(prepared.x, prepared.y))
     rules = (kind_of(recipe.rule),)
     heat = Heat(
         structure_of(recipe, prepared), prepared, data, find_metric(metric, kind.task), Shuffles(seed), seed, rules

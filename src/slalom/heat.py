@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from slalom.lane import REESTIMATED, Data, Program, compile_program
+from slalom.lane import REESTIMATED
 from slalom.losses import measured, predictions
 from slalom.metrics import Metric
 from slalom.prepare import Prepared
+from slalom.program import Blueprint, Program, Programs
 from slalom.racer import Moment, Racer, draw_key
 from slalom.rules import Rule
 from slalom.rules.base import at_horizon
+from slalom.seats import Placed, device
 from slalom.shuffles import Shuffles
 from slalom.step import Kind, Knobs, State, Structure, settings_vector
 from slalom.types import Array
@@ -42,17 +43,25 @@ class Heat:
 
     structure: Structure
     prepared: Prepared
-    data: Data
+    data: Placed  # of `lane.Data`
     metric: Metric
     shuffles: Shuffles
     seed: int
     rules: tuple[Kind, ...]
-    program: Program | None = None
+    programs: Programs | None = None  # once they are compiled
 
-    def compile(self) -> None:
-        """Make the program (once)."""
+    def compile(self, lanes: int | None = None) -> None:
+        """Make the program (once); lanes: K, `lane.width` unless given."""
         rows = max([len(fold.choose) for fold in self.prepared.folds] + [1])
-        self.program = compile_program(self.structure, self.rules, self.data, rows)
+        programs = Programs(Blueprint.of(self.structure, self.rules, self.data.tree, rows, lanes))
+        programs.here()
+        self.programs = programs
+
+    @property
+    def program(self) -> Program:
+        """The program at this thread's seat."""
+        assert self.programs is not None
+        return self.programs.here()
 
     def steps_per_epoch(self, fold: int) -> int:
         """Full batches in the training rows of a fold; the same for all that are cross-fitted."""
@@ -76,16 +85,16 @@ class Heat:
 
     def enter(self, racer: Racer) -> None:
         """Give a racer its first weights and its numbers; the seed decides, not the place."""
-        assert self.program is not None
+        program = self.program
         rng = np.random.default_rng([self.seed, 3, racer.replicate, racer.fold])
         recipe, bins = racer.recipe, self.structure.net.bins
         edges = self.prepared.edges(recipe.scaling, racer.fold, bins) if bins else None
         weights, memory = self.structure.net.init(rng, recipe.initialiser, edges)
-        vector = np.zeros(self.program.settings, np.float32)
+        vector = np.zeros(program.settings, np.float32)
         numbers = settings_vector(at_horizon(recipe.rule, self.horizon(racer)))
         vector[: len(numbers)] = numbers
-        columns = self.data.x.shape[1]
-        racer.state = State(self.structure.net.widened(weights, columns), memory, self.program.room.empty())
+        columns = self.data.tree.x.shape[1]
+        racer.state = State(self.structure.net.widened(weights, columns), memory, program.room.empty())
         scaling, table = self.prepared.in_race(recipe.scaling, racer.fold)
         racer.knobs = Knobs(
             centre=_filled(scaling.centre, columns),
@@ -111,14 +120,13 @@ class Heat:
         Places left over run copies that count for nothing. Returns how many updates of racers were made; fewer than
         asked for if halted.
         """
-        assert self.program is not None
-        began, start, program = time.perf_counter(), racers[0].step, self.program
+        began, start, program, data = time.perf_counter(), racers[0].step, self.program, self.data.here()
         for racer in racers:
             if racer.state is None:
                 self.enter(racer)
         filled = [racers[i % len(racers)] for i in range(program.lanes)]
         state = _stacked([racer.state for racer in filled])
-        knobs = jax.tree.map(jnp.asarray, _stacked([racer.knobs for racer in filled]))
+        knobs = jax.device_put(_stacked([racer.knobs for racer in filled]), device())
         rule, step = np.int32(program.rule_index(racers[0].kind)), start
         asked: Asked | None = None  # the score under way: taken in while the next call runs
         for check in [*[c for c in checks if start < c < stop], stop]:
@@ -129,7 +137,7 @@ class Heat:
                     asked = None
                 rates, rows = self._inputs(filled, step, n)
                 before = state
-                state = program.advance(rule, np.int32(n), np.int32(step + 1), state, knobs, rates, rows, self.data)
+                state = program.advance(rule, np.int32(n), np.int32(step + 1), state, knobs, rates, rows, data)
                 step += n
                 self._take(racers, asked)
                 asked = None
@@ -145,7 +153,6 @@ class Heat:
 
     def _inputs(self, filled: Sequence[Racer], step: int, n: int) -> tuple[Array, Array]:
         """(rates [K, S], rows [K, S, B]) of the next n steps; what lies behind n is never read."""
-        assert self.program is not None
         capacity = self.program.steps
         rates = np.zeros((len(filled), capacity), np.float32)
         for k, racer in enumerate(filled):
@@ -172,28 +179,28 @@ class Heat:
 
     def _ask(self, racers: Sequence[Racer], state: State, knobs: Knobs, step: int) -> Asked | None:
         """Have the racers of a lane scored on choosing rows; nothing is waited for."""
-        assert self.program is not None
+        program = self.program
         folds = [self.prepared.all_folds[racer.fold] for racer in racers]
         if not any(len(fold.choose) for fold in folds):
             return None
-        shape = self.program.score_shape
-        rows = np.zeros((self.program.lanes, shape[0] * shape[1]), np.int32)
+        shape = program.score_shape
+        rows = np.zeros((program.lanes, shape[0] * shape[1]), np.int32)
         for k, fold in enumerate(folds):
             rows[k, : len(fold.choose)] = fold.choose
         state = self._to_score(racers, state, knobs, step)
-        answer = self.program.score(state.weights, state.memory, knobs, rows.reshape(-1, *shape), self.data.x)
+        answer = program.score(state.weights, state.memory, knobs, rows.reshape(-1, *shape), self.data.here().x)
         return Asked(step, state, answer)
 
     def _to_score(self, racers: Sequence[Racer], state: State, knobs: Knobs, step: int) -> State:
         """The state with the weights and the memory that are scored, where the rule says that those are others."""
-        assert self.program is not None
-        kind = racers[0].kind
-        if kind not in self.program.room.averaging or self.program.average is None:
+        kind, program = racers[0].kind, self.program
+        if kind not in program.room.averaging or program.average is None:
             return state
         count, first = min(REESTIMATED, step), max(step - REESTIMATED, 0)
-        rows = self._rows([racers[i % len(racers)] for i in range(self.program.lanes)], first, count, REESTIMATED)
+        rows = self._rows([racers[i % len(racers)] for i in range(program.lanes)], first, count, REESTIMATED)
         rows = rows[:, np.arange(REESTIMATED) % count]  # of fewer steps the batches again
-        weights, memory = self.program.average(np.int32(self.program.rule_index(kind)), state, knobs, rows, self.data)
+        rule = np.int32(program.rule_index(kind))
+        weights, memory = program.average(rule, state, knobs, rows, self.data.here())
         return state._replace(weights=weights, memory=memory)
 
     def _take(self, racers: Sequence[Racer], asked: Asked | None) -> None:
@@ -229,16 +236,15 @@ class Heat:
 
     def moment(self, racer: Racer) -> Moment:
         """The moment of a racer's last step, with the weights that it is scored with."""
-        assert self.program is not None
         assert racer.state is not None
-        lane = [racer.state] * self.program.lanes
-        knobs = jax.tree.map(jnp.asarray, _stacked([racer.knobs] * self.program.lanes))
+        lanes = self.program.lanes
+        lane = [racer.state] * lanes
+        knobs = jax.device_put(_stacked([racer.knobs] * lanes), device())
         state = self._to_score([racer], _stacked(lane), knobs, racer.step)
         weights, memory = (jax.tree.map(lambda a: np.asarray(a)[0].copy(), tree) for tree in state[:2])
         return Moment(float("nan"), racer.step, self.structure.net.narrowed(weights), memory)
 
     def _leave(self, racers: Sequence[Racer], state: State, step: int, seconds: float) -> None:
-        assert self.program is not None
         whole = jax.tree.map(np.asarray, state)
         for k, racer in enumerate(racers):
             racer.state = jax.tree.map(lambda a: a[k].copy(), whole)  # noqa: B023

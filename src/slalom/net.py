@@ -22,7 +22,6 @@ from slalom.layers.base import namespace
 from slalom.layers.dense import product
 from slalom.types import Array, Tree
 
-
 COLUMNS = 8  # X is kept in multiples of so many columns
 
 
@@ -109,8 +108,8 @@ class Net:
 
     @property
     def bias_is_lost(self) -> bool:
-        """Whether the biases of the hidden layers change nothing: batch norm behind them takes the mean away. They start
-        at 0, have the gradient 0, and are left out of the training's arithmetic."""
+        """Whether the biases of the hidden layers change nothing: batch norm behind them takes the mean away. They
+        start at 0, have the gradient 0, and are left out of the training's arithmetic."""
         return self.normalisation == "batch_norm" and self.placement == "before"
 
     def _embedding_parameters(self) -> tuple[int, int]:
@@ -182,10 +181,10 @@ class Net:
     def widened(self, weights: Tree, columns: int) -> Tree:
         """The weights for x with columns of zeros behind its own, `columns` in all: zeros in the first layer. Behind an
         embedding, which would make something of zeros, they stay what they are."""
-        missing = columns - weights[0]["w"].shape[-1] if self.embedding == "none" else 0
-        if not missing:
+        if self.embedding != "none" or weights[0]["w"].shape[-1] == columns:
             return weights
         w = weights[0]["w"]
+        missing = columns - w.shape[-1]
         grown = namespace(w).pad(w, [(0, 0)] * (w.ndim - 1) + [(0, missing)])
         return ({**weights[0], "w": grown}, *weights[1:])
 

@@ -12,6 +12,7 @@ from slalom.data import Columns, Split, Target
 from slalom.layers.piecewise_linear import quantile_edges
 from slalom.net import wide
 from slalom.scaling import InRace, RobustClip
+from slalom.seats import blank
 from slalom.types import Array
 from slalom.unit import Unit
 
@@ -146,7 +147,7 @@ def _tables(made: Prepared) -> Array:
     """X as it is kept: `Prepared.x`, then for each stored scaling a variant a fold."""
     n, width = made.table.shape
     folds = range(len(made.all_folds))
-    x = np.zeros((made.padded * (1 + len(made.stored) * len(folds)), wide(width)), np.float32)
+    x = blank((made.padded * (1 + len(made.stored) * len(folds)), wide(width)))
     x[:n, :width] = (made.table - made.base.centre) / made.base.spread
     for name in made.stored:
         for fold in folds:
@@ -158,7 +159,7 @@ def _tables(made: Prepared) -> Array:
 def _targets(made: Prepared) -> Array:
     """y as it is kept: `Prepared.y`."""
     n = len(made.labels)
-    y = np.zeros(made.padded * len(made.all_folds) * max(len(made.units), 1), np.float32)
+    y = blank((made.padded * len(made.all_folds) * max(len(made.units), 1),))
     for name in made.units or ("",):
         for fold in range(len(made.all_folds)):
             unit, first = made.unit(name, fold), made.first_target(name, fold)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from slalom import seats
 from slalom.baselines import Baselines
 from slalom.errors import SlalomError
 from slalom.executor import Threads
@@ -191,7 +192,7 @@ class Race:
         plan, shapes = plan_of(order, prepared, self.notes)
         recipes = drawn(order, prepared, plan, shapes, first)
         heats, entries = entered(recipes, first, prepared, metric, order.seed)
-        track = Track(plan, heats, entries, Threads(), end_of(order, prepared, plan, heats, self.began))
+        track = Track(plan, heats, entries, Threads(begin=seats.take), end_of(order, prepared, plan, heats, self.began))
 
         def report(phase: str, alive: int, racer_steps: int) -> None:
             cost = track.best_cost()

@@ -4,7 +4,6 @@ import math
 import re
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from slalom import plan as planning
@@ -20,6 +19,7 @@ from slalom.plan import Plan
 from slalom.prepare import Prepared, is_stored, prepare
 from slalom.racer import Racer
 from slalom.recipe import Recipe
+from slalom.seats import Placed
 from slalom.shuffles import Shuffles
 from slalom.space import LIKELY_SCALINGS, SCALINGS, TARGET_SCALINGS, Space
 from slalom.step import Structure, kind_of
@@ -112,7 +112,7 @@ def entered(
     by_structure: dict[Structure, list[int]] = {}
     for i, recipe in enumerate(recipes):
         by_structure.setdefault(structure_of(recipe, prepared), []).append(i)
-    data, shuffles = Data(jnp.asarray(prepared.x), jnp.asarray(prepared.y)), Shuffles(seed)
+    data, shuffles = Placed(Data(prepared.x, prepared.y)), Shuffles(seed)
     heats, entries = [], []
     for structure, members in by_structure.items():
         rules = tuple(sorted({kind_of(recipes[i].rule) for i in members}, key=_without_addresses))

@@ -67,9 +67,9 @@ def seen(net: Net, rule: Rule, tree: Tree) -> Tree:
     return tree if rule.ignores_zeros else net.narrowed(tree)
 
 
-def to_score(net: Net, rule: Rule, weights: Tree, memory: Tree) -> Tree:
-    """The weights that a rule is scored with."""
-    return net.widened(rule.weights_to_score(seen(net, rule, weights), memory), weights[0]["w"].shape[-1])
+def to_score(net: Net, rule: Rule, weights: Tree, memory: Tree, columns: int) -> Tree:
+    """The weights that a rule is scored with, for X with so many columns."""
+    return net.widened(rule.weights_to_score(seen(net, rule, weights), memory), columns)
 
 
 def gather(table: Array, rows: Array) -> Array:
@@ -95,7 +95,7 @@ def step(
     gradient = jax.tree.map(penalised, gradient, state.weights)
     own, mine = seen(net, rule, gradient), seen(net, rule, state.weights)
     delta, carried = rule.step(own, state.rule, mine, t=t.astype(jnp.float32), rate=rate)
-    delta = net.widened(delta, state.weights[0]["w"].shape[-1])
+    delta = net.widened(delta, x.shape[1])
     return State(jax.tree.map(jnp.add, state.weights, delta), memory, carried)
 
 

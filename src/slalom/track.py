@@ -149,7 +149,7 @@ class Track:
         )
 
     def _phase(self, phase: str) -> str:
-        waiting = sum(heat.program is None for heat in self.heats)
+        waiting = sum(heat.programs is None for heat in self.heats)
         return f"{phase}, compiling {waiting} of {len(self.heats)} shapes" if waiting else phase
 
     def _compiling(self, heat: Heat, lanes: list[Task]) -> Callable[[], Iterable[Task]]:

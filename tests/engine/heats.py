@@ -8,11 +8,12 @@ import polars as pl
 from slalom import rules, scaling
 from slalom.data import Split, Target
 from slalom.heat import Heat
-from slalom.lane import Data, Program, compile_program
+from slalom.lane import Data
 from slalom.metrics import find_metric
 from slalom.prepare import prepare
 from slalom.racer import Racer
 from slalom.recipe import Recipe
+from slalom.seats import Placed
 from slalom.shuffles import Shuffles
 from slalom.step import Structure, kind_of
 
@@ -21,10 +22,6 @@ TRAIN, CHOOSE = np.arange(0, 45), np.arange(45, 60)  # 5 full batches an epoch, 
 STEPS = EPOCHS * (len(TRAIN) // BATCH)  # 100
 SEED = 3
 COMMON = {"batch_size": BATCH, "epochs": EPOCHS, "depth": 2, "width": 6}
-
-NO_PROGRAM = Program(
-    None, None, 1, 1, 4, (1, 16), None, None, None, 0.0
-)  # for what happens before anything is compiled
 
 # One recipe for each rule, with scalings, schedules and penalties dealt among them; the rates keep training smooth, so
 # that the rounding of float32 is not blown up. ε is large: the gradient of a bias in front of batch norm is 0 but for
@@ -94,7 +91,7 @@ def heat_of(task, split=ONE_FOLD, units=("z_score",), **shape):
     )
     loss = {"regression": "squared_error", "binary": "logistic", "multiclass": "softmax"}[task]
     net = Recipe(**COMMON).with_fields(shape).net(prepared.table.shape[1], target.outputs)
-    data = Data(jnp.asarray(prepared.x), jnp.asarray(prepared.y))
+    data = Placed(Data(prepared.x, prepared.y))
     return Heat(
         Structure(net, BATCH, loss), prepared, data, find_metric(None, target.task), Shuffles(SEED), SEED,
         kinds(RECIPES),
@@ -103,7 +100,8 @@ def heat_of(task, split=ONE_FOLD, units=("z_score",), **shape):
 
 def compiled(heat, names, lanes):
     """The heat with a program of some rules and so many places."""
-    heat.program = compile_program(heat.structure, kinds(names), heat.data, len(CHOOSE), lanes)
+    heat.rules = kinds(names)
+    heat.compile(lanes)
     return heat
 
 
@@ -116,6 +114,11 @@ def advanced(heat, racers, *stops):
 
 def racer(rule="adam", number=0, **fields):
     return Racer(number, recipe_of(rule, **fields), 0)
+
+
+def weights_of(heat, one):
+    """A racer's weights as its net has them: without the columns of zeros of the program."""
+    return heat.structure.net.narrowed(one.state.weights)
 
 
 def bits(one):

@@ -17,7 +17,7 @@ from slalom.rules import at_horizon
 from slalom.schedules import ByEpoch, Plateau, Warmup
 from slalom.step import kind_of
 
-from .heats import BATCH, STEPS, TRAIN, bits, compiled, first_weights, heat_of, plain_loss, table
+from .heats import BATCH, STEPS, TRAIN, bits, compiled, first_weights, heat_of, plain_loss, table, weights_of
 
 PER_EPOCH = len(TRAIN) // BATCH
 SHAPE = {"activation": "tanh"}
@@ -97,7 +97,7 @@ def test_every_rule_races_as_it_walks_alone(every_rule, name):
     moved = far(path[-1], first_weights(every_rule))
     assert moved > 1e-4
     # float32 against float64 over eighteen steps, in parts of the way gone; Muon's products of matrices lose most
-    assert far(one.state.weights, path[-1]) < 2e-3 * moved
+    assert far(weights_of(every_rule, one), path[-1]) < 2e-3 * moved
     assert far(one.best.weights, scored[-1]) < 2e-3 * moved
     assert far(every_rule.moment(one).weights, one.best.weights) == 0
     assert one.remark == remark
@@ -107,7 +107,7 @@ def test_scored_weights_are_the_average(averaging):
     """A racer with an average of its weights is scored with it: the cost is that of the averaged net."""
     one = racer_of("ema", averaging)
     averaging.advance([one], STEPS, [50, STEPS], lambda: False)
-    assert far(one.best.weights, one.state.weights) > 1e-3
+    assert far(one.best.weights, weights_of(averaging, one)) > 1e-3
     plain = racer_of("adam", averaging, learning_rate=one.recipe.learning_rate)
     averaging.advance([plain], STEPS, [50, STEPS], lambda: False)
     assert far(plain.state.weights, one.state.weights) < 1e-6  # the way itself is that of the rule inside
@@ -149,7 +149,7 @@ def test_every_schedule_races_as_it_is_alone(every_rule, name, by):
     whole = Warmup(schedules.REGISTRY[name](), 0.1)
     assert one.recipe.rate_factor() == (ByEpoch(whole, 20) if by == "epoch" else whole)
     path, _, _ = alone(every_rule, one.recipe, STEPS)
-    assert far(one.state.weights, path[-1]) < 1e-4
+    assert far(weights_of(every_rule, one), path[-1]) < 1e-4
     again = racer_of("sgd", every_rule, schedule="constant", warmup=0.1, learning_rate=0.05)
     every_rule.advance([again], STEPS, [], lambda: False)
     assert (bits(again) == bits(one)) == (name in ("constant", "plateau") and by == "step")
@@ -176,7 +176,7 @@ def test_plateau_lowers_the_rate_of_its_own_racer(every_rule):
         rate = 0.05 * next((factor for step, factor in reversed(falls) if t >= step), 1.0)
         g, _ = gradient(weights, np.float32(z[rows[t]]), np.float32(y[rows[t]]))
         weights = jax.tree.map(lambda w, g, rate=rate: w - rate * g, weights, g)
-    assert far(one.state.weights, weights) < 1e-4
+    assert far(weights_of(every_rule, one), weights) < 1e-4
     lonely = racer_of("sgd", every_rule, schedule="constant", learning_rate=0.05)
     every_rule.advance([lonely], STEPS, [], lambda: False)
     assert bits(lonely) == bits(free)
@@ -207,7 +207,7 @@ def test_every_target_scaling_races(name):
     one = racer_of("adam", heat, target_scaling=name, learning_rate=1e-3)
     heat.advance([one], 20, [20], lambda: False)
     unit = scaling.REGISTRY[name].fit(y[TRAIN][:, None])
-    np.testing.assert_allclose(heat.data.y[: len(y)], unit(y[:, None])[:, 0], rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(heat.data.tree.y[: len(y)], unit(y[:, None])[:, 0], rtol=1e-6, atol=1e-6)
     choose = heat.prepared.folds[0].choose
     out = heat.structure.net.predict(
         one.best.weights, one.best.memory, np.float32(scaling.ZScore.fit(x[TRAIN])(x)[choose])
@@ -239,7 +239,7 @@ def test_penalties_and_smoothing_reach_the_step():
 
     g = jax.grad(loss)(weights)
     expected = jax.tree.map(lambda w, g: w - 0.1 * (g + 0.03 * w + 0.02 * np.sign(w)), weights, g)
-    assert far(one.state.weights, expected) < 1e-6
+    assert far(weights_of(heat, one), expected) < 1e-6
     for field in ("l1", "weight_decay", "label_smoothing"):
         other = racer_of("sgd", heat, **fields | {field: 0.0})
         heat.advance([other], 1, [], lambda: False)

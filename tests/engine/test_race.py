@@ -14,7 +14,6 @@ from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from slalom import lane as lanes
 from slalom.baselines import NAMES, Baseline
 from slalom.errors import RaceFailed, SlalomError
 from slalom.executor import Task, Threads
@@ -23,6 +22,7 @@ from slalom.heat import Heat
 from slalom.journal import Journal
 from slalom.opened import leaderboard, load
 from slalom.plan import halving
+from slalom.program import Programs
 from slalom.racing import race
 from slalom.recipe import Recipe
 from slalom.space import Space
@@ -53,22 +53,15 @@ class NoBaselines:
 COMPILED = {}
 
 
-def compile_once(structure, rules, data, rows, places=None):
-    """A program is a pure function of these: races of one file share it. (`place_of_its_own` tests that it is.)"""
-    key = (structure, tuple(rules), data.x.shape, data.y.shape, lanes.score_shape(rows), places)
-    with LOCKS.setdefault(key, threading.Lock()):
-        if key not in COMPILED:
-            COMPILED[key] = lanes.compile_program(structure, rules, data, rows, places)
-        return COMPILED[key]
-
-
-LOCKS = {}
+def compiled_once(blueprint):
+    """A program is a pure function of its blueprint: races of one file share it."""
+    return COMPILED.setdefault(blueprint, Programs(blueprint))
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Programs are shared, baselines are left out."""
-    monkeypatch.setattr(heats, "compile_program", compile_once)
+    monkeypatch.setattr(heats, "Programs", compiled_once)
     monkeypatch.setattr(racing, "Baselines", NoBaselines)
 
 
@@ -116,14 +109,15 @@ def test_same_seed_same_race(monkeypatch):
     for workers in (2, 1):
         monkeypatch.setattr("slalom.executor.cores", lambda workers=workers: workers)
         if workers == 1:
-            monkeypatch.setattr(heats, "compile_program", lanes.compile_program)
+            monkeypatch.setattr(heats, "Programs", Programs)
+            monkeypatch.setenv("SLALOM_CACHE", "off")
         again = small(**asked)
         assert again.about["workers"] == workers
         assert timeless(again.leaderboard).equals(timeless(first.leaderboard), null_equal=True)
         assert again.best == first.best
         assert model_bits(again.model) == model_bits(first.model)
         assert again.about["racer_steps"] == first.about["racer_steps"]
-    monkeypatch.setattr(heats, "compile_program", compile_once)
+    monkeypatch.setattr(heats, "Programs", compiled_once)
     other = small(**asked | {"seed": 2})
     assert other.leaderboard["score"].to_list() != first.leaderboard["score"].to_list()
     assert not timeless(other.leaderboard).equals(timeless(first.leaderboard), null_equal=True)
@@ -571,7 +565,7 @@ def test_compiling_does_not_break_the_limit(monkeypatch):
         gate.wait(60)
         raise AssertionError("the race is over")
 
-    monkeypatch.setattr(heats, "compile_program", endless)
+    monkeypatch.setattr(heats, "Programs", endless)
     began = time.perf_counter()
     try:
         result = race(X, Y, seconds=1, fixed=TINY)

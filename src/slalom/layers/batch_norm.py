@@ -59,8 +59,8 @@ class BatchNorm(Layer):
     rho: [] weight of the newest batch: PyTorch's momentum, Keras's and Flax's 1 − momentum. epsilon: [] added to the
     variance, inside the root.
 
-    The backward pass is written by hand (the paper's section 3, simplified): the sums over the batch that gain and shift
-    need are those that x needs. Nothing flows back through the moving averages.
+    The backward pass is written by hand (the paper's section 3, simplified): the sums over the batch that gain and
+    shift need are those that x needs. Nothing flows back through the moving averages.
 
         dgain = Σ g y    dshift = Σ g    dx = gain / √(σ² + ε) (g − dshift / n − y dgain / n)
 

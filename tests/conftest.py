@@ -1,0 +1,15 @@
+"""What all tests share: compiled programs are kept in a folder of this run alone, never in the user's."""
+
+import os
+import shutil
+import tempfile
+
+
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):  # workers find it in their environment
+        config.programs = os.environ["SLALOM_CACHE"] = tempfile.mkdtemp(prefix="slalom-programs-")
+
+
+def pytest_unconfigure(config):
+    if hasattr(config, "programs"):
+        shutil.rmtree(config.programs, ignore_errors=True)
