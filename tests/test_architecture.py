@@ -52,13 +52,15 @@ FLOORS = (
     "net unit walk described nested",
     "recipe step descent",
     # lanes and what stands beside them
-    "room",
+    "room cost",
     "lane space table prepare model shuffles racer",
     "program",
     # heats
     "heat result order",
     # races
-    "track verdict",
+    "entry verdict",
+    "pace",
+    "track",
     "finish report opened",
     "start",
     "racing fitting",

@@ -38,6 +38,29 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class Queue:
+    """Tasks that wait, the most urgent first; of those that compile, half of the workers take care at most, as long as
+    there is something else to do."""
+
+    def __init__(self, tasks: Iterable[Task]) -> None:
+        self._numbers = itertools.count()
+        self._heaps: dict[str, list[tuple[int, int, Task]]] = {"compile": [], "race": []}
+        for task in tasks:
+            self.push(task)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._heaps.values()))
+
+    def push(self, task: Task) -> None:
+        """Let a task wait."""
+        heapq.heappush(self._heaps[task.kind], (task.priority, next(self._numbers), task))
+
+    def pop(self, compiling: int, workers: int) -> Task:
+        """Take the next task, with so many being compiled now."""
+        compile_it = self._heaps["compile"] and (compiling < max(1, workers // 2) or not self._heaps["race"])
+        return heapq.heappop(self._heaps["compile" if compile_it else "race"])[2]
+
+
 class Threads:
     """One Python thread a core. The compiled programs run outside the interpreter's lock, so the threads do not wait
     for each other."""
@@ -53,9 +76,8 @@ class Threads:
 
     def run(self, tasks: Iterable[Task], *, deadline: float, tick: Callable[[], None]) -> bool:
         """See `Executor.run`; the first exception of a task is raised here."""
-        numbers, failures = itertools.count(), list[BaseException]()
-        queue = [(task.priority, next(numbers), task) for task in tasks]
-        heapq.heapify(queue)
+        failures = list[BaseException]()
+        queue = Queue(tasks)
         busy, closed = 0, False
 
         def worker(number: int) -> None:
@@ -68,7 +90,7 @@ class Threads:
                     if closed or failures or not queue:
                         self._lock.notify_all()
                         return
-                    task = heapq.heappop(queue)[2]
+                    task = queue.pop(compiling=self._running["compile"], workers=self.workers)
                     busy += 1
                     self._book(task.kind, 1)
                 more: list[Task] = []
@@ -78,7 +100,7 @@ class Threads:
                     failures.append(error)
                 with self._lock:
                     for new in more:
-                        heapq.heappush(queue, (new.priority, next(numbers), new))
+                        queue.push(new)
                     busy -= 1
                     self._book(task.kind, -1)
                     self._lock.notify_all()

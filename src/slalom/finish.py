@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from slalom.baselines import Baseline
+from slalom.entry import Entry
 from slalom.errors import wrong
 from slalom.heat import LOSS_OF, Heat
 from slalom.metrics import Metric
@@ -23,7 +24,7 @@ from slalom.result import Best, Result
 from slalom.space import named
 from slalom.step import Structure
 from slalom.table import Table
-from slalom.track import Entry, Track
+from slalom.track import Track
 
 CONSTANT = "mean or majority"
 
@@ -271,7 +272,8 @@ def heat_settings(heats: list[Heat]) -> list[dict[str, Any]]:
     """The structures of a race with K, the places of their lanes, for race.toml."""
     return [
         {
-            "lane_places": heat.program.lanes,
+            "lane_places": heat.program.width,
+            "call_lanes": heat.program.lanes,
             "compile_seconds": round(heat.program.seconds, 3),
             "batch_size": heat.structure.batch_size,
             "sizes": list(heat.structure.net.sizes),

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from slalom.lane import REESTIMATED
+from slalom.cost import CHECK, RACER, step_seconds
+from slalom.lane import REESTIMATED, call_lanes, width
 from slalom.losses import measured, predictions
 from slalom.metrics import Metric
 from slalom.prepare import Prepared
@@ -19,13 +20,11 @@ from slalom.rules.base import at_horizon
 from slalom.seats import Placed, device
 from slalom.shuffles import Shuffles
 from slalom.step import Kind, Knobs, State, Structure, settings_vector
-from slalom.types import Array
+from slalom.types import Array, Tree
 
 LOSS_OF = {"regression": "squared_error", "binary": "logistic", "multiclass": "softmax"}
 CHECKS = 50  # scores taken over a full horizon, about
 CHECK_SECONDS = 0.005  # of modelled work between two scores, where 20 scores are enough
-FLOPS = 1.5e11  # a second and core, in the cost model
-STEP_SECONDS = 3.5e-6  # of a step and layer beside its arithmetic, in the cost model
 HOPELESS = 1000.0  # a choosing loss so many times that of a constant prediction counts as diverged
 
 
@@ -49,13 +48,26 @@ class Heat:
     seed: int
     rules: tuple[Kind, ...]
     programs: Programs | None = None  # once they are compiled
+    _starts: dict[tuple, tuple[Tree, Tree]] = field(default_factory=dict)
 
-    def compile(self, lanes: int | None = None) -> None:
-        """Make the program (once); lanes: K, `lane.width` unless given."""
-        rows = max([len(fold.choose) for fold in self.prepared.folds] + [1])
-        programs = Programs(Blueprint.of(self.structure, self.rules, self.data.tree, rows, lanes))
+    def compile(self, width: int | None = None, lanes: int | None = None) -> None:
+        """Make the program (once); K and G are those of `lane` unless given."""
+        rows, data = max([len(fold.choose) for fold in self.prepared.folds] + [1]), self.data.tree
+        width = width or self.width
+        lanes = lanes or call_lanes(self.structure, width, self.steps_per_epoch(0))
+        programs = Programs(Blueprint(self.structure, self.rules, data.x.shape, data.y.shape, rows, width, lanes))
         programs.here()
         self.programs = programs
+
+    @property
+    def width(self) -> int:
+        """K, the racers of a lane."""
+        return self.programs.blueprint.width if self.programs else width(self.structure)
+
+    @property
+    def places(self) -> int:
+        """The most racers that are advanced as one."""
+        return self.width * call_lanes(self.structure, self.width, self.steps_per_epoch(0))
 
     @property
     def program(self) -> Program:
@@ -71,7 +83,13 @@ class Heat:
 
     def epoch_cost(self, fold: int) -> float:
         """Modelled core-seconds of one epoch of one racer."""
-        return epoch_cost(self.structure, self.steps_per_epoch(fold))
+        return self.steps_per_epoch(fold) * step_seconds(self.structure, self.width)
+
+    def crew_cost(self, racers: int, steps: int, checks: int) -> float:
+        """Modelled core-seconds of so many steps of racers that are advanced as one, and of what stands around them.
+        Places without a racer cost as much as others."""
+        places = -(-racers // self.width) * self.width
+        return places * steps * step_seconds(self.structure, self.width) + racers * (RACER + checks * CHECK)
 
     def checks(self, epochs: int, fold: int, rungs: Sequence[int]) -> list[int]:
         """The steps at which racers are scored: about CHECKS over the horizon, at ends of epochs where there are enough
@@ -86,15 +104,13 @@ class Heat:
     def enter(self, racer: Racer) -> None:
         """Give a racer its first weights and its numbers; the seed decides, not the place."""
         program = self.program
-        rng = np.random.default_rng([self.seed, 3, racer.replicate, racer.fold])
-        recipe, bins = racer.recipe, self.structure.net.bins
-        edges = self.prepared.edges(recipe.scaling, racer.fold, bins) if bins else None
-        weights, memory = self.structure.net.init(rng, recipe.initialiser, edges)
+        recipe = racer.recipe
+        weights, memory = self._start(racer)
         vector = np.zeros(program.settings, np.float32)
         numbers = settings_vector(at_horizon(recipe.rule, self.horizon(racer)))
         vector[: len(numbers)] = numbers
         columns = self.data.tree.x.shape[1]
-        racer.state = State(self.structure.net.widened(weights, columns), memory, program.room.empty())
+        racer.state = State(weights, memory, program.room.empty())
         scaling, table = self.prepared.in_race(recipe.scaling, racer.fold)
         racer.knobs = Knobs(
             centre=_filled(scaling.centre, columns),
@@ -110,23 +126,35 @@ class Heat:
             settings=vector,
         )
 
+    def _start(self, racer: Racer) -> tuple[Tree, Tree]:
+        """(weights, memory) before the first step: drawn once, since they are the same for many recipes."""
+        net, recipe, bins = self.structure.net, racer.recipe, self.structure.net.bins
+        key = (racer.replicate, racer.fold, recipe.initialiser, recipe.scaling if bins else "")
+        if key not in self._starts:
+            rng = np.random.default_rng([self.seed, 3, racer.replicate, racer.fold])
+            edges = self.prepared.edges(recipe.scaling, racer.fold, bins) if bins else None
+            weights, memory = net.init(rng, recipe.initialiser, edges)
+            self._starts[key] = (net.widened(weights, self.data.tree.x.shape[1]), memory)
+        return self._starts[key]
+
     def horizon(self, racer: Racer) -> int:
         """The steps of a racer's whole training."""
         return racer.recipe.epochs * self.steps_per_epoch(racer.fold)
 
     def advance(self, racers: Sequence[Racer], stop: int, checks: Sequence[int], halted: Callable[[], bool]) -> int:
-        """Take racers of one rule and one step count to step `stop`, as one lane.
+        """Take racers of one rule and one step count to step `stop`, by calls that advance all their lanes.
 
-        Places left over run copies that count for nothing. Returns how many updates of racers were made; fewer than
+        Places left over in the last lane run copies that count for nothing. Returns how many updates of racers were
+        made; fewer than
         asked for if halted.
         """
         began, start, program, data = time.perf_counter(), racers[0].step, self.program, self.data.here()
         for racer in racers:
             if racer.state is None:
                 self.enter(racer)
-        filled = [racers[i % len(racers)] for i in range(program.lanes)]
-        state = _stacked([racer.state for racer in filled])
-        knobs = jax.device_put(_stacked([racer.knobs for racer in filled]), device())
+        filled, lanes = self._filled(racers)
+        state = self._stacked([racer.state for racer in filled])
+        knobs = jax.device_put(self._stacked([racer.knobs for racer in filled]), device())
         rule, step = np.int32(program.rule_index(racers[0].kind)), start
         asked: Asked | None = None  # the score under way: taken in while the next call runs
         for check in [*[c for c in checks if start < c < stop], stop]:
@@ -137,7 +165,8 @@ class Heat:
                     asked = None
                 rates, rows = self._inputs(filled, step, n)
                 before = state
-                state = program.advance(rule, np.int32(n), np.int32(step + 1), state, knobs, rates, rows, data)
+                given = (rule, np.int32(n), np.int32(step + 1), lanes, state, knobs, rates, rows, data)
+                state = program.advance(*given)
                 step += n
                 self._take(racers, asked)
                 asked = None
@@ -151,10 +180,29 @@ class Heat:
         self._leave(racers, state, step, time.perf_counter() - began)
         return sum(racer.step - start for racer in racers)
 
+    def _filled(self, racers: Sequence[Racer]) -> tuple[list[Racer], np.int32]:
+        """(the racers with copies that fill the last lane, how many lanes they are)."""
+        lanes = -(-len(racers) // self.width)
+        return [racers[i % len(racers)] for i in range(lanes * self.width)], np.int32(lanes)
+
+    def _stacked(self, trees: Sequence[Any]) -> Any:
+        """Trees of NumPy arrays as one tree of arrays [G K, …]; nothing is in the places behind them."""
+        program = self.program
+
+        def stack(*leaves: Array) -> Array:
+            one = np.asarray(leaves[0])
+            made = np.empty((program.width * program.lanes, *one.shape), one.dtype)
+            for place, leaf in enumerate(leaves):
+                made[place] = leaf
+            return made
+
+        return jax.tree.map(stack, *trees)
+
     def _inputs(self, filled: Sequence[Racer], step: int, n: int) -> tuple[Array, Array]:
-        """(rates [K, S], rows [K, S, B]) of the next n steps; what lies behind n is never read."""
-        capacity = self.program.steps
-        rates = np.zeros((len(filled), capacity), np.float32)
+        """(rates [G K, S], rows [G K, S, B]) of the next n steps; what lies behind n is never read."""
+        program = self.program
+        capacity = program.steps
+        rates = np.zeros((program.width * program.lanes, capacity), np.float32)
         for k, racer in enumerate(filled):
             now = np.arange(step, step + n, dtype=np.float64)
             rates[k, :n] = racer.recipe.learning_rate * racer.recipe.rate_factor()(now, self.horizon(racer))
@@ -164,8 +212,9 @@ class Heat:
         return rates, self._rows(filled, step, n, capacity)
 
     def _rows(self, filled: Sequence[Racer], step: int, n: int, capacity: int) -> Array:
-        """Rows [K, capacity, B] of n steps from a step on, one order for racers of one fold and replicate."""
-        rows = np.zeros((len(filled), capacity, self.structure.batch_size), np.int32)
+        """Rows [G K, capacity, B] of n steps from a step on, one order for racers of one fold and replicate."""
+        places = self.program.width * self.program.lanes
+        rows = np.zeros((places, capacity, self.structure.batch_size), np.int32)
         made: dict[tuple[int, int], Array] = {}
         for k, racer in enumerate(filled):
             key = (racer.replicate, racer.fold)
@@ -178,17 +227,18 @@ class Heat:
         return rows
 
     def _ask(self, racers: Sequence[Racer], state: State, knobs: Knobs, step: int) -> Asked | None:
-        """Have the racers of a lane scored on choosing rows; nothing is waited for."""
+        """Have racers scored on choosing rows; nothing is waited for."""
         program = self.program
         folds = [self.prepared.all_folds[racer.fold] for racer in racers]
         if not any(len(fold.choose) for fold in folds):
             return None
         shape = program.score_shape
-        rows = np.zeros((program.lanes, shape[0] * shape[1]), np.int32)
+        rows = np.zeros((program.width * program.lanes, shape[0] * shape[1]), np.int32)
         for k, fold in enumerate(folds):
             rows[k, : len(fold.choose)] = fold.choose
-        state = self._to_score(racers, state, knobs, step)
-        answer = program.score(state.weights, state.memory, knobs, rows.reshape(-1, *shape), self.data.here().x)
+        state, lanes = self._to_score(racers, state, knobs, step), self._filled(racers)[1]
+        x = self.data.here().x
+        answer = program.score(lanes, state.weights, state.memory, knobs, rows.reshape(-1, *shape), x)
         return Asked(step, state, answer)
 
     def _to_score(self, racers: Sequence[Racer], state: State, knobs: Knobs, step: int) -> State:
@@ -197,17 +247,20 @@ class Heat:
         if kind not in program.room.averaging or program.average is None:
             return state
         count, first = min(REESTIMATED, step), max(step - REESTIMATED, 0)
-        rows = self._rows([racers[i % len(racers)] for i in range(program.lanes)], first, count, REESTIMATED)
+        filled, lanes = self._filled(racers)
+        rows = self._rows(filled, first, count, REESTIMATED)
         rows = rows[:, np.arange(REESTIMATED) % count]  # of fewer steps the batches again
         rule = np.int32(program.rule_index(kind))
-        weights, memory = program.average(rule, state, knobs, rows, self.data.here())
+        weights, memory = program.average(rule, lanes, state, knobs, rows, self.data.here())
         return state._replace(weights=weights, memory=memory)
 
     def _take(self, racers: Sequence[Racer], asked: Asked | None) -> None:
         """Take in a score; keep the weights of the racers that were never better."""
         if asked is None:
             return
+        net = self.structure.net
         outputs = np.asarray(asked.answer)
+        weights, memory = jax.tree.map(np.asarray, asked.state[:2])
         for k, racer in enumerate(racers):
             chosen = len(self.prepared.all_folds[racer.fold].choose)
             if racer.diverged:
@@ -218,9 +271,8 @@ class Heat:
             if racer.watches:
                 racer.watch(asked.step, cost, self.horizon(racer))
             if cost < (racer.best.cost if racer.best else np.inf):
-                state = asked.state[:2]
-                weights, memory = (jax.tree.map(lambda a: np.asarray(a)[k].copy(), tree) for tree in state)  # noqa: B023
-                racer.best = Moment(cost, asked.step, self.structure.net.narrowed(weights), memory)
+                own = (jax.tree.map(lambda a: a[k].copy(), tree) for tree in (net.narrowed(weights), memory))  # noqa: B023
+                racer.best = Moment(cost, asked.step, *own)
 
     def _cost(self, outputs: Array, racer: Racer) -> tuple[float, bool]:
         """(cost, whether the racer counts as diverged) for outputs [C, M] on the choosing rows of its fold."""
@@ -237,10 +289,9 @@ class Heat:
     def moment(self, racer: Racer) -> Moment:
         """The moment of a racer's last step, with the weights that it is scored with."""
         assert racer.state is not None
-        lanes = self.program.lanes
-        lane = [racer.state] * lanes
-        knobs = jax.device_put(_stacked([racer.knobs] * lanes), device())
-        state = self._to_score([racer], _stacked(lane), knobs, racer.step)
+        filled, _ = self._filled([racer])
+        knobs = jax.device_put(self._stacked([one.knobs for one in filled]), device())
+        state = self._to_score([racer], self._stacked([one.state for one in filled]), knobs, racer.step)
         weights, memory = (jax.tree.map(lambda a: np.asarray(a)[0].copy(), tree) for tree in state[:2])
         return Moment(float("nan"), racer.step, self.structure.net.narrowed(weights), memory)
 
@@ -254,20 +305,8 @@ class Heat:
                 racer.remark = racer.recipe.rule.remark(self.program.room.unpack(racer.kind, racer.state.rule))
 
 
-def epoch_cost(structure: Structure, steps: int) -> float:
-    """Core-seconds of so many steps of one racer, by a model: arithmetic at a common rate, and a cost a step."""
-    net = structure.net
-    layers = (net.depth + 1) * (2.5 if net.normalisation != "none" else 1)
-    return steps * (net.flops(structure.batch_size) / FLOPS + STEP_SECONDS * layers)
-
-
 def _filled(numbers: Array, columns: int) -> Array:
     """Numbers of the columns [D] as float32, with zeros for the columns of zeros behind them."""
     filled = np.zeros(columns, np.float32)
     filled[: len(numbers)] = numbers
     return filled
-
-
-def _stacked(trees: Sequence[Any]) -> Any:
-    """K trees of NumPy arrays as one tree of arrays with a racer axis in front."""
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)

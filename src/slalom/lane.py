@@ -8,11 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from slalom.cost import step_seconds
 from slalom.room import Room
 from slalom.step import Kind, Knobs, State, Structure, outputs, rebuilt, reestimated, seen, step, to_score
 from slalom.types import Array, Tree
 
 SCORE_CHUNK = 1024  # rows scored at once: a larger chunk leaves the cache
+CALL_SECONDS = 0.05  # of work that one call is about
+MOST_LANES = 16  # of one call
 REESTIMATED = 16  # batches that batch norm's averages are gathered from anew
 
 
@@ -24,11 +27,18 @@ def width(structure: Structure, device: str = "") -> int:
     return 1 if work > 8192 else 2 if work > 4096 else 4 if work > 2048 else 8
 
 
-def call_steps(structure: Structure, lanes: int) -> int:
-    """S, the most steps of one call: about 50 ms of work, and at most 8 MB of row numbers."""
-    seconds = lanes * (structure.net.flops(structure.batch_size) / 1e11 + 2e-6 * (structure.net.depth + 1))
-    by_memory = 2**21 // (lanes * structure.batch_size)
-    return int(max(1, min(0.05 / seconds, by_memory, 4096)))
+def call_lanes(structure: Structure, width: int, epoch: int) -> int:
+    """G, the most lanes that one call advances, one after the other, where an epoch has so many steps: as many as make
+    an epoch of them all CALL_SECONDS of work. What a call costs on the host is then shared by all of them."""
+    lanes = CALL_SECONDS / (width * epoch * step_seconds(structure, width))
+    return 2 ** int(np.log2(min(max(lanes, 1), MOST_LANES)))
+
+
+def call_steps(structure: Structure, width: int, lanes: int) -> int:
+    """S, the most steps of one call: about CALL_SECONDS of work, and at most 8 MB of row numbers."""
+    places = width * lanes
+    by_memory = 2**21 // (places * structure.batch_size)
+    return int(max(1, min(CALL_SECONDS / (places * step_seconds(structure, width)), by_memory, 4096)))
 
 
 class Data(NamedTuple):
@@ -38,33 +48,44 @@ class Data(NamedTuple):
     y: Array  # [N] float32: standardised target, 0/1, or class codes
 
 
-def each_racer(one: Callable[..., Any], lanes: int, axes: Any = 0) -> Callable[..., Any]:
-    """`one`, written for one racer, over the racer axis of its arguments (`axes`: None for one without it).
+def each_racer(one: Callable[..., Any], width: int, axes: Any = 0) -> Callable[..., Any]:
+    """`one`, written for one racer, for the K racers of a lane (`axes`: None for an argument without a racer axis).
 
-    Inside the program of a lane of one there is no racer axis at all: see `without_axis`.
+    Inside the program of a lane of one there is no racer axis at all: see `each_lane`.
     """
-    return jax.vmap(one, in_axes=axes) if lanes > 1 else one
+    return jax.vmap(one, in_axes=axes) if width > 1 else one
 
 
-def without_axis(run: Callable[..., Any], lanes: int) -> Callable[..., Any]:
-    """`run`, with the racer axis of a lane of one taken from its arguments and put back on its answers.
+def each_lane(run: Callable[..., Any], width: int, lanes: int) -> Callable[..., Any]:
+    """(filled, answer, *given) -> answer: `run` on the first `filled` of G lanes, one after the other.
 
-    Around the whole step loop, not inside it: there XLA copied every array once a step, 13 % of 3 x 128, batch 256.
+    given: trees [G K, …] that `run` takes lane by lane; answer: a tree [G K, …] that its answers are put into. A lane
+    of one is handed to `run` without its racer axis: around the whole step loop, since inside it XLA copied every array
+    once a step, 13 % of 3 x 128, batch 256.
     """
-    if lanes > 1:
-        return run
-    strip = lambda tree: jax.tree.map(lambda a: a[0], tree)  # noqa: E731
-    return lambda *args: jax.tree.map(lambda a: a[None], run(*[strip(arg) for arg in args]))
+
+    def answered(filled: Array, answer: Any, *given: Any) -> Any:
+        def body(g: Array, answer: Any) -> Any:
+            take = lambda a: jax.lax.dynamic_slice_in_dim(a, g * width, width)  # noqa: E731
+            mine = jax.tree.map(take, given)
+            if width == 1:
+                mine = jax.tree.map(lambda a: a[0], mine)
+            put = lambda a, b: jax.lax.dynamic_update_slice_in_dim(a, b if width > 1 else b[None], g * width, 0)  # noqa: E731
+            return jax.tree.map(put, answer, run(*mine))
+
+        return jax.lax.fori_loop(0, filled, body, answer) if lanes > 1 else body(jnp.int32(0), answer)
+
+    return answered
 
 
-def build_advance(structure: Structure, room: Room, lanes: int) -> Callable[..., State]:
-    """The program that takes K racers of one rule some steps further.
+def build_advance(structure: Structure, room: Room, width: int, lanes: int) -> Callable[..., State]:
+    """The program that takes racers of one rule some steps further: G lanes of K, one lane after the other.
 
     The switch over the rules stands outside the step loop, so a lane pays for its own rule alone.
     """
 
-    def advance(rule, count, t, state, knobs, rates, rows, data):
-        # rule, count, t: [] int32. rates: [K, S]. rows: [K, S, B] int32.
+    def advance(rule, count, t, filled, state, knobs, rates, rows, data):
+        # rule, count, t, filled: [] int32. rates: [G K, S]. rows: [G K, S, B] int32.
         def branch(kind: Kind) -> Callable[[State], State]:
             def one(state: State, knobs: Knobs, rate: Array, rows: Array, t: Array) -> State:
                 own = rebuilt(kind, knobs.settings)
@@ -78,9 +99,9 @@ def build_advance(structure: Structure, room: Room, lanes: int) -> Callable[...,
 
             def run(state: State, knobs: Knobs, rates: Array, rows: Array) -> State:
                 # Before step 1 the memory is the rule's own; on the host each racer would pay milliseconds for it.
-                fresh = each_racer(first, lanes)(state, knobs)
+                fresh = each_racer(first, width)(state, knobs)
                 state = state._replace(rule=jax.tree.map(partial(jnp.where, t == 1), fresh, state.rule))
-                every = each_racer(one, lanes, axes=(0, 0, 0, 0, None))
+                every = each_racer(one, width, axes=(0, 0, 0, 0, None))
 
                 def body(i: Array, state: State) -> State:
                     pick = lambda table: jax.lax.dynamic_index_in_dim(table, i, rates.ndim - 1, keepdims=False)  # noqa: E731
@@ -88,33 +109,34 @@ def build_advance(structure: Structure, room: Room, lanes: int) -> Callable[...,
 
                 return jax.lax.fori_loop(0, count, body, state)
 
-            return lambda state: without_axis(run, lanes)(state, knobs, rates, rows)
+            return lambda state: each_lane(run, width, lanes)(filled, state, state, knobs, rates, rows)
 
         return jax.lax.switch(rule, [branch(kind) for kind in room.rules], state)
 
     return advance
 
 
-def build_score(structure: Structure, lanes: int) -> Callable[..., Array]:
-    """The program that answers the outputs [K, C, M] of K racers for rows [K, chunks, M / chunks]."""
+def build_score(structure: Structure, width: int, lanes: int) -> Callable[..., Array]:
+    """The program that answers the outputs [G K, C, M] of racers for rows [G K, chunks, M / chunks]."""
 
-    def score(weights, memory, knobs, rows, x):
+    def score(filled, weights, memory, knobs, rows, x):
         def one(weights, memory, knobs, rows):
             chunks = jax.lax.map(lambda r: outputs(structure, weights, memory, knobs, r, x), rows)
             return jnp.moveaxis(chunks, 0, 1).reshape(structure.net.outputs, -1)
 
-        return without_axis(each_racer(one, lanes), lanes)(weights, memory, knobs, rows)
+        answer = jnp.zeros((width * lanes, structure.net.outputs, rows.shape[1] * rows.shape[2]), jnp.float32)
+        return each_lane(each_racer(one, width), width, lanes)(filled, answer, weights, memory, knobs, rows)
 
     return score
 
 
-def build_average(structure: Structure, room: Room, lanes: int) -> Callable[..., tuple[Tree, Tree]]:
-    """The program that answers the (weights, memory) that K racers of one rule are scored with.
+def build_average(structure: Structure, room: Room, width: int, lanes: int) -> Callable[..., tuple[Tree, Tree]]:
+    """The program that answers the (weights, memory) that racers of one rule are scored with.
 
-    Where those are not the weights of the last step, batch norm's averages are gathered anew on rows [K, M, B].
+    Where those are not the weights of the last step, batch norm's averages are gathered anew on rows [G K, M, B].
     """
 
-    def average(rule, state, knobs, rows, data):
+    def average(rule, filled, state, knobs, rows, data):
         def branch(kind: Kind) -> Callable[[State], tuple[Tree, Tree]]:
             def one(state: State, knobs: Knobs, rows: Array) -> tuple[Tree, Tree]:
                 own = rebuilt(kind, knobs.settings)
@@ -126,7 +148,8 @@ def build_average(structure: Structure, room: Room, lanes: int) -> Callable[...,
 
             if kind not in room.averaging:
                 return lambda state: (state.weights, state.memory)
-            return lambda state: without_axis(each_racer(one, lanes), lanes)(state, knobs, rows)
+            every = each_lane(each_racer(one, width), width, lanes)
+            return lambda state: every(filled, (state.weights, state.memory), state, knobs, rows)
 
         return jax.lax.switch(rule, [branch(kind) for kind in room.rules], state)
 

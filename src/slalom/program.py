@@ -27,7 +27,6 @@ from slalom.lane import (
     call_steps,
     empty_knobs,
     score_shape,
-    width,
 )
 from slalom.room import Room
 from slalom.step import Kind, State, Structure
@@ -40,7 +39,8 @@ class Program:
 
     structure: Structure
     room: Room
-    lanes: int  # K
+    width: int  # K, racers of a lane
+    lanes: int  # G, the most of one call
     steps: int  # S, the most of one call
     settings: int  # numbers of a rule, at most
     score_shape: tuple[int, int]  # (chunks, rows of a chunk)
@@ -58,7 +58,8 @@ class Program:
 class Blueprint:
     """What a program is compiled from.
 
-    x, y: the shapes of the data. score_rows: how many rows a score takes. lanes: K.
+    x, y: the shapes of the data. score_rows: how many rows a score takes. width: K, racers of a lane. lanes: G, the
+    most of one call.
     """
 
     structure: Structure
@@ -66,19 +67,18 @@ class Blueprint:
     x: tuple[int, ...]
     y: tuple[int, ...]
     score_rows: int
+    width: int
     lanes: int
 
-    @classmethod
-    def of(
-        cls, structure: Structure, rules: Sequence[Kind], data: Data, score_rows: int, lanes: int | None = None
-    ) -> "Blueprint":
-        """The blueprint for the data of a race; lanes: `lane.width` unless given."""
-        return cls(structure, tuple(rules), data.x.shape, data.y.shape, score_rows, lanes or width(structure))
+    @property
+    def places(self) -> int:
+        """G K, racers of one call."""
+        return self.width * self.lanes
 
     @property
     def steps(self) -> int:
         """S, the most steps of one call."""
-        return call_steps(self.structure, self.lanes)
+        return call_steps(self.structure, self.width, self.lanes)
 
     @property
     def settings(self) -> int:
@@ -99,23 +99,22 @@ class Blueprint:
     def parts(self) -> list[tuple[Callable[..., Any], tuple[Any, ...], Any]]:
         """(function, example arguments, the tree of its answer) of each executable, in the order of `Program`."""
         place, data = np.int32(0), Data(seats.blank(self.x), seats.blank(self.y))
-        room, lanes = self.room, self.lanes
-        rows = lambda *shape: np.zeros((lanes, *shape), np.int32)  # noqa: E731
-        stacked = lambda tree: jax.tree.map(lambda a: np.stack([a] * lanes), tree)  # noqa: E731
+        room, lanes = self.room, (self.width, self.lanes)
+        rows = lambda *shape: np.zeros((self.places, *shape), np.int32)  # noqa: E731
+        stacked = lambda tree: jax.tree.map(lambda a: np.stack([a] * self.places), tree)  # noqa: E731
         state = stacked(State(*self.start, room.empty()))
         knobs = stacked(empty_knobs(self.x[1], self.settings))
-        one, step = np.int32(1), (lanes, self.steps)
-        batch = rows(self.steps, self.structure.batch_size)
-        walk = (place, one, one, state, knobs, np.full(step, 1e-3, np.float32), batch, data)
-        look = (state.weights, state.memory, knobs, rows(*score_shape(self.score_rows)), data.x)
+        one, rates = np.int32(1), np.full((self.places, self.steps), 1e-3, np.float32)
+        walk = (place, one, one, one, state, knobs, rates, rows(self.steps, self.structure.batch_size), data)
+        look = (one, state.weights, state.memory, knobs, rows(*score_shape(self.score_rows)), data.x)
         tree = jax.tree.structure
         made = [
-            (build_advance(self.structure, room, lanes), walk, tree(state)),
-            (build_score(self.structure, lanes), look, tree(0)),
+            (build_advance(self.structure, room, *lanes), walk, tree(state)),
+            (build_score(self.structure, *lanes), look, tree(0)),
         ]
         if room.averaging:
-            seen = (place, state, knobs, rows(REESTIMATED, self.structure.batch_size), data)
-            made.append((build_average(self.structure, room, lanes), seen, tree(state[:2])))
+            seen = (place, one, state, knobs, rows(REESTIMATED, self.structure.batch_size), data)
+            made.append((build_average(self.structure, room, *lanes), seen, tree(state[:2])))
         return made
 
     def program(self, executables: Sequence[Callable[..., Any]], seconds: float) -> Program:
@@ -123,7 +122,7 @@ class Blueprint:
         advance, score, *average = executables
         shape = score_shape(self.score_rows)
         return Program(
-            self.structure, self.room, self.lanes, self.steps, self.settings, shape, advance, score,
+            self.structure, self.room, self.width, self.lanes, self.steps, self.settings, shape, advance, score,
             average[0] if average else None, seconds,
         )  # fmt: skip
 
@@ -134,7 +133,8 @@ class Blueprint:
         if platform != "cpu" or any("0x" in kind for kind in kinds):
             return ""
         about = (
-            *(self.structure, kinds, self.x, self.y, self.score_rows, self.lanes, self.steps, compiler_options()),
+            *(self.structure, kinds, self.x, self.y, self.score_rows, self.width, self.lanes, self.steps),
+            compiler_options(),
             *(jax.__version__, jaxlib.__version__),
             *[getattr(jax.config, name) for name in ("jax_enable_x64", "jax_default_matmul_precision")],
             *(os.environ.get("XLA_FLAGS"), processor(), source()),
@@ -224,13 +224,13 @@ def trial(program: Program, blueprint: Blueprint, device: Any) -> bytes:
     made = hashlib.blake2b(digest_size=16)
     try:
         walk, look, *rest = (given for _, given, _ in blueprint.parts())
-        knobs = jax.tree.map(lambda a: np.full_like(a, 0.5) if a.dtype == np.float32 else a, walk[4])
+        knobs = jax.tree.map(lambda a: np.full_like(a, 0.5) if a.dtype == np.float32 else a, walk[5])
         calls: list[tuple[Callable[..., Any], Any]] = []
-        calls += [(program.advance, (np.int32(i), *walk[1:4], knobs, *walk[5:])) for i in range(len(blueprint.rules))]
-        calls.append((program.score, (*look[:2], knobs, *look[3:])))
+        calls += [(program.advance, (np.int32(i), *walk[1:5], knobs, *walk[6:])) for i in range(len(blueprint.rules))]
+        calls.append((program.score, (*look[:3], knobs, *look[4:])))
         for seen in rest:
             assert program.average
-            calls.append((program.average, (*seen[:2], knobs, *seen[3:])))
+            calls.append((program.average, (*seen[:3], knobs, *seen[4:])))
         for call, given in calls:
             for leaf in jax.tree.leaves(call(*jax.device_put(given, device))):
                 made.update(np.ascontiguousarray(leaf).tobytes())

@@ -12,6 +12,7 @@ import numpy as np
 
 from slalom import seats
 from slalom.baselines import Baselines
+from slalom.entry import FINISHED, Entry
 from slalom.errors import SlalomError
 from slalom.executor import Threads
 from slalom.finish import CONSTANT, about_wave, baseline_rows, best_of, class_count, crowned, race_settings, recipe_rows
@@ -24,9 +25,9 @@ from slalom.prepare import Prepared
 from slalom.recipe import Recipe
 from slalom.report import page
 from slalom.result import Best, Result, leaderboard
-from slalom.start import BYTES_A_PARAMETER, drawn, end_of, entered, plan_of, prepared_for
+from slalom.start import BYTES_A_PARAMETER, drawn, end_of, entered, further, plan_of, prepared_for
 from slalom.table import Table, table_of
-from slalom.track import FINISHED, Entry, Status, Track
+from slalom.track import Status, Track
 
 DEFAULT_SECONDS = 60.0
 
@@ -199,7 +200,13 @@ class Race:
             self.best = self.best if cost is None else metric.score_of(cost)
             self._say(phase, alive, racer_steps)
 
+        def more() -> list[Entry]:
+            last = max(entry.number for entry in track.entries)
+            return further(order, prepared, plan, shapes, heats, last + 1)
+
         track.report = report
+        if order.seconds and not order.recipe:
+            track.more = more
         return prepared, metric, track
 
     def _continued(self, metric: Metric) -> int:
@@ -264,6 +271,7 @@ class Race:
         tests = {best.name: best.test} | {row["name"]: row["test"] for row in journal.baselines()}
         about = about_wave(track, prepared, track.executor.compile_seconds)
         about |= {"source": self.table.source, "target": self.table.target, "seed": self.order.seed}
+        about["start_seconds"] = None if track.began is None else round(track.began - self.began, 3)
         about["seconds"] = round(time.perf_counter() - self.began, 3)
         return Result(board, best, model, metric, about, tests, tuple(self.notes), self.folder.path)
 

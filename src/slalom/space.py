@@ -48,6 +48,9 @@ INITIALISED = {name: LIKELY_INITIALISERS.get(name, UNNAMED) for name in INITIALI
 SCHEDULES = {name: LIKELY_SCHEDULES.get(name, UNNAMED) for name in schedules.REGISTRY}
 
 
+DEFAULT = Recipe()
+
+
 @dataclass(frozen=True)
 class Space:
     """Where recipes come from. Recipe number i of a seed is always the same one: a longer race draws the same and more.
@@ -118,15 +121,16 @@ class Space:
             return self.default()
         rng = np.random.default_rng([seed, 1, number])
         rule = self.fixed.get("rule", _choice(rng, {name: RULES[name] for name in self.rules}))
-        own = Recipe().with_fields({"rule": rule} | {k: v for k, v in self.fixed.items() if k.startswith("rule.")}).rule
+        settings = {k: v for k, v in self.fixed.items() if k.startswith("rule.")}
+        known = isinstance(rule, str) and not settings
+        own = rules.REGISTRY[rule]() if known else DEFAULT.with_fields({"rule": rule} | settings).rule
         drawn = shapes[number % len(shapes)] | self._draw(rng, rule, own) | {"epochs": self.epochs}
         if any(name.endswith(".weight_decay") for name in self.fixed) or (decaying(own) and not isinstance(rule, str)):
             del drawn["weight_decay"]  # the rule's own holds
         if self.fixed.get("schedule", drawn["schedule"]) != drawn["schedule"]:
             drawn = {k: v for k, v in drawn.items() if not k.startswith("schedule.")}
-        made = Recipe().with_fields(drawn | self.fixed)
-        rate = _log_uniform(rng, *made.rule.rates)
-        return made if "learning_rate" in self.fixed else made.with_fields({"learning_rate": rate})
+        drawn["learning_rate"] = _log_uniform(rng, *own.rates)
+        return DEFAULT.with_fields(drawn | self.fixed)
 
     def _batch(self, batch: int) -> int:
         """The batch size, or the largest power of two that leaves four steps an epoch."""

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from slalom import plan as planning
+from slalom.cost import step_seconds
 from slalom.data import Target, split, split_given
+from slalom.entry import Entry
 from slalom.errors import wrong
 from slalom.executor import cores
 from slalom.finish import structure_of
-from slalom.heat import Heat, epoch_cost
+from slalom.heat import Heat
 from slalom.lane import Data, width
 from slalom.metrics import Metric, find_metric
 from slalom.order import Order
@@ -22,11 +24,11 @@ from slalom.recipe import Recipe
 from slalom.seats import Placed
 from slalom.shuffles import Shuffles
 from slalom.space import LIKELY_SCALINGS, SCALINGS, TARGET_SCALINGS, Space
-from slalom.step import Structure, kind_of
+from slalom.step import Kind, Structure, kind_of
 from slalom.table import Table
-from slalom.track import Entry
 
 Shapes = list[dict[str, Any]]
+PROGRAM_RULES = 5  # of one program, at most
 BYTES_OF_RACERS = 2e9  # of the weights and memories of all racers together
 RARE_CELLS = 2e6  # of a table times its folds, up to which every scaling is raced
 BYTES_A_PARAMETER = 20  # weights, up to three memories of a rule, the best weights
@@ -84,7 +86,7 @@ def plan_of(order: Order, prepared: Prepared, notes: list[str]) -> tuple[Plan, S
     assert order.seconds is not None
     shapes, folds = space.shapes(max(1, int(order.seconds / planning.STRUCTURE_SECONDS))), len(prepared.folds)
     structures = [structure_of(space.default().with_fields(shape), prepared) for shape in shapes]
-    costs = [epoch_cost(s, max(1, space.rows // s.batch_size)) * folds for s in structures]
+    costs = [max(1, space.rows // s.batch_size) * step_seconds(s, width(s)) * folds for s in structures]
     largest = max(structure.net.parameters for structure in structures)
     most = max(planning.FINISHERS, int(BYTES_OF_RACERS / (BYTES_A_PARAMETER * largest * folds)))
     start = 3.0 + 3e-8 * prepared.table.size  # seconds until racers run, by a model too: a plan knows no clock
@@ -108,20 +110,41 @@ def drawn(order: Order, prepared: Prepared, plan: Plan, shapes: Shapes, first: i
 def entered(
     recipes: list[Recipe], first: int, prepared: Prepared, metric: Metric, seed: int
 ) -> tuple[list[Heat], list[Entry]]:
-    """Group recipes by structure, give each its racers, and lay the data on the device."""
+    """Group recipes by structure and rules, give each its racers, and make the data ready for the devices."""
     by_structure: dict[Structure, list[int]] = {}
     for i, recipe in enumerate(recipes):
         by_structure.setdefault(structure_of(recipe, prepared), []).append(i)
     data, shuffles = Placed(Data(prepared.x, prepared.y)), Shuffles(seed)
     heats, entries = [], []
     for structure, members in by_structure.items():
-        rules = tuple(sorted({kind_of(recipes[i].rule) for i in members}, key=_without_addresses))
-        heat = Heat(structure, prepared, data, metric, shuffles, seed, rules)
-        heats.append(heat)
-        for i in members:
-            racers = [Racer(first + i, recipes[i], fold) for fold in range(len(prepared.folds))]
-            entries.append(Entry(first + i, recipes[i], heat, racers))
+        for rules in _shared({kind_of(recipes[i].rule) for i in members}):
+            heat = Heat(structure, prepared, data, metric, shuffles, seed, rules)
+            heats.append(heat)
+            for i in members:
+                if kind_of(recipes[i].rule) in rules:
+                    racers = [Racer(first + i, recipes[i], fold) for fold in range(len(prepared.folds))]
+                    entries.append(Entry(first + i, recipes[i], heat, racers))
     return heats, sorted(entries, key=lambda entry: entry.number)
+
+
+def further(order: Order, prepared: Prepared, plan: Plan, shapes: Shapes, heats: list[Heat], first: int) -> list[Entry]:
+    """As many recipes again, the first of them number `first`, for programs that there are."""
+    there = {(heat.structure, rule): heat for heat in heats for rule in heat.rules}
+    entries = []
+    for i, recipe in enumerate(drawn(order, prepared, plan, shapes, first)):
+        heat = there.get((structure_of(recipe, prepared), kind_of(recipe.rule)))
+        if heat:
+            racers = [Racer(first + i, recipe, fold) for fold in range(len(prepared.folds))]
+            entries.append(Entry(first + i, recipe, heat, racers))
+    return entries
+
+
+def _shared(kinds: set[Kind]) -> list[tuple[Kind, ...]]:
+    """The rules of a structure, dealt evenly to as few programs as hold PROGRAM_RULES each: several are compiled at
+    once, one a core, and racers of the first set out while the others are compiled."""
+    ordered = sorted(kinds, key=_without_addresses)
+    programs = -(-len(ordered) // PROGRAM_RULES)
+    return [tuple(ordered[i::programs]) for i in range(programs)]
 
 
 def _without_addresses(kind: Any) -> str:
@@ -135,6 +158,6 @@ def end_of(order: Order, prepared: Prepared, plan: Plan, heats: list[Heat], bega
         return math.inf
     end = began + order.seconds * (1 - planning.RESERVE) - 0.5
     if prepared.whole:  # time to train the winner once more on all rows
-        places = [heat.epoch_cost(len(prepared.folds)) * width(heat.structure) for heat in heats]
+        places = [heat.epoch_cost(len(prepared.folds)) * heat.width for heat in heats]
         end -= 1.5 * plan.epochs * max(places)
     return max(end, began + 0.5 * order.seconds)

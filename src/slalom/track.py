@@ -6,58 +6,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from slalom.entry import DIVERGED, FINISHED, OUT_OF_TIME, Entry
 from slalom.executor import Executor, Task
 from slalom.heat import Heat
-from slalom.lane import width
+from slalom.pace import Pace
 from slalom.plan import Plan
 from slalom.racer import Racer
-from slalom.recipe import Recipe
 from slalom.step import Kind
 
-FINISHED, DIVERGED, OUT_OF_TIME = "finished", "diverged", "out of time"
-MEASURED = 0.3  # core-seconds of lanes after which their speed is believed
+TASKS = 4  # a core and rung, at least, where there are racers enough
+LEAST = 9  # recipes of a further start, where there is time left behind the last rung
 SPARE = 5  # dropped recipes whose weights are kept
-
-
-@dataclass(eq=False)
-class Entry:
-    """One recipe of the race, with its racers: one a fold."""
-
-    number: int
-    recipe: Recipe
-    heat: Heat
-    racers: list[Racer]
-    outcome: str = ""
-
-    @property
-    def curve(self) -> dict[int, float]:
-        """step -> cost, the mean over the folds."""
-        steps = sorted(set.intersection(*[set(racer.costs) for racer in self.racers]))
-        return {step: sum(racer.costs[step] for racer in self.racers) / len(self.racers) for step in steps}
-
-    @property
-    def best(self) -> tuple[float, int]:
-        """(cost, step) of the best moment; (∞, 0) where there is none or a racer diverged."""
-        curve = self.curve
-        if self.diverged or not curve:
-            return float("inf"), 0
-        step = min(curve, key=lambda s: (curve[s], s))
-        return curve[step], step
-
-    @property
-    def diverged(self) -> bool:
-        """Whether the last score of a racer says that it left for good."""
-        return any(racer.diverged for racer in self.racers)
-
-    @property
-    def epochs(self) -> float:
-        """Epochs run so far."""
-        return min(racer.step for racer in self.racers) / self.heat.steps_per_epoch(0)
-
-    @property
-    def epoch_cost(self) -> float:
-        """Modelled core-seconds of one epoch of all its racers."""
-        return sum(self.heat.epoch_cost(racer.fold) for racer in self.racers)
 
 
 class Status(NamedTuple):
@@ -82,15 +41,18 @@ class Track:
     end: float  # time.perf_counter() at which racers stop; ∞ without a limit
     report: Callable[[str, int, int], None] = lambda phase, alive, steps: None
     at_rung: Callable[[list[Entry]], None] = lambda entries: None
+    more: Callable[[], list[Entry]] = list  # further recipes, where those that were drawn are used up
     racer_steps: int = 0
+    began: float | None = None  # time.perf_counter() before the first step
     interrupted: bool = False
     started: list[Entry] = field(default_factory=list)
-    _begun: set[int] = field(default_factory=set)  # id of the entries in `started`
-    _closed: bool = False  # no further recipe starts
-    _modelled: float = 0.0  # core-seconds of the lanes that ended, by the model
-    _measured: float = 0.0  # and by the clock
-    _running: float = 0.0  # modelled core-seconds of the lanes that are under way
+    _begun: set[Entry] = field(default_factory=set)  # the entries in `started`
+    _upto: dict[Entry, float] = field(default_factory=dict)  # `Pace.upto` of this start
+    _before: float = 0.0  # modelled core-seconds of the starts before this one
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.pace = Pace(self.plan, self.executor.workers)
 
     def halted(self) -> bool:
         """Whether racers must stop where they are."""
@@ -115,15 +77,39 @@ class Track:
         return min(costs, default=None)
 
     def _through_rungs(self) -> None:
-        alive = self.entries
+        """One start after the other, each through all rungs, while there are recipes and time for them."""
+        waiting, starts = self.entries, 0
+        while waiting and not self.halted():
+            self._upto, self._before = self.pace.upto(waiting), self.pace.modelled
+            starts += 1
+            if starts > 1 and sum(cost <= self._left() for cost in self._upto.values()) < LEAST:
+                return
+            if not self._one_start(waiting, f"start {starts}, " if starts > 1 else ""):
+                return
+            waiting = [entry for entry in waiting if entry not in self._begun]
+            if len(waiting) < len(self.entries) / 2:
+                self.entries = waiting = [*waiting, *self.more()]
+
+    def _left(self) -> float:
+        """Modelled core-seconds that fit into the time left, with those that this start has used."""
+        left = (self.end - time.perf_counter()) * self.executor.workers / self.pace.slowness
+        return left + self.pace.modelled - self._before
+
+    def _one_start(self, alive: list[Entry], name: str) -> bool:
+        """Take recipes that have not started through the rungs; False where that came to no end."""
+        started = 0
         for i, rung in enumerate(self.plan.rungs):
-            phase = f"rung {i + 1} of {len(self.plan.rungs)}"
+            phase = f"{name}rung {i + 1} of {len(self.plan.rungs)}"
             if not self._race(alive, rung.epochs, first=i == 0, phase=phase):
-                break
-            alive = self._settle(alive if i else self.started, i)
+                return False
+            if i == 0:
+                alive = [entry for entry in self.started if not entry.outcome]
+                started = len(alive)
+            alive = self._settle(alive, i, started)
             self.at_rung(self.started)
             if self.halted() or not alive:
                 break
+        return True
 
     def stop(self) -> list[Entry]:
         """Give an outcome to every entry that started and has none. Returns them, the best first."""
@@ -134,13 +120,14 @@ class Track:
     def _race(self, alive: list[Entry], epochs: int, *, first: bool, phase: str) -> bool:
         """Take these entries to an epoch; False where the executor did not come to an end."""
         tasks: list[Task] = []
+        share = -(-sum(len(entry.racers) for entry in alive) // (TASKS * self.executor.workers))
         for heat in self.heats:
             mine = [entry for entry in alive if entry.heat is heat]
-            lanes = self._lanes(heat, mine, epochs, first=first)
+            crews = self._crews(heat, mine, epochs, first=first, share=share)
             if first and mine:
-                tasks.append(Task(-1, self._compiling(heat, lanes), "compile"))
+                tasks.append(Task(-1, self._compiling(heat, crews), "compile"))
             else:
-                tasks.extend(lanes)
+                tasks.extend(crews)
         deadline = self.end + 3.0  # the call that is under way ends within a fraction of this
         return self.executor.run(
             tasks,
@@ -152,82 +139,72 @@ class Track:
         waiting = sum(heat.programs is None for heat in self.heats)
         return f"{phase}, compiling {waiting} of {len(self.heats)} shapes" if waiting else phase
 
-    def _compiling(self, heat: Heat, lanes: list[Task]) -> Callable[[], Iterable[Task]]:
+    def _compiling(self, heat: Heat, crews: list[Task]) -> Callable[[], Iterable[Task]]:
         def work() -> Iterable[Task]:
             if self.halted():
                 return ()
             heat.compile()
-            return lanes
+            return crews
 
         return work
 
-    def _lanes(self, heat: Heat, entries: Sequence[Entry], epochs: int, *, first: bool) -> list[Task]:
-        """The lanes of a heat as tasks: racers of one rule, in the order of their numbers, as many as there are places.
+    def _crews(self, heat: Heat, entries: Sequence[Entry], epochs: int, *, first: bool, share: int) -> list[Task]:
+        """The racers of a heat as tasks: crews of one rule, in the order of their numbers, as many as one call takes,
+        but at most `share`, so that all cores have something to do.
 
-        On the first rung lanes start in the order of the recipes' numbers, later the longest first.
+        On the first rung crews start in the order of the recipes' numbers, later the longest first.
         """
         groups: dict[Kind, list[tuple[Entry, Racer]]] = {}
         for entry in entries:
             for racer in entry.racers:
                 groups.setdefault(racer.kind, []).append((entry, racer))
-        tasks, places = [], width(heat.structure)
+        tasks, most = [], max(heat.width, min(heat.places, -(-share // heat.width) * heat.width))
         for group in groups.values():
-            for i in range(0, len(group), places):
-                lane = group[i : i + places]
-                cost = sum(heat.epoch_cost(racer.fold) * epochs for _, racer in lane)
-                priority = lane[0][0].number if first else -int(cost * 1e6)
-                tasks.append(Task(priority, self._lane(heat, lane, epochs, first=first)))
+            for i in range(0, len(group), most):
+                crew = group[i : i + most]
+                cost = sum(heat.epoch_cost(racer.fold) * epochs for _, racer in crew)
+                priority = crew[0][0].number if first else -int(cost * 1e6)
+                tasks.append(Task(priority, self._crew(heat, crew, epochs, first=first)))
         return tasks
 
-    def _lane(self, heat: Heat, lane: list[tuple[Entry, Racer]], epochs: int, *, first: bool) -> Callable[[], None]:
+    def _crew(self, heat: Heat, crew: list[tuple[Entry, Racer]], epochs: int, *, first: bool) -> Callable[[], None]:
         def work() -> None:
-            start, per_epoch = lane[0][1].step, heat.steps_per_epoch(0)
-            one = heat.epoch_cost(0) * (epochs - start / per_epoch)  # modelled core-seconds of one racer
-            whole = one * width(heat.structure)  # places without a racer cost as much
-            racers = self._admitted(lane, whole, first=first)
+            start, per_epoch = crew[0][1].step, heat.steps_per_epoch(0)
+            stop = epochs * per_epoch
+            whole = self.pace.crew(heat, len(crew), start, stop)
+            racers = self._admitted(crew, first=first)
             if not racers or self.halted():
                 return
-            began, stop = time.perf_counter(), epochs * per_epoch
-            checks = heat.checks(self.plan.epochs, 0, [rung.epochs for rung in self.plan.rungs])
-            made = heat.advance(racers, stop, checks, self.halted)
+            heat.program  # noqa: B018 - loaded at this seat before the clock that measures speed is read
+            began = time.perf_counter()
+            self.began = self.began or began
+            made = heat.advance(racers, stop, self.pace.checks(heat), self.halted)
             with self._lock:
                 self.racer_steps += made
-                self._running -= whole
-                self._modelled += whole * max(racer.step - start for racer in racers) / (stop - start)
-                self._measured += time.perf_counter() - began
+                self.pace.modelled += whole * max(racer.step - start for racer in racers) / (stop - start)
+                self.pace.measured += time.perf_counter() - began
 
         return work
 
-    def _admitted(self, lane: list[tuple[Entry, Racer]], whole: float, *, first: bool) -> list[Racer]:
-        """The racers of a lane that may run: recipes that have not started only if they still fit.
+    def _admitted(self, crew: list[tuple[Entry, Racer]], *, first: bool) -> list[Racer]:
+        """The racers of a crew that may run: recipes that have not started only if they still fit.
 
-        With them and all that started, the whole plan must end in time at the speed measured so far.
+        With them and all that come before them, also those whose program is not compiled yet, the whole plan must end
+        in time at the speed measured so far.
         """
+        if not first:
+            return [racer for _, racer in crew]
         with self._lock:
-            new = [entry for entry, _ in lane if id(entry) not in self._begun] if first else []
-            if new and not self._closed and self.end < float("inf") and self.started:
-                racing = [*self.started, *new]
-                costs = [entry.epoch_cost for entry in racing]
-                likely = (sum(costs) / len(costs) + max(costs)) / 2  # larger nets are the likelier ones to stay
-                later = self.plan.later_epochs() * len(racing) * likely
-                left = (self.end - time.perf_counter()) * self.executor.workers
-                self._closed = (self._running + whole + later) * self.slowness > left
-            for entry in new:
-                if not self._closed and id(entry) not in self._begun:
-                    self._begun.add(id(entry))
+            left = self._left()
+            for entry, _ in crew:
+                if entry not in self._begun and (self._upto[entry] <= left or not self.started):
+                    self._begun.add(entry)
                     self.started.append(entry)
-            racers = [racer for entry, racer in lane if id(entry) in self._begun]
-            self._running += whole if racers else 0.0
-            return racers
+            return [racer for entry, racer in crew if entry in self._begun]
 
-    @property
-    def slowness(self) -> float:
-        """Measured over modelled time of the lanes that ended: 1 before any has."""
-        return self._measured / self._modelled if self._measured > MEASURED and self._modelled else 1.0
-
-    def _settle(self, alive: list[Entry], i: int) -> list[Entry]:
-        """Compare at a rung: outcomes for those that end here; the others, at most as many as the plan and the time
-        allow."""
+    def _settle(self, alive: list[Entry], i: int, started: int) -> list[Entry]:
+        """Compare at a rung, of a start of so many: outcomes for those that end here; the others, at most as many as
+        the plan and the time allow."""
         self.started.sort(key=lambda entry: entry.number)
         if i + 1 == len(self.plan.rungs):
             for entry in alive:
@@ -242,7 +219,7 @@ class Track:
         if self.halted():
             return []
         stay = min(self.plan.rungs[i + 1].recipes, len(ranked))
-        while stay > 1 and self._cost_of_rest(ranked[:stay], i) > (self.end - time.perf_counter()):
+        while stay > 1 and self.pace.rest(ranked[:stay], i, started) > (self.end - time.perf_counter()):
             stay -= 1
         for entry in ranked[stay:]:
             entry.outcome = f"dropped at rung {i + 1}"
@@ -260,12 +237,3 @@ class Track:
             for racer in entry.racers:
                 racer.state = None
                 racer.best = racer.best if place < SPARE else None
-
-    def _cost_of_rest(self, ranked: Sequence[Entry], i: int) -> float:
-        """Seconds until the end of the plan, were these to stay at rung i."""
-        total, rungs, counts = 0.0, self.plan.rungs, self.plan.counts(len(self.started))
-        for j in range(i + 1, len(rungs)):
-            stay = max(1, round(len(ranked) * counts[j] / counts[i + 1]))
-            total += sum(entry.epoch_cost for entry in ranked[:stay]) * (rungs[j].epochs - rungs[j - 1].epochs)
-        chain = max(entry.epoch_cost / len(entry.racers) for entry in ranked) * (rungs[-1].epochs - rungs[i].epochs)
-        return max(total / self.executor.workers, chain) * self.slowness * 1.03

@@ -98,10 +98,10 @@ def heat_of(task, split=ONE_FOLD, units=("z_score",), **shape):
     )  # fmt: skip
 
 
-def compiled(heat, names, lanes):
-    """The heat with a program of some rules and so many places."""
+def compiled(heat, names, width, lanes=1):
+    """The heat with a program of some rules, so many racers a lane, and so many lanes a call."""
     heat.rules = kinds(names)
-    heat.compile(lanes)
+    heat.compile(width, lanes)
     return heat
 
 

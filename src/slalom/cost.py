@@ -1,0 +1,31 @@
+"""What a step costs, by a model: plans are made from it, since a plan may not depend on a clock."""
+
+from slalom.layers import Periodic
+from slalom.step import Structure
+
+# Core-seconds on a core of a 2.6 GHz Xeon with AVX-512, fitted to twenty structures, which it meets within 20 %. On
+# another machine all are longer or shorter by about the same factor, which the race finds out (`Track.slowness`).
+FLOP = 1 / 1.55e11
+ELEMENT = 0.3e-9  # of a hidden layer and row, and of a cell of a batch
+PARAMETER = 0.7e-9
+LAYER = 7e-6  # and lane
+CURVED = 0.7e-9  # an element of an activation that is not made of straight lines
+STRAIGHT = ("relu", "leaky_relu", "identity")
+NORMALISED = {"none": 0.0, "batch_norm": 1.3e-9, "layer_norm": 1.9e-9, "group_norm": 1.9e-9}  # an element
+EMBEDDED = {"none": 0.0, "periodic": Periodic.waves * 5.6e-9, "piecewise_linear": 16 * 1.5e-9}  # a cell of a batch
+
+RACER = 1.5e-3  # on the host, each time that a racer is taken up: laid out, handed over, taken back
+CHECK = 0.3e-3  # on the host, each time that it is scored
+
+
+def step_seconds(structure: Structure, width: int) -> float:
+    """Core-seconds of one step of one racer, in a lane of so many."""
+    net, batch = structure.net, structure.batch_size
+    element = ELEMENT + NORMALISED[net.normalisation] + (0.0 if net.activation in STRAIGHT else CURVED)
+    return (
+        net.flops(batch) * FLOP
+        + batch * net.depth * net.width * element
+        + batch * net.inputs * (ELEMENT + EMBEDDED[net.embedding])
+        + net.parameters * PARAMETER
+        + (net.depth + 1) * LAYER / width
+    )
