@@ -58,7 +58,7 @@ FLOORS = (
     # heats
     "heat result order",
     # races
-    "entry verdict",
+    "crew entry verdict",
     "pace",
     "track",
     "finish report opened",
@@ -83,7 +83,7 @@ OUTSIDE = {
     "sklearn": "baselines metrics transformers",
     "subprocess": "baselines",
     "optax": "rules.optax_bridge",
-    "jax": "record losses seats room lane program step heat finish descent walk",
+    "jax": "record losses seats room lane program step crew finish descent walk",
     "jaxlib": "seats program",
 }
 ANYWHERE_IN = {"jax": ("layers", "rules")}  # rooms whose members may use a package or not

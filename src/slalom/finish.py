@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from slalom.baselines import Baseline
+from slalom.crew import Crew
 from slalom.entry import Entry
 from slalom.errors import wrong
 from slalom.heat import LOSS_OF, Heat
@@ -99,12 +100,12 @@ def _whole(heat: Heat, entry: Entry, epoch: float, halted: Any) -> Moment | None
     # It has no choosing rows to be scored on: a plateau falls where the first fold's did.
     racer.falls = [(step * longer, factor) for step, factor in entry.racers[0].falls]
     stop = max(1, round(epoch * heat.steps_per_epoch(racer.fold)))
-    heat.advance([racer], stop, [], halted)
+    Crew(heat, [racer]).advance(stop, [], halted)
     assert racer.state is not None
     finite = all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(racer.state.weights))
     if racer.step < stop or not finite:
         return None
-    return heat.moment(racer)
+    return Crew(heat, [racer]).moment()
 
 
 def model_of(heat: Heat, recipe: Recipe, fold: int, moment: Moment) -> Model:
@@ -208,6 +209,7 @@ def about_wave(track: Track, prepared: Prepared, compile_seconds: float) -> dict
         "compile_seconds": round(compile_seconds, 3),
         "recipes": len(track.started),
         "racer_steps": track.racer_steps,
+        "useful_share": round(track.racer_steps / track.place_steps, 4) if track.place_steps else None,
         "outcomes": outcomes,
         "rungs": [[rung.recipes, rung.epochs] for rung in track.plan.rungs],
         "workers": track.executor.workers,

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from slalom.crew import Crew
 from slalom.data import Split, Target, split_given
 from slalom.errors import RaceFailed, SlalomError, wrong
 from slalom.finish import model_of, structure_of
@@ -68,8 +69,8 @@ def fit(
     last_step = max(1, round((stop or recipe.epochs) * heat.steps_per_epoch(0)))
     wait = math.inf if patience is None else in_steps(patience, recipe.epochs) * heat.steps_per_epoch(0)
     late = lambda: racer.best is not None and max(racer.costs) - racer.best.step > wait  # noqa: E731
-    heat.advance([racer], last_step, heat.checks(recipe.epochs, 0, []) if validation else [], late)
-    moment = racer.best if validation else heat.moment(racer)
+    Crew(heat, [racer]).advance(last_step, heat.checks(recipe.epochs, 0, []) if validation else [], late)
+    moment = racer.best if validation else Crew(heat, [racer]).moment()
     if (
         moment is None
         or racer.diverged

@@ -21,6 +21,7 @@ class Pace:
     modelled: float = 0.0  # of the crews that ended
     measured: float = 0.0  # core-seconds of the same by the clock
     _checks: dict[Heat, list[int]] = field(default_factory=dict)
+    _stretches: dict[tuple[Heat, int], float] = field(default_factory=dict)  # of one racer
 
     @property
     def slowness(self) -> float:
@@ -41,8 +42,10 @@ class Pace:
     def stretch(self, entry: Entry, j: int) -> float:
         """Of one entry on its way to rung j, in lanes that are full."""
         heat, rungs = entry.heat, self.plan.rungs
-        start, stop = ((rungs[i].epochs if i >= 0 else 0) * heat.steps_per_epoch(0) for i in (j - 1, j))
-        return len(entry.racers) * self.crew(heat, heat.width, start, stop) / heat.width
+        if (heat, j) not in self._stretches:
+            start, stop = ((rungs[i].epochs if i >= 0 else 0) * heat.steps_per_epoch(0) for i in (j - 1, j))
+            self._stretches[heat, j] = self.crew(heat, heat.width, start, stop) / heat.width
+        return len(entry.racers) * self._stretches[heat, j]
 
     def upto(self, entries: Sequence[Entry]) -> dict[Entry, float]:
         """For each of these, of it and all before it, were they to start the whole plan.
@@ -59,6 +62,15 @@ class Pace:
             total += first[entry.heat] + (later[entry.heat] + max(later.values())) / 2
             found[entry] = total
         return found
+
+    def stay(self, ranked: Sequence[Entry], i: int, started: int, left: float) -> int:
+        """How many of these, the best first, go on behind rung i: as many as the plan and the seconds left allow, one
+        at least."""
+        low, high = 1, min(self.plan.rungs[i + 1].recipes, len(ranked))
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if self.rest(ranked[:middle], i, started) <= left else (low, middle - 1)
+        return min(low, len(ranked))
 
     def rest(self, ranked: Sequence[Entry], i: int, started: int) -> float:
         """Seconds until the end of the plan, were these to stay at rung i of a start of so many."""

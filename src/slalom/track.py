@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from slalom.crew import Crew
 from slalom.entry import DIVERGED, FINISHED, OUT_OF_TIME, Entry
 from slalom.executor import Executor, Task
 from slalom.heat import Heat
@@ -42,7 +43,8 @@ class Track:
     report: Callable[[str, int, int], None] = lambda phase, alive, steps: None
     at_rung: Callable[[list[Entry]], None] = lambda entries: None
     more: Callable[[], list[Entry]] = list  # further recipes, where those that were drawn are used up
-    racer_steps: int = 0
+    racer_steps: int = 0  # updates of living racers
+    place_steps: int = 0  # updates of all places, as computed
     began: float | None = None  # time.perf_counter() before the first step
     interrupted: bool = False
     started: list[Entry] = field(default_factory=list)
@@ -178,9 +180,11 @@ class Track:
             heat.program  # noqa: B018 - loaded at this seat before the clock that measures speed is read
             began = time.perf_counter()
             self.began = self.began or began
-            made = heat.advance(racers, stop, self.pace.checks(heat), self.halted)
+            laid_out = Crew(heat, racers)
+            made = laid_out.advance(stop, self.pace.checks(heat), self.halted)
             with self._lock:
                 self.racer_steps += made
+                self.place_steps += laid_out.place_steps
                 self.pace.modelled += whole * max(racer.step - start for racer in racers) / (stop - start)
                 self.pace.measured += time.perf_counter() - began
 
@@ -218,9 +222,7 @@ class Track:
         )
         if self.halted():
             return []
-        stay = min(self.plan.rungs[i + 1].recipes, len(ranked))
-        while stay > 1 and self.pace.rest(ranked[:stay], i, started) > (self.end - time.perf_counter()):
-            stay -= 1
+        stay = self.pace.stay(ranked, i, started, self.end - time.perf_counter())
         for entry in ranked[stay:]:
             entry.outcome = f"dropped at rung {i + 1}"
         self._forget()

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from slalom import rules, scaling
+from slalom.crew import Crew
 from slalom.data import Split, Target
 from slalom.heat import Heat
 from slalom.lane import Data
@@ -108,7 +109,7 @@ def compiled(heat, names, width, lanes=1):
 def advanced(heat, racers, *stops):
     """The racers as one lane, taken to each stop in turn."""
     for stop in stops or (STEPS,):
-        assert heat.advance(racers, stop, [], lambda: False) > 0
+        assert Crew(heat, racers).advance(stop, [], lambda: False) > 0
     return racers
 
 

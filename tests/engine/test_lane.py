@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from slalom import rules, scaling
+from slalom.crew import Crew
 from slalom.data import Split, Target
 from slalom.lane import call_steps, score_shape, width
 from slalom.net import Net
@@ -291,7 +292,7 @@ def test_one_call_or_several(request, name):
 def test_checks_only_look(everything):
     """Scoring a racer on the way changes no bit of it, and its cost at a check is the same whoever else is scored."""
     checked, plain = racer(dropout=0.2), racer(dropout=0.2)
-    everything.advance([checked], STEPS, [10, 55, STEPS], lambda: False)
+    Crew(everything, [checked]).advance(STEPS, [10, 55, STEPS], lambda: False)
     advanced(everything, [plain])
     assert bits(checked) == bits(plain)
     assert list(checked.costs) == [10, 55, STEPS]
@@ -301,12 +302,12 @@ def test_checks_only_look(everything):
 def test_best_moment_is_kept(everything):
     """A racer keeps the weights of the check with the least cost, not of the last, and not of a tie that came later."""
     one = racer("sgd", learning_rate=0.6, weight_decay=0.0)  # so large that it does not settle
-    everything.advance([one], STEPS, list(range(4, STEPS + 1, 4)), lambda: False)
+    Crew(everything, [one]).advance(STEPS, list(range(4, STEPS + 1, 4)), lambda: False)
     step = min(one.costs, key=lambda s: (one.costs[s], s))
     assert step < STEPS
     assert (one.best.cost, one.best.step) == (one.costs[step], step)
     again = racer("sgd", learning_rate=0.6, weight_decay=0.0)
-    everything.advance([again], step, [step], lambda: False)
+    Crew(everything, [again]).advance(step, [step], lambda: False)
     for a, b in zip(*map(jax.tree.leaves, (one.best.weights, weights_of(everything, again))), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -333,7 +334,7 @@ def test_score_is_the_metric_of_the_prediction(everything):
     """A racer's cost at a check is the RMSE, in the target's unit, of the NumPy net on the scaler's transform of the
     choosing rows; the best moment holds the weights that had it."""
     one = racer("radam", scaling="quantile_normal", dropout=0.4)
-    everything.advance([one], 30, [10, 20, 30], lambda: False)
+    Crew(everything, [one]).advance(30, [10, 20, 30], lambda: False)
     prepared, net = everything.prepared, everything.structure.net
     x, y = table("regression")
     scaler = scaling.REGISTRY["quantile_normal"].fit(x[TRAIN])
@@ -349,15 +350,15 @@ def test_halting_stops_between_calls(everything):
     asked = iter([False] + [True] * 9)
     one = racer()
     limit = min(everything.program.steps, STEPS)
-    made = everything.advance([one], STEPS, [], lambda: next(asked))
+    made = Crew(everything, [one]).advance(STEPS, [], lambda: next(asked))
     assert made == one.step == limit
-    assert everything.advance([racer()], STEPS, [], lambda: True) == 0
+    assert Crew(everything, [racer()]).advance(STEPS, [], lambda: True) == 0
 
 
 def test_places_left_over_count_for_nothing(everything):
     """The number of updates is that of the living racers, not of the copies that fill the lane."""
-    assert everything.advance([racer(), racer(number=1)], 7, [], lambda: False) == 14
-    assert everything.advance([racer()], 7, [], lambda: False) == 7
+    assert Crew(everything, [racer(), racer(number=1)]).advance(7, [], lambda: False) == 14
+    assert Crew(everything, [racer()]).advance(7, [], lambda: False) == 7
 
 
 def test_lane_of_one_is_the_racer(everything, lane_of_one):
@@ -511,18 +512,18 @@ def test_scalings_that_bear_outliers_bear_them_in_the_step(name, outlier):
 def test_width_is_a_function_of_the_structure():
     """K falls from 8 to 1 as batch times widest layer grows, whatever the loss and the normalisation."""
     of = lambda batch, width_, **f: width(Structure(Net(3, 1, 2, width_, **f), batch, "softmax"))  # noqa: E731
-    assert [of(8, 8), of(32, 32), of(32, 33), of(64, 32), of(64, 33), of(64, 64), of(64, 65)] == [8, 8, 8, 8, 4, 4, 2]
-    assert of(32, 32, normalisation="batch_norm") == 8
+    assert [of(8, 8), of(32, 16), of(32, 17), of(64, 32), of(64, 33), of(64, 128), of(64, 129)] == [8, 8, 4, 4, 2, 2, 1]
+    assert of(32, 16, normalisation="batch_norm") == 8
     assert width(Structure(Net(3, 1, 2, 64), 64, "softmax"), "gpu") == 1024
     assert width(Structure(Net(3, 1, 2, 2**20), 64, "softmax"), "gpu") == 8
 
 
 def test_calls_are_short():
     """A call has at least one step, at most 4,096, and never more than 2²¹ row numbers."""
-    for batch, size, lanes in [(8, 8, 8), (1024, 1024, 1), (2**20, 2, 1), (1, 1, 1)]:
-        steps = call_steps(Structure(Net(3, 1, 2, size), batch, "softmax"), lanes)
+    for batch, size, places, lanes in [(8, 8, 8, 4), (1024, 1024, 1, 1), (2**20, 2, 1, 1), (1, 1, 1, 16)]:
+        steps = call_steps(Structure(Net(3, 1, 2, size), batch, "softmax"), places, lanes)
         assert 1 <= steps <= 4096
-        assert steps == 1 or steps * batch * lanes <= 2**21
+        assert steps == 1 or steps * batch * places * lanes <= 2**21
 
 
 @pytest.mark.parametrize("rows", [1, 15, 16, 17, 1000, 1024, 1025, 2500, 100_000])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from slalom import rules, scaling, schedules
+from slalom.crew import Crew
 from slalom.errors import SlalomError
 from slalom.losses import LOSSES
 from slalom.racer import Racer
@@ -92,24 +93,24 @@ def test_every_rule_races_as_it_walks_alone(every_rule, name):
     """Eighteen steps of a racer are those of its rule alone in float64: its weights, the weights that are scored, and
     what the rule says of the training."""
     one = racer_of(name, every_rule)
-    every_rule.advance([one], 18, [18], lambda: False)
+    Crew(every_rule, [one]).advance(18, [18], lambda: False)
     path, scored, remark = alone(every_rule, one.recipe, 18)
     moved = far(path[-1], first_weights(every_rule))
     assert moved > 1e-4
     # float32 against float64 over eighteen steps, in parts of the way gone; Muon's products of matrices lose most
     assert far(weights_of(every_rule, one), path[-1]) < 2e-3 * moved
     assert far(one.best.weights, scored[-1]) < 2e-3 * moved
-    assert far(every_rule.moment(one).weights, one.best.weights) == 0
+    assert far(Crew(every_rule, [one]).moment().weights, one.best.weights) == 0
     assert one.remark == remark
 
 
 def test_scored_weights_are_the_average(averaging):
     """A racer with an average of its weights is scored with it: the cost is that of the averaged net."""
     one = racer_of("ema", averaging)
-    averaging.advance([one], STEPS, [50, STEPS], lambda: False)
+    Crew(averaging, [one]).advance(STEPS, [50, STEPS], lambda: False)
     assert far(one.best.weights, weights_of(averaging, one)) > 1e-3
     plain = racer_of("adam", averaging, learning_rate=one.recipe.learning_rate)
-    averaging.advance([plain], STEPS, [50, STEPS], lambda: False)
+    Crew(averaging, [plain]).advance(STEPS, [50, STEPS], lambda: False)
     assert far(plain.state.weights, one.state.weights) < 1e-6  # the way itself is that of the rule inside
     assert plain.costs[STEPS] != one.costs[STEPS]
 
@@ -119,7 +120,7 @@ def test_batch_norm_is_gathered_anew_for_averaged_weights(averaging, step):
     """Where other weights are scored, batch norm's averages are those that these weights have on the last sixteen
     batches (on all of them, in turn, where there were fewer)."""
     one = racer_of("ema", averaging)
-    averaging.advance([one], step, [step], lambda: False)
+    Crew(averaging, [one]).advance(step, [step], lambda: False)
     net = averaging.structure.net
     count = min(step, 16)
     rows, z, _ = batches(averaging, step - count, count)
@@ -145,13 +146,13 @@ def test_rules_that_score_their_own_weights_compile_nothing_more(every_rule, ave
 def test_every_schedule_races_as_it_is_alone(every_rule, name, by):
     """SGD's way under a schedule is that of the schedule's own factors, by step and by epoch, with a warm-up."""
     one = racer_of("sgd", every_rule, schedule=name, schedule_by=by, warmup=0.1, learning_rate=0.05)
-    every_rule.advance([one], STEPS, [], lambda: False)
+    Crew(every_rule, [one]).advance(STEPS, [], lambda: False)
     whole = Warmup(schedules.REGISTRY[name](), 0.1)
     assert one.recipe.rate_factor() == (ByEpoch(whole, 20) if by == "epoch" else whole)
     path, _, _ = alone(every_rule, one.recipe, STEPS)
     assert far(weights_of(every_rule, one), path[-1]) < 1e-4
     again = racer_of("sgd", every_rule, schedule="constant", warmup=0.1, learning_rate=0.05)
-    every_rule.advance([again], STEPS, [], lambda: False)
+    Crew(every_rule, [again]).advance(STEPS, [], lambda: False)
     assert (bits(again) == bits(one)) == (name in ("constant", "plateau") and by == "step")
 
 
@@ -163,7 +164,7 @@ def test_plateau_lowers_the_rate_of_its_own_racer(every_rule):
         racer_of("sgd", every_rule, **stubborn),
         racer_of("sgd", every_rule, schedule="constant", learning_rate=0.05),
     )
-    every_rule.advance([one, free], STEPS, list(range(5, STEPS + 1, 5)), lambda: False)
+    Crew(every_rule, [one, free]).advance(STEPS, list(range(5, STEPS + 1, 5)), lambda: False)
     plateau, memory, falls = one.recipe.schedule, one.recipe.schedule.start(), []
     for step, cost in one.costs.items():
         before, memory = memory, plateau.observe(memory, step, cost, STEPS)
@@ -178,7 +179,7 @@ def test_plateau_lowers_the_rate_of_its_own_racer(every_rule):
         weights = jax.tree.map(lambda w, g, rate=rate: w - rate * g, weights, g)
     assert far(weights_of(every_rule, one), weights) < 1e-4
     lonely = racer_of("sgd", every_rule, schedule="constant", learning_rate=0.05)
-    every_rule.advance([lonely], STEPS, [], lambda: False)
+    Crew(every_rule, [lonely]).advance(STEPS, [], lambda: False)
     assert bits(lonely) == bits(free)
 
 
@@ -188,7 +189,7 @@ def test_plateau_in_pieces_is_plateau_in_one(every_rule):
     for stops in ([STEPS], [35, 40, STEPS]):
         one = racer_of("adam", every_rule, schedule=Plateau(patience=7, threshold=0.5))
         for stop in stops:
-            every_rule.advance([one], stop, list(range(5, STEPS + 1, 5)), lambda: False)
+            Crew(every_rule, [one]).advance(stop, list(range(5, STEPS + 1, 5)), lambda: False)
         ways.append((bits(one), one.falls))
     assert ways[0] == ways[1]
     assert len(ways[0][1]) > 1
@@ -205,7 +206,7 @@ def test_every_target_scaling_races(name):
         return
     heat = compiled(heat_of("regression", units=[name], **SHAPE), ["adam"], 1)
     one = racer_of("adam", heat, target_scaling=name, learning_rate=1e-3)
-    heat.advance([one], 20, [20], lambda: False)
+    Crew(heat, [one]).advance(20, [20], lambda: False)
     unit = scaling.REGISTRY[name].fit(y[TRAIN][:, None])
     np.testing.assert_allclose(heat.data.tree.y[: len(y)], unit(y[:, None])[:, 0], rtol=1e-6, atol=1e-6)
     choose = heat.prepared.folds[0].choose
@@ -225,7 +226,7 @@ def test_penalties_and_smoothing_reach_the_step():
     heat = compiled(heat_of("multiclass", **SHAPE), ["sgd"], 1)
     fields = {"l1": 0.02, "weight_decay": 0.03, "label_smoothing": 0.2, "schedule": "constant", "learning_rate": 0.1}
     one = racer_of("sgd", heat, **fields)
-    heat.advance([one], 1, [], lambda: False)
+    Crew(heat, [one]).advance(1, [], lambda: False)
     x, y = table("multiclass")
     rows, weights = (
         heat.shuffles.batches(TRAIN, 0, 0, start=0, count=1, batch=BATCH, per_epoch=PER_EPOCH)[0],
@@ -242,5 +243,5 @@ def test_penalties_and_smoothing_reach_the_step():
     assert far(weights_of(heat, one), expected) < 1e-6
     for field in ("l1", "weight_decay", "label_smoothing"):
         other = racer_of("sgd", heat, **fields | {field: 0.0})
-        heat.advance([other], 1, [], lambda: False)
+        Crew(heat, [other]).advance(1, [], lambda: False)
         assert far(other.state.weights, one.state.weights) > 1e-5, field

@@ -15,10 +15,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from slalom.baselines import NAMES, Baseline
+from slalom.crew import Crew
 from slalom.errors import RaceFailed, SlalomError
 from slalom.executor import Task, Threads
 from slalom.fitting import fit
-from slalom.heat import Heat
 from slalom.journal import Journal
 from slalom.opened import leaderboard, load
 from slalom.plan import halving
@@ -183,17 +183,17 @@ def test_last_training_is_on_all_rows_but_the_test_rows(entries):
 
 def test_last_training_that_fails_is_not_the_model(monkeypatch, entries):
     """Where the winner diverges in its last training, the model is the best moment of its first fold."""
-    advance = Heat.advance
+    advance = Crew.advance
 
-    def spoilt(self, racers, *args):
-        made = advance(self, racers, *args)
-        for racer in racers:
+    def spoilt(self, *args):
+        made = advance(self, *args)
+        for racer in self.racers:
             if racer.fold == FOLDS:
                 layer = racer.state.weights[0]
                 layer["b"][0] = np.nan
         return made
 
-    monkeypatch.setattr(Heat, "advance", spoilt)
+    monkeypatch.setattr(Crew, "advance", spoilt)
     result = small()
     (winner,) = [entry for entry in entries if f"recipe {entry.number}" == result.best.name]
     moment = winner.racers[0].best
@@ -394,16 +394,16 @@ def rungs(monkeypatch):
 def rates(monkeypatch):
     """The learning rate of every step of every racer that is alive, as it was handed to a program."""
     seen = {}
-    inputs = Heat._inputs
+    rates = Crew._rates
 
-    def spy(self, filled, step, n):
-        given, rows = inputs(self, filled, step, n)
-        for racer, row in zip(filled, given, strict=True):
+    def spy(self, step, n):
+        given = rates(self, step, n)
+        for racer, row in zip(self.filled, given, strict=False):
             for i in range(n):
                 seen[racer.number, racer.fold, step + i] = float(row[i])
-        return given, rows
+        return given
 
-    monkeypatch.setattr(Heat, "_inputs", spy)
+    monkeypatch.setattr(Crew, "_rates", spy)
     return seen
 
 

@@ -1,0 +1,193 @@
+"""Crews: racers of one rule that are advanced by the same calls, taken from check to check and scored."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from slalom.heat import Heat
+from slalom.lane import REESTIMATED
+from slalom.losses import measured, predictions
+from slalom.racer import Moment, Racer
+from slalom.rules import Rule
+from slalom.seats import device
+from slalom.step import Knobs, State
+from slalom.types import Array
+
+HOPELESS = 1000.0  # a choosing loss so many times that of a constant prediction counts as diverged
+
+
+class Asked(NamedTuple):
+    """A score that is being computed."""
+
+    step: int
+    state: State
+    answer: Array  # [G K, C, M] outputs, perhaps not there yet
+
+
+class Crew:
+    """Racers of one heat, one rule and one step count, laid out for the program at this thread's seat.
+
+    Places left over in the last lane hold copies that count for nothing; lanes without a racer are not run.
+    """
+
+    def __init__(self, heat: Heat, racers: Sequence[Racer]) -> None:
+        self.heat, self.racers, self.program = heat, racers, heat.program
+        for racer in racers:
+            if racer.state is None:
+                heat.enter(racer)
+        width = self.program.width
+        lanes = -(-len(racers) // width)
+        self.filled = [racers[i % len(racers)] for i in range(lanes * width)]
+        self.lanes, self.places = np.int32(lanes), width * self.program.lanes
+        self.place_steps = 0  # steps that were computed, of copies and of those that diverged as well
+        self.rule = np.int32(self.program.rule_index(racers[0].kind))
+        self.state: State = self._stacked([racer.state for racer in self.filled])
+        self.knobs: Knobs = jax.device_put(self._stacked([racer.knobs for racer in self.filled]), device())
+
+    def advance(self, stop: int, checks: Sequence[int], halted: Callable[[], bool]) -> int:
+        """Take the racers to step `stop`, scored at the checks on the way; returns how many updates of racers were
+        made, fewer than asked for if halted."""
+        began, racers = time.perf_counter(), self.racers
+        start = step = racers[0].step
+        asked: Asked | None = None  # the score under way: taken in while the next call runs
+        for check in [*[c for c in checks if start < c < stop], stop]:
+            while step < check and not halted():
+                n = min(self.program.steps, check - step)
+                if any(racer.watches for racer in racers):  # the score decides on the rate of the next step
+                    self._take(asked)
+                    asked = None
+                before = self.state
+                self._call(step, n)
+                step += n
+                self._take(asked)
+                asked = None
+                jax.block_until_ready(before)  # one call runs while the next one is made ready, no more
+            if step < check or all(racer.diverged for racer in racers):
+                break
+            asked = self._ask(step)
+        if step > start and not (asked and asked.step == step):
+            asked = self._ask(step)
+        self._take(asked)
+        self._leave(step, time.perf_counter() - began)
+        return sum(racer.step - start for racer in racers)
+
+    def moment(self) -> Moment:
+        """The moment of the first racer's last step, with the weights that it is scored with."""
+        state = self._to_score(self.racers[0].step)
+        weights, memory = (jax.tree.map(lambda a: np.asarray(a)[0].copy(), tree) for tree in state[:2])
+        return Moment(float("nan"), self.racers[0].step, self.heat.structure.net.narrowed(weights), memory)
+
+    def _call(self, step: int, n: int) -> None:
+        """Have all lanes advanced by n steps; nothing is waited for."""
+        rates, rows = self._rates(step, n), self._rows(step, n, self.program.steps)
+        given = (self.rule, np.int32(n), np.int32(step + 1), self.lanes, self.state, self.knobs, rates, rows)
+        self.state = self.program.advance(*given, self.heat.data.here())
+        self.place_steps += n * len(self.filled)
+
+    def _stacked(self, trees: Sequence[Any]) -> Any:
+        """Trees of NumPy arrays as one tree of arrays [G K, …]; nothing is in the places behind them."""
+
+        def stack(*leaves: Array) -> Array:
+            one = np.asarray(leaves[0])
+            made = np.empty((self.places, *one.shape), one.dtype)
+            for place, leaf in enumerate(leaves):
+                made[place] = leaf
+            return made
+
+        return jax.tree.map(stack, *trees)
+
+    def _rates(self, step: int, n: int) -> Array:
+        """The learning rates [G K, S] of the next n steps; what lies behind n is never read."""
+        rates = np.zeros((self.places, self.program.steps), np.float32)
+        now = np.arange(step, step + n, dtype=np.float64)
+        for k, racer in enumerate(self.filled):
+            rates[k, :n] = racer.recipe.learning_rate * racer.recipe.rate_factor()(now, self.heat.horizon(racer))
+            if racer.falls:
+                steps, factors = zip((0, 1.0), *racer.falls, strict=True)
+                rates[k, :n] *= np.array(factors)[np.searchsorted(steps, now, side="right") - 1]
+        return rates
+
+    def _rows(self, step: int, n: int, capacity: int) -> Array:
+        """Rows [G K, capacity, B] of n steps from a step on, one order for racers of one fold and replicate."""
+        heat, batch = self.heat, self.heat.structure.batch_size
+        rows = np.zeros((self.places, capacity, batch), np.int32)
+        made: dict[tuple[int, int], Array] = {}
+        for k, racer in enumerate(self.filled):
+            key = (racer.replicate, racer.fold)
+            if key not in made:
+                train, about = heat.prepared.all_folds[racer.fold].train, heat.steps_per_epoch(racer.fold)
+                made[key] = heat.shuffles.batches(train, *key, start=step, count=n, batch=batch, per_epoch=about)
+            rows[k, :n] = made[key]
+        return rows
+
+    def _ask(self, step: int) -> Asked | None:
+        """Have the racers scored on choosing rows; nothing is waited for."""
+        folds = [self.heat.prepared.all_folds[racer.fold] for racer in self.racers]
+        if not any(len(fold.choose) for fold in folds):
+            return None
+        shape = self.program.score_shape
+        rows = np.zeros((self.places, shape[0] * shape[1]), np.int32)
+        for k, fold in enumerate(folds):
+            rows[k, : len(fold.choose)] = fold.choose
+        state, x = self._to_score(step), self.heat.data.here().x
+        answer = self.program.score(
+            self.lanes, state.weights, state.memory, self.knobs, rows.reshape(-1, *shape), x
+        )  # fmt: skip
+        return Asked(step, state, answer)
+
+    def _to_score(self, step: int) -> State:
+        """The state with the weights and the memory that are scored, where the rule says that those are others."""
+        program = self.program
+        if self.racers[0].kind not in program.room.averaging or program.average is None:
+            return self.state
+        count, first = min(REESTIMATED, step), max(step - REESTIMATED, 0)
+        rows = self._rows(first, count, REESTIMATED)
+        rows = rows[:, np.arange(REESTIMATED) % count]  # of fewer steps the batches again
+        weights, memory = program.average(self.rule, self.lanes, self.state, self.knobs, rows, self.heat.data.here())
+        return self.state._replace(weights=weights, memory=memory)
+
+    def _take(self, asked: Asked | None) -> None:
+        """Take in a score; keep the weights of the racers that were never better."""
+        if asked is None:
+            return
+        outputs = np.asarray(asked.answer)
+        weights, memory = jax.tree.map(np.asarray, asked.state[:2])
+        weights = self.heat.structure.net.narrowed(weights)
+        for k, racer in enumerate(self.racers):
+            if racer.diverged:
+                continue
+            chosen = len(self.heat.prepared.all_folds[racer.fold].choose)
+            cost, diverged = self._cost(outputs[k, :, :chosen].astype(np.float64), racer)
+            racer.diverged_at = asked.step if diverged else None
+            racer.costs[asked.step] = cost
+            if racer.watches:
+                racer.watch(asked.step, cost, self.heat.horizon(racer))
+            if cost < (racer.best.cost if racer.best else np.inf):
+                own = (jax.tree.map(lambda a: a[k].copy(), tree) for tree in (weights, memory))  # noqa: B023
+                racer.best = Moment(cost, asked.step, *own)
+
+    def _cost(self, outputs: Array, racer: Racer) -> tuple[float, bool]:
+        """(cost, whether the racer counts as diverged) for outputs [C, M] on the choosing rows of its fold."""
+        if not np.isfinite(outputs).all():
+            return float("inf"), True
+        prepared, loss = self.heat.prepared, self.heat.structure.loss
+        labels = prepared.labels[prepared.all_folds[racer.fold].choose]
+        unit = prepared.unit(racer.recipe.target_scaling, racer.fold)
+        y = unit(labels) if unit else labels
+        nothing = np.full_like(outputs, unit.mean if unit else 0.0)  # a prediction that knows nothing
+        usual = max(unit.variance if unit else 1.0, measured(loss, nothing, y))
+        cost = self.heat.metric.cost(labels, predictions(loss, outputs, unit.inverse if unit else None))
+        return cost, bool(measured(loss, outputs, y) > HOPELESS * usual)
+
+    def _leave(self, step: int, seconds: float) -> None:
+        """Hand the states back to the racers."""
+        whole = jax.tree.map(np.asarray, self.state)
+        for k, racer in enumerate(self.racers):
+            racer.state = jax.tree.map(lambda a: a[k].copy(), whole)  # noqa: B023
+            racer.step = step if racer.diverged_at is None else racer.diverged_at
+            racer.seconds += seconds / len(self.racers)
+            if type(racer.recipe.rule).remark is not Rule.remark:
+                racer.remark = racer.recipe.rule.remark(self.program.room.unpack(racer.kind, racer.state.rule))
