@@ -1,6 +1,7 @@
 """One step of one racer's training, and its outputs, as pure functions of one racer."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -82,21 +83,33 @@ def step(
 ) -> State:
     """Step number t (the first is 1) on a batch: rows [B] of x [N, D] and y [N]."""
     net = structure.net
+    gradient, memory = gradient_of(structure, state.weights, state.memory, knobs, t, rows, x, y)
+    own, mine = seen(net, rule, gradient), seen(net, rule, state.weights)
+    delta, carried = rule.step(own, state.rule, mine, t=t.astype(jnp.float32), rate=rate)
+    delta = net.widened(delta, x.shape[1])
+    return State(jax.tree.map(jnp.add, state.weights, delta), memory, carried)
+
+
+@partial(jax.jit, static_argnums=0)
+def gradient_of(
+    structure: Structure, weights: Tree, memory: Tree, knobs: Knobs, t: Array, rows: Array, x: Array, y: Array
+) -> tuple[Tree, Tree]:
+    """(the gradient of the penalised loss on a batch, the next memory of the layers).
+
+    A function of its own for JAX: all rules of a program share its trace.
+    """
+    net = structure.net
     batch = batch_of(net, knobs, rows, x)
     targets = gather(y, rows + knobs.target)
     key = (knobs.key ^ (t.astype(jnp.uint32) * jnp.uint32(0x27D4EB2F))) * jnp.uint32(0x165667B1)
 
     def loss(weights: Tree) -> tuple[Array, Tree]:
-        outputs, memory = net.apply(weights, state.memory, batch, training=True, key=key, dropout=knobs.dropout)
-        return LOSSES[structure.loss](outputs, targets, knobs.smoothing), memory
+        outputs, after = net.apply(weights, memory, batch, training=True, key=key, dropout=knobs.dropout)
+        return LOSSES[structure.loss](outputs, targets, knobs.smoothing), after
 
-    gradient, memory = jax.grad(loss, has_aux=True)(state.weights)
+    gradient, after = jax.grad(loss, has_aux=True)(weights)
     penalised = lambda g, w: g + (knobs.penalty * w + signed(knobs.l1, w))  # noqa: E731
-    gradient = jax.tree.map(penalised, gradient, state.weights)
-    own, mine = seen(net, rule, gradient), seen(net, rule, state.weights)
-    delta, carried = rule.step(own, state.rule, mine, t=t.astype(jnp.float32), rate=rate)
-    delta = net.widened(delta, x.shape[1])
-    return State(jax.tree.map(jnp.add, state.weights, delta), memory, carried)
+    return jax.tree.map(penalised, gradient, weights), after
 
 
 def signed(size: Array, w: Array) -> Array:
