@@ -1,7 +1,7 @@
 """The baselines of every race: mean or majority, a linear model, and boosted trees, fitted in a process of their own.
 
 A process can be ended at any moment, so a time limit holds even where boosted trees need minutes; and scikit-learn's
-import does not delay the first racer. `python -m slalom.baselines FOLDER` is that process: it reads arrays from the
+import does not delay the first racer. `python -m slalom.baselines FOLDER` is that process: it reads columns from the
 folder and writes one file of predictions a baseline and fold.
 """
 
@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -24,26 +24,45 @@ NAMES = ("mean or majority", "linear model", "boosted trees (HistGradientBoostin
 
 
 class Baseline(NamedTuple):
-    """A baseline: predictions for all rows by its model of each fold; none where the time did not allow it."""
+    """A baseline: predictions of its model of each fold; none where the time did not allow it."""
 
     name: str
-    predictions: list[Array]  # a fold each: [N] or [N, classes]
+    predictions: list[Array]  # a fold each, for the rows that were wanted of it: [n] or [n, classes]
     seconds: float
     outcome: str  # finished, out of time, or the sentence of a failure
+
+
+class Numbers:
+    """The encoded columns, in a folder for the process of the baselines: one file each, float32 where that is exact."""
+
+    def __enter__(self) -> Self:
+        self._made = tempfile.TemporaryDirectory(prefix="slalom-")
+        self.folder = Path(self._made.name)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._made.cleanup()
+
+    def put(self, run: range, table: Array) -> None:
+        """Keep these columns: table [N, len(run)] float64. May be called from several threads."""
+        for i, column in zip(run, table.T, strict=True):
+            small = column.astype(np.float32)
+            exact = bool(np.array_equal(small, column, equal_nan=True))
+            np.save(self.folder / f"column{i}.npy", small if exact else column)
 
 
 class Baselines:
     """The running process of the baselines."""
 
-    def __init__(self, table: Array, labels: Array, folds: list[Array], classes: int) -> None:
-        """table [N, D] encoded columns, labels [N]; folds: the training rows of each; classes: 0 for a regression."""
-        self._folder = tempfile.TemporaryDirectory(prefix="slalom-")
+    def __init__(self, numbers: Numbers, labels: Array, folds: list[Array], wanted: list[Array], classes: int) -> None:
+        """numbers: the encoded columns. labels [N]; folds: the training rows of each; wanted: the rows to predict by
+        the model of each fold; classes: 0 for a regression."""
+        self._folder = path = numbers.folder
         self._began, self._folds = time.perf_counter(), len(folds)
-        path = Path(self._folder.name)
-        np.save(path / "table.npy", table)
         np.save(path / "labels.npy", labels)
-        for i, rows in enumerate(folds):
+        for i, (rows, asked) in enumerate(zip(folds, wanted, strict=True)):
             np.save(path / f"rows{i}.npy", rows)
+            np.save(path / f"wanted{i}.npy", asked)
         (path / "about.json").write_text(json.dumps({"folds": len(folds), "classes": classes}))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "slalom.baselines", str(path)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -57,18 +76,15 @@ class Baselines:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        found = [self._read(i, name) for i, name in enumerate(NAMES)]
-        self._folder.cleanup()
-        return found
+        return [self._read(i, name) for i, name in enumerate(NAMES)]
 
     def close(self) -> None:
-        """End the process and remove its files."""
+        """End the process."""
         self._process.kill()
         self._process.wait()
-        self._folder.cleanup()
 
     def _read(self, i: int, name: str) -> Baseline:
-        path = Path(self._folder.name)
+        path = self._folder
         if (path / f"failed{i}.txt").exists():
             return Baseline(name, [], 0.0, "failed: " + (path / f"failed{i}.txt").read_text(encoding="utf-8"))
         done = [path / f"answer{i}.{fold}.npy" for fold in range(self._folds)]
@@ -94,12 +110,21 @@ def _models(classes: int) -> list[Any]:
 
 
 def _answer(model: Any, table: Array, classes: int) -> Array:
-    """Predictions for all rows; a class that the training rows did not have gets probability 0."""
+    """Predictions for the rows of a table; a class that the training rows did not have gets probability 0."""
     if not classes:
         return model.predict(table)
     probabilities = np.zeros((len(table), classes))
     probabilities[:, model.classes_.astype(int)] = model.predict_proba(table)
     return probabilities
+
+
+def _table(path: Path, rows: Array) -> Array:
+    """Some rows of the encoded columns: [n, D] float64."""
+    files = sorted(path.glob("column*.npy"), key=lambda file: int(file.stem.removeprefix("column")))
+    made = np.empty((len(rows), len(files)))
+    for i, file in enumerate(files):
+        made[:, i] = np.load(file, mmap_mode="r")[rows]
+    return made
 
 
 def main(folder: str) -> None:
@@ -109,14 +134,14 @@ def main(folder: str) -> None:
     warnings.simplefilter("ignore")  # a linear model that has not converged is still a baseline
     path = Path(folder)
     about = json.loads((path / "about.json").read_text())
-    table, labels = np.load(path / "table.npy", mmap_mode="r"), np.load(path / "labels.npy")
+    labels = np.load(path / "labels.npy")
     for i in range(len(NAMES)):
         began = time.perf_counter()
         try:
             for fold in range(about["folds"]):
                 rows = np.load(path / f"rows{fold}.npy")
-                model = _models(about["classes"])[i].fit(table[rows], labels[rows])
-                answer = _answer(model, table, about["classes"])
+                model = _models(about["classes"])[i].fit(_table(path, rows), labels[rows])
+                answer = _answer(model, _table(path, np.load(path / f"wanted{fold}.npy")), about["classes"])
                 np.save(path / "part.npy", answer)
                 (path / "part.npy").replace(path / f"answer{i}.{fold}.npy")
         except Exception as error:  # noqa: BLE001 - a baseline that cannot be fitted is an outcome

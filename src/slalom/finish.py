@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from slalom.baselines import Baseline
+from slalom.compared import finite_or_none
 from slalom.crew import Crew
 from slalom.entry import Entry
 from slalom.errors import wrong
@@ -34,7 +34,7 @@ def structure_of(recipe: Recipe, prepared: Prepared) -> Structure:
     """The structure that a recipe has on this data."""
     outputs = prepared.target.outputs
     check_target(recipe, prepared.target.task)
-    return Structure(recipe.net(prepared.table.shape[1], outputs), recipe.batch_size, loss_of(prepared))
+    return Structure(recipe.net(prepared.width, outputs), recipe.batch_size, loss_of(prepared))
 
 
 def check_target(recipe: Recipe, task: str) -> None:
@@ -127,8 +127,8 @@ def model_of(heat: Heat, recipe: Recipe, fold: int, moment: Moment) -> Model:
 def _constant(prepared: Prepared, metric: Metric) -> Winner:
     """The model that predicts the mean, or every class as often as it is: a net of nothing but biases."""
     fold = prepared.folds[0]
-    recipe = Recipe(depth=0, epochs=1, batch_size=1)
-    net = recipe.net(prepared.table.shape[1], prepared.target.outputs)
+    recipe = Recipe(depth=0, epochs=1, batch_size=1, scaling=prepared.scalings[0])
+    net = recipe.net(prepared.width, prepared.target.outputs)
     bias = np.zeros((net.outputs, 1), np.float32)
     if classes := class_count(prepared):
         counts = np.bincount(prepared.labels[fold.train].astype(int), minlength=classes)
@@ -136,11 +136,12 @@ def _constant(prepared: Prepared, metric: Metric) -> Winner:
         bias[:, 0] = logs[1] - logs[0] if net.outputs == 1 else logs
     weights = ({"w": np.zeros((net.outputs, net.inputs), np.float32), "b": bias},)
     model = Model(
-        recipe, prepared.columns, prepared.target, prepared.fitted("z_score", 0), net, weights, (), loss_of(prepared),
-        prepared.unit("z_score", 0),
+        recipe, prepared.columns, prepared.target, prepared.fitted(recipe.scaling, 0), net, weights, (),
+        loss_of(prepared), prepared.unit("z_score", 0),
     )  # fmt: skip
     rows = fold.choose if len(fold.choose) else fold.train
-    return Winner(CONSTANT, recipe, metric.cost(prepared.labels[rows], model.answer(prepared.table[rows])), 0.0, model)
+    cost = metric.cost(prepared.labels[rows], model.answer(np.zeros((len(rows), prepared.width))))  # whatever the row
+    return Winner(CONSTANT, recipe, cost, 0.0, model)
 
 
 def test_score(model: Model, prepared: Prepared, metric: Metric) -> float | None:
@@ -148,32 +149,13 @@ def test_score(model: Model, prepared: Prepared, metric: Metric) -> float | None
     rows = prepared.split.test
     if not len(rows):
         return None
-    return metric.score_of(metric.cost(prepared.labels[rows], model.answer(prepared.table[rows])))
+    return metric.score_of(metric.cost(prepared.labels[rows], model.answer(prepared.columns(prepared.test_rows))))
 
 
 def best_of(winner: Winner, prepared: Prepared, metric: Metric) -> Best:
     """The winner as a result holds it."""
     test = test_score(winner.model, prepared, metric)
     return Best(winner.name, winner.recipe, metric.score_of(winner.cost), winner.epoch, test)
-
-
-def baseline_rows(found: list[Baseline], prepared: Prepared, metric: Metric) -> list[dict[str, Any]]:
-    """The baselines as rows of the journal: cost on choosing rows (mean over the folds), score on test rows."""
-    rows: list[dict[str, Any]] = []
-    test, labels = prepared.split.test, prepared.labels
-    for baseline in found:
-        row: dict[str, Any] = {"name": baseline.name, "seconds": baseline.seconds, "outcome": baseline.outcome}
-        row |= {"cost": None, "test": None}
-        if baseline.predictions:
-            pairs = list(zip(prepared.folds, baseline.predictions, strict=False))
-            costs = [
-                metric.cost(labels[fold.choose], answer[fold.choose]) for fold, answer in pairs if len(fold.choose)
-            ]
-            row["cost"] = _finite(float(np.mean(costs)) if costs else math.inf)
-            if len(test):
-                row["test"] = _finite(metric.score_of(metric.cost(labels[test], baseline.predictions[-1][test])))
-        rows.append(row)
-    return rows
 
 
 def recipe_rows(track: Track, wave: int) -> tuple[list[dict[str, Any]], list[tuple[int, float, float | None]]]:
@@ -188,7 +170,7 @@ def recipe_rows(track: Track, wave: int) -> tuple[list[dict[str, Any]], list[tup
                 "wave": wave,
                 "recipe": entry.recipe.to_plain(),
                 "outcome": entry.outcome or "racing",
-                "cost": _finite(cost),
+                "cost": finite_or_none(cost),
                 "best_epoch": step / per_epoch if math.isfinite(cost) else None,
                 "epochs": entry.epochs,
                 "seconds": sum(racer.seconds for racer in entry.racers),
@@ -196,7 +178,7 @@ def recipe_rows(track: Track, wave: int) -> tuple[list[dict[str, Any]], list[tup
                 "remark": entry.racers[0].remark,
             }
         )
-        scores += [(entry.number, step / per_epoch, _finite(cost)) for step, cost in entry.curve.items()]
+        scores += [(entry.number, step / per_epoch, finite_or_none(cost)) for step, cost in entry.curve.items()]
     return rows, scores
 
 
@@ -220,7 +202,7 @@ def about_wave(track: Track, prepared: Prepared, compile_seconds: float) -> dict
             "evidence": [len(fold.evidence) for fold in prepared.folds],
             "test": len(prepared.split.test),
         },
-        "columns": prepared.table.shape[1],
+        "columns": prepared.width,
     }
 
 
@@ -287,7 +269,3 @@ def heat_settings(heats: list[Heat]) -> list[dict[str, Any]]:
         for heat in heats
         if heat.programs is not None
     ]
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -95,7 +95,7 @@ def _heat(table: Table, recipe: Recipe, task: str, metric: Any, seed: int) -> He
         split = Split((np.arange(rows),), (none,), (none,), none)
     if recipe.batch_size > rows:
         raise wrong("batch_size", f"at most the number of training rows, {rows}", recipe.batch_size)
-    prepared = prepare(table.frame, table.labels, kind, split, {recipe.scaling}, [recipe.target_scaling], whole=False)
+    prepared = prepare(table.taken(), table.labels, kind, split, {recipe.scaling}, [recipe.target_scaling], whole=False)
     data = Placed(Data(prepared.x, prepared.y))
     rules = (kind_of(recipe.rule),)
     heat = Heat(

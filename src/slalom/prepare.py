@@ -1,20 +1,28 @@
-"""From a table to what racers train on: encoded columns, one float32 copy of X, the target of each fold."""
+"""From a table to what racers train on: one float32 copy of X, the scalers and the target of each fold."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from slalom import scaling
-from slalom.data import Columns, Split, Target
+from slalom.data import Columns, Encoded, Split, Target
+from slalom.executor import cores
 from slalom.layers.piecewise_linear import quantile_edges
 from slalom.net import wide
 from slalom.scaling import InRace, RobustClip
-from slalom.seats import blank
+from slalom.scaling.base import beside
+from slalom.seats import blank, give_back
 from slalom.types import Array
 from slalom.unit import Unit
+
+CHUNK = 2**16  # rows that are scaled at once: what is made on the way stays small
+Sink = Callable[[range, Array], None]
 
 
 class Fold(NamedTuple):
@@ -30,28 +38,35 @@ class Prepared:
     """The data of a race, on the host.
 
     x: [V P, wide(D)] float32: variants of the table, one below the other, each padded to P rows, with columns of zeros
-    behind its own up to a multiple of eight. Variant 0 has every column
-    by its median and quartiles, in float64 first: an outlier then costs the other rows no digits, as it would beside
-    mean and standard deviation. The scalings that are centre and spread are applied to it inside the step.
+    behind its own up to a multiple of eight. Variant 0 has every column by its median and quartiles, in float64 first:
+    an outlier then costs the other rows no digits, as it would beside mean and standard deviation. The scalings that
+    are centre and spread are applied to it inside the step.
     y: [U F P] float32: the target in each of U units, one variant a fold, since each fold fits the unit to its own
     training rows. Classes have no unit.
     """
 
     columns: Columns
+    rows: int  # N
+    test_rows: pl.DataFrame  # as they came: the model takes them at the very end
     target: Target
     split: Split
-    table: Array  # [N, D] float64, encoded: what scalers are fitted to
     labels: Array  # [N] float64: the target in its own unit, or class codes
     folds: tuple[Fold, ...]
     whole: Fold | None  # all rows that are not test rows, where folds are cross-fitted
-    base: RobustClip  # its centre and spread alone
-    x: Array
-    y: Array
-    padded: int
     scalings: tuple[str, ...]  # that may be raced
     stored: tuple[str, ...]  # those of them with a variant of X a fold, in this order
     units: tuple[str, ...]  # scalings of a regression target, in this order
+    padded: int
+    base: RobustClip | None = None  # its centre and spread alone
+    digest: bytes = b""  # of the table
+    x: Array = field(default_factory=lambda: np.empty(0))
+    y: Array = field(default_factory=lambda: np.empty(0))
     _fitted: dict[tuple, Any] = field(default_factory=dict)
+
+    @cached_property
+    def width(self) -> int:
+        """D, the columns as numbers."""
+        return len(self.columns.names)
 
     @property
     def all_folds(self) -> tuple[Fold, ...]:
@@ -59,27 +74,34 @@ class Prepared:
         return (*self.folds, *([self.whole] if self.whole else []))
 
     def fitted(self, name: str, fold: int) -> Any:
-        """A scaler fitted to the training rows of a fold (once)."""
-        if (name, fold) not in self._fitted:
-            self._fitted[name, fold] = scaling.REGISTRY[name].fit(self.table[self.all_folds[fold].train])
+        """A scaler of the race, fitted to the training rows of a fold."""
         return self._fitted[name, fold]
 
     def in_race(self, name: str, fold: int) -> tuple[InRace, int]:
         """(centre, spread, clip) of a scaling in units of the stored X, and the first row of its variant."""
+        assert self.base is not None
         numbers = self.fitted(name, fold).in_race()
         if numbers is None:
-            ones = np.ones(self.table.shape[1])
-            variant = 1 + self.stored.index(name) * len(self.all_folds) + fold
-            return InRace(0 * ones, ones, np.inf), self.padded * variant
+            ones = np.ones(self.width)
+            return InRace(0 * ones, ones, np.inf), self.first_row(name, fold)
         centre = (numbers.centre - self.base.centre) / self.base.spread
         return InRace(centre, numbers.spread / self.base.spread, numbers.clip), 0
 
+    def first_row(self, name: str, fold: int) -> int:
+        """The first row of a stored scaling's variant of X."""
+        return self.padded * (1 + self.stored.index(name) * len(self.all_folds) + fold)
+
     def edges(self, name: str, fold: int, bins: int) -> Array:
-        """The bins of a piecewise linear embedding: quantiles of the training rows of a fold, scaled (once)."""
+        """The bins of a piecewise linear embedding: quantiles of the training rows of a fold, scaled as in the program
+        (once)."""
         key = ("edges", name, fold, bins)
         if key not in self._fitted:
-            rows = self.table[self.all_folds[fold].train]
-            self._fitted[key] = quantile_edges(self.fitted(name, fold)(rows), bins)
+            numbers, first = self.in_race(name, fold)
+            train, found = first + self.all_folds[fold].train, []
+            for column in range(self.width):
+                u = (self.x[train, column] - numbers.centre[column]) / numbers.spread[column]
+                found.append(quantile_edges((u / np.hypot(1, u / numbers.clip))[:, None], bins))
+            self._fitted[key] = np.concatenate(found)
         return self._fitted[key]
 
     def unit(self, name: str, fold: int) -> Unit | None:
@@ -120,40 +142,68 @@ def prepare(
     units: Sequence[str] = ("z_score",),
     *,
     whole: bool,
+    sink: Sink | None = None,
 ) -> Prepared:
     """Encode the table (fitted on the rows that are not held out of every fold) and lay out the arrays.
 
-    scalings: the names that may be raced. units: the scalings of a regression target that may be. whole: whether a
-    fold of all rows but the test rows is wanted besides.
+    frame: its columns are forgotten one by one, where nobody else holds them. scalings: the names that may be raced.
+    units: the scalings of a regression target that may be. whole: whether a fold of all rows but the test rows is
+    wanted besides. sink: called with the encoded columns, some at a time, from several threads: (which, [N, some]
+    float64).
     """
     fitted_on = np.unique(np.concatenate(split.train))
     columns = Columns.fit(frame, fitted_on)
-    table = columns(frame)
+    table, test_rows = Encoded(columns, frame), frame[split.test]
+    del frame
+    give_back()
     y = np.asarray(target.encode(labels), np.float64)
     folds = tuple(Fold(*rows) for rows in zip(split.train, split.choose, split.evidence, strict=True))
     none = np.array([], int)
     everything = Fold(fitted_on, none, none) if whole and len(folds) > 1 else None
     made = Prepared(
-        columns, target, split, table, y, folds, everything, RobustClip.fit(table[fitted_on]),
-        x=np.empty(0), y=np.empty(0), padded=bucket(len(y)), scalings=tuple(sorted(scalings)),
+        columns, len(y), test_rows, target, split, y, folds, everything, padded=bucket(len(y)),
+        scalings=tuple(sorted(scalings)),
         stored=tuple(sorted(filter(is_stored, scalings))),
         units=tuple(units) if target.task == "regression" else (),
     )  # fmt: skip
-    made.x, made.y = _tables(made), _targets(made)
+    _lay_out(made, table, fitted_on, sink)
+    made.y = _targets(made)
     return made
 
 
-def _tables(made: Prepared) -> Array:
-    """X as it is kept: `Prepared.x`, then for each stored scaling a variant a fold."""
-    n, width = made.table.shape
-    folds = range(len(made.all_folds))
-    x = blank((made.padded * (1 + len(made.stored) * len(folds)), wide(width)))
-    x[:n, :width] = (made.table - made.base.centre) / made.base.spread
-    for name in made.stored:
-        for fold in folds:
-            first = made.in_race(name, fold)[1]
-            x[first : first + n, :width] = made.fitted(name, fold)(made.table)
-    return x
+def _lay_out(made: Prepared, encoded: Encoded, fitted_on: Array, sink: Sink | None) -> None:
+    """Fit the scalers and fill X (`Prepared.x`), some columns at a time and on all cores: X grows as the frame shrinks,
+    and no float64 copy of a large table is ever there."""
+    n, width = encoded.shape
+    x = made.x = blank((made.padded * (1 + len(made.stored) * len(made.all_folds)), wide(width)))
+
+    chunks = [slice(i, min(i + CHUNK, n)) for i in range(0, n, CHUNK)]
+
+    def piece(run: range) -> tuple[RobustClip, dict[tuple, Any], bytes]:
+        table, own = encoded.some(run), slice(run.start, run.stop)
+        encoded.done(run)
+        base, parts = RobustClip.fit(table[fitted_on]), {}
+        for some in chunks:
+            x[some, own] = (table[some] - base.centre) / base.spread
+        for fold, rows in enumerate(made.all_folds):
+            train = table[rows.train]
+            for name in made.scalings:
+                parts[name, fold] = scaling.REGISTRY[name].fit(train)
+        for name, fold in parts:
+            if name in made.stored:
+                first = made.first_row(name, fold)
+                for some in chunks:
+                    x[first + some.start : first + some.stop, own] = parts[name, fold](table[some])
+        if sink:
+            sink(run, table)
+        return base, parts, hashlib.blake2b(np.ascontiguousarray(table).data, digest_size=16).digest()
+
+    with ThreadPoolExecutor(cores()) as pool:
+        pieces = list(pool.map(piece, encoded.pieces()))
+    give_back()
+    made.base = beside([base for base, _, _ in pieces])
+    made.digest = b"".join(digest for _, _, digest in pieces)
+    made._fitted |= {key: beside([parts[key] for _, parts, _ in pieces]) for key in pieces[0][1]}
 
 
 def _targets(made: Prepared) -> Array:

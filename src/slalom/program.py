@@ -174,6 +174,7 @@ class Programs:
                 return program
             cache.forget(key)
         executables = _compiled(blueprint, device)
+        seats.give_back()  # what the compiler used
         program = blueprint.program(executables, time.perf_counter() - began)
         self._kept = _serialised(executables)
         if key and self._kept:

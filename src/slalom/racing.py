@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 
 from slalom import seats
-from slalom.baselines import Baselines
+from slalom.baselines import Baselines, Numbers
+from slalom.compared import baseline_rows, wanted_rows
 from slalom.entry import FINISHED, Entry
 from slalom.errors import SlalomError
 from slalom.executor import Threads
-from slalom.finish import CONSTANT, about_wave, baseline_rows, best_of, class_count, crowned, race_settings, recipe_rows
+from slalom.finish import CONSTANT, about_wave, best_of, class_count, crowned, race_settings, recipe_rows
 from slalom.folder import RunFolder
 from slalom.journal import Journal
 from slalom.metrics import Metric
 from slalom.model import Model
 from slalom.order import Order
-from slalom.prepare import Prepared
+from slalom.prepare import Prepared, Sink
 from slalom.recipe import Recipe
 from slalom.report import page
 from slalom.result import Best, Result, leaderboard
@@ -136,11 +137,15 @@ class Race:
 
     def run(self) -> Result:
         """Prepare, race, save, and sum up; what cannot race is refused before anything is written."""
-        prepared, metric, track = self._start()
+        with Numbers() as numbers:
+            return self._run(numbers)
+
+    def _run(self, numbers: Numbers) -> Result:
+        prepared, metric, track = self._start(numbers.put)
         fingerprint = self._fingerprint(prepared)
         self.folder.make()
-        folds = [fold.train for fold in prepared.all_folds]
-        baselines = Baselines(prepared.table, prepared.labels, folds, class_count(prepared))
+        folds, wanted = [fold.train for fold in prepared.all_folds], wanted_rows(prepared)
+        baselines = Baselines(numbers, prepared.labels, folds, wanted, class_count(prepared))
         try:
             with Journal(self.folder.journal) as journal:
                 wave = len(journal.waves())
@@ -169,7 +174,7 @@ class Race:
         prepared, metric, track = self._start()
         plan, folds = track.plan, len(prepared.folds)
         state = sum(entry.heat.structure.net.parameters for entry in track.entries) * BYTES_A_PARAMETER * folds
-        held = prepared.table.nbytes + 2 * prepared.x.nbytes + prepared.y.nbytes
+        held = prepared.x.nbytes + prepared.y.nbytes
         work = plan.recipe_epochs() * sum(entry.epoch_cost for entry in track.entries) / len(track.entries)
         return {
             **about_wave(track, prepared, 0.0),
@@ -183,12 +188,12 @@ class Race:
             "notes": list(self.notes),
         }
 
-    def _start(self) -> tuple[Prepared, Metric, Track]:
+    def _start(self, sink: Sink | None = None) -> tuple[Prepared, Metric, Track]:
         """The rows in order, the plan, and all recipes at the start."""
         self._say("reading", 0, 0)
         order = self.order
         self.notes += self.table.notes
-        prepared, metric = prepared_for(order, self.table, self.notes)
+        prepared, metric = prepared_for(order, self.table, self.notes, sink)
         first = self._continued(metric)
         plan, shapes = plan_of(order, prepared, self.notes)
         recipes = drawn(order, prepared, plan, shapes, first)
@@ -277,7 +282,7 @@ class Race:
 
     def _fingerprint(self, prepared: Prepared) -> str:
         """A hash of the encoded rows; a race is only extended on the same ones (SlalomError)."""
-        made = hashlib.blake2b(np.ascontiguousarray(prepared.table).data, digest_size=16)
+        made = hashlib.blake2b(prepared.digest, digest_size=16)
         made.update(np.ascontiguousarray(prepared.labels).data)
         if self.folder.extends and self.folder.settings()["data"]["fingerprint"] != made.hexdigest():
             raise SlalomError(

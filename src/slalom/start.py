@@ -18,7 +18,7 @@ from slalom.lane import Data, width
 from slalom.metrics import Metric, find_metric
 from slalom.order import Order
 from slalom.plan import Plan
-from slalom.prepare import Prepared, is_stored, prepare
+from slalom.prepare import Prepared, Sink, is_stored, prepare
 from slalom.racer import Racer
 from slalom.recipe import Recipe
 from slalom.seats import Placed
@@ -34,7 +34,7 @@ RARE_CELLS = 2e6  # of a table times its folds, up to which every scaling is rac
 BYTES_A_PARAMETER = 20  # weights, up to three memories of a rule, the best weights
 
 
-def prepared_for(order: Order, table: Table, notes: list[str]) -> tuple[Prepared, Metric]:
+def prepared_for(order: Order, table: Table, notes: list[str], sink: Sink | None = None) -> tuple[Prepared, Metric]:
     """Decide the task and the metric, divide the rows, turn the columns into numbers."""
     target = Target.fit(table.labels, order.task, name=table.target or "target")
     notes += target.notes
@@ -52,7 +52,8 @@ def prepared_for(order: Order, table: Table, notes: list[str]) -> tuple[Prepared
     scalings = {wanted} if wanted else affordable(len(table.frame) * table.frame.width * len(rows.train))
     unit = one.target_scaling if one else order.fixed.get("target_scaling")
     units = [unit] if unit else list(TARGET_SCALINGS)
-    prepared = prepare(table.frame, table.labels, target, rows, scalings, units, whole=not table.validation)
+    whole = not table.validation
+    prepared = prepare(table.taken(), table.labels, target, rows, scalings, units, whole=whole, sink=sink)
     notes += prepared.columns.notes
     return prepared, metric
 
@@ -89,7 +90,7 @@ def plan_of(order: Order, prepared: Prepared, notes: list[str]) -> tuple[Plan, S
     costs = [max(1, space.rows // s.batch_size) * step_seconds(s, width(s)) * folds for s in structures]
     largest = max(structure.net.parameters for structure in structures)
     most = max(planning.FINISHERS, int(BYTES_OF_RACERS / (BYTES_A_PARAMETER * largest * folds)))
-    start = 3.0 + 3e-8 * prepared.table.size  # seconds until racers run, by a model too: a plan knows no clock
+    start = 3.0 + 3e-8 * prepared.rows * prepared.width  # seconds until racers run, by a model too
     return planning.for_seconds(order.seconds, cores(), costs, start=start, most=most), shapes
 
 

@@ -11,16 +11,21 @@ from slalom.data import find_target, frame_of, read
 from slalom.errors import SlalomError, wrong
 
 
-@dataclass(frozen=True)
+@dataclass
 class Table:
     """The rows of a race: the columns, the target, and how many of the last rows are the caller's validation rows."""
 
-    frame: pl.DataFrame
+    frame: pl.DataFrame  # without rows once they are taken
     labels: Any
     validation: int = 0
     notes: tuple[str, ...] = ()
     source: str = ""  # the path it was read from
     target: str = ""  # the name of the target's column, where it was one of the table
+
+    def taken(self) -> pl.DataFrame:
+        """The frame, which the table does not hold any longer: who takes it may give its memory back."""
+        frame, self.frame = self.frame, self.frame.clear()
+        return frame
 
 
 def table_of(X: Any, y: Any, target: str | None, validation: tuple[Any, Any] | None = None) -> Table:

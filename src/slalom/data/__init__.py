@@ -2,9 +2,10 @@
 
 from slalom.data.base import Table
 from slalom.data.columns import Columns
+from slalom.data.encoded import Encoded
 from slalom.data.frames import frame_of
 from slalom.data.read import read
 from slalom.data.split import Split, split, split_given
 from slalom.data.target import Target, find_target
 
-__all__ = ["Columns", "Split", "Table", "Target", "find_target", "frame_of", "read", "split", "split_given"]
+__all__ = ["Columns", "Encoded", "Split", "Table", "Target", "find_target", "frame_of", "read", "split", "split_given"]

@@ -19,7 +19,8 @@ The data of the others is stored, scaled, beside that copy.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol, Self
+from dataclasses import fields
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -38,7 +39,12 @@ class InRace(NamedTuple):
 
 
 class Scaler(Protocol):
-    """What every scaler answers (see the head of this file)."""
+    """What every scaler answers (see the head of this file).
+
+    shared: the arrays that are not numbers of the columns (their last axis is not D).
+    """
+
+    shared: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def fit(cls, x: Array) -> Self:
@@ -90,6 +96,24 @@ def each_column(x: Array, fit_one: Callable[[Array], Sequence[Array] | Array]) -
     """
     fitted = np.array([fit_one(column[~np.isnan(column)]) for column in x.T], dtype=np.float64)
     return np.ascontiguousarray(fitted.T)
+
+
+def beside(parts: Sequence[Any]) -> Any:
+    """One scaler of all columns from scalers of one kind that were fitted to some columns each, side by side.
+
+    >>> from slalom.scaling import MaxAbs
+    >>> beside([MaxAbs.fit([[1, -2]]), MaxAbs.fit([[4]])]).largest.tolist()
+    [1.0, 2.0, 4.0]
+    """
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    made = {}
+    for field in fields(first):
+        values = [getattr(part, field.name) for part in parts]
+        by_column = np.ndim(values[0]) > 0 and field.name not in first.shared
+        made[field.name] = np.concatenate(values, axis=-1) if by_column else values[0]
+    return type(first)(**made)
 
 
 def is_constant(present: Array) -> bool:

@@ -31,6 +31,8 @@ class QuantileNormal(Scaler):
     [[0.0], [0.674], [5.199]]
     """
 
+    shared = ("references",)
+
     quantiles: Array
     references: Array
 

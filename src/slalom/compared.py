@@ -1,0 +1,45 @@
+"""The baselines beside the racers: which rows they predict, and their rows of the journal."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from slalom.baselines import Baseline
+from slalom.metrics import Metric
+from slalom.prepare import Prepared
+from slalom.types import Array
+
+
+def wanted_rows(prepared: Prepared) -> list[Array]:
+    """The rows that the baselines predict: the choosing rows of each fold, and behind the last one's the test rows."""
+    wanted = [fold.choose for fold in prepared.all_folds]
+    wanted[-1] = np.concatenate([wanted[-1], prepared.split.test])
+    return wanted
+
+
+def baseline_rows(found: list[Baseline], prepared: Prepared, metric: Metric) -> list[dict[str, Any]]:
+    """The baselines as rows of the journal: cost on choosing rows (mean over the folds), score on test rows.
+
+    Their predictions are those of `wanted_rows`.
+    """
+    rows: list[dict[str, Any]] = []
+    test, labels = prepared.split.test, prepared.labels
+    for baseline in found:
+        row: dict[str, Any] = {"name": baseline.name, "seconds": baseline.seconds, "outcome": baseline.outcome}
+        row |= {"cost": None, "test": None}
+        if baseline.predictions:
+            pairs = list(zip(prepared.folds, baseline.predictions, strict=False))
+            chosen = [(labels[fold.choose], answer[: len(fold.choose)]) for fold, answer in pairs if len(fold.choose)]
+            costs = [metric.cost(truth, answer) for truth, answer in chosen]
+            row["cost"] = finite_or_none(float(np.mean(costs)) if costs else math.inf)
+            if len(test):
+                answer = baseline.predictions[-1][-len(test) :]
+                row["test"] = finite_or_none(metric.score_of(metric.cost(labels[test], answer)))
+        rows.append(row)
+    return rows
+
+
+def finite_or_none(value: float) -> float | None:
+    """The value, or None where it is none that a person could read."""
+    return value if math.isfinite(value) else None
