@@ -512,7 +512,7 @@ def test_scalings_that_bear_outliers_bear_them_in_the_step(name, outlier):
 def test_width_is_a_function_of_the_structure():
     """K falls from 8 to 1 as batch times widest layer grows, whatever the loss and the normalisation."""
     of = lambda batch, width_, **f: width(Structure(Net(3, 1, 2, width_, **f), batch, "softmax"))  # noqa: E731
-    assert [of(8, 8), of(32, 16), of(32, 17), of(64, 32), of(64, 33), of(64, 128), of(64, 129)] == [8, 8, 4, 4, 2, 2, 1]
+    assert [of(8, 8), of(32, 16), of(32, 17), of(64, 64), of(64, 65), of(64, 128), of(64, 129)] == [8, 8, 4, 4, 2, 2, 1]
     assert of(32, 16, normalisation="batch_norm") == 8
     assert width(Structure(Net(3, 1, 2, 64), 64, "softmax"), "gpu") == 1024
     assert width(Structure(Net(3, 1, 2, 2**20), 64, "softmax"), "gpu") == 8
