@@ -1,20 +1,16 @@
-"""The command line: `slalom race`, `predict`, `leaderboard`, `list`; results on stdout, progress on stderr.
+"""The command line: `slalom race`, `predict`, `leaderboard`, `list`, `bench`; results on stdout, progress on stderr.
 
 Exit codes: 0; 1 the race failed; 2 something given cannot be used; 130 interrupted.
 """
 
-import json
 import os
-import shlex
-import shutil
 import sys
-import time
-import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
+from slalom import shell
 from slalom.errors import RaceFailed, SlalomError
 
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
@@ -26,7 +22,7 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        _print(f"slalom {version('slalom')}")
+        shell.show(f"slalom {version('slalom')}")
         ctx.exit()
 
 
@@ -42,6 +38,7 @@ def command() -> None:
       slalom leaderboard runs/houses
       slalom race --continue runs/houses --seconds 120
       slalom list rules
+      slalom bench
     """
 
 
@@ -85,7 +82,7 @@ def race(**given: Any) -> int:
         from slalom.asked import wanted  # what is heavy is loaded with the display on
 
         asked = wanted(given)
-        asked |= {"began": process_start(), "progress": progress}
+        asked |= {"began": shell.process_start(), "progress": progress}
         from slalom.racing import preview
 
         if given["dry_run"]:
@@ -95,12 +92,12 @@ def race(**given: Any) -> int:
     from slalom import told
 
     if result is None:
-        _print(_json(plan) if given["as_json"] else told.plan(plan))
+        shell.show(shell.as_json(plan) if given["as_json"] else told.plan(plan))
         return 0
     if given["as_json"]:
-        _print(_json(result.summary()))
+        shell.show(shell.as_json(result.summary()))
     else:
-        _print(told.result(result, _columns(), interrupted=interrupted, program=_program()))
+        shell.show(told.result(result, shell.columns(), interrupted=interrupted, program=shell.program()))
     return INTERRUPTED if interrupted else 0 if told.has_winner(result) else FAILED
 
 
@@ -133,7 +130,7 @@ def predict(folder: Path, file: Path, out: Path | None, proba: bool, quiet: bool
 
     frame = predictions(folder, file, proba=proba)
     if out is None:
-        _print(frame.write_csv(), raw=True)
+        shell.show(frame.write_csv(), raw=True)
         return 0
     write(frame, out, source=file)
     if not quiet:
@@ -160,11 +157,11 @@ def leaderboard(folder: Path, form: str | None, top: int | None) -> int:
     found = opened.leaderboard(folder)
     cut = found.head(top) if top else found
     if form == "json":
-        _print(_json(cut.to_dicts()))
+        shell.show(shell.as_json(cut.to_dicts()))
     elif form == "csv":
-        _print(cut.write_csv(), raw=True)
+        shell.show(cut.write_csv(), raw=True)
     else:
-        _print(board.table(found, _columns(), top or 20))
+        shell.show(board.table(found, shell.columns(), top or 20))
     return 0
 
 
@@ -187,71 +184,66 @@ def list_parts(kind: str, name: str | None, full: bool, as_json: bool) -> int:
 
     if name is not None:
         about = described.described(kind, name)
-        _print(_json(about.plain()) if as_json else listed.entry(about, _columns()))
+        shell.show(shell.as_json(about.plain()) if as_json else listed.entry(about, shell.columns()))
         return 0
     found = described.everything(kind)
     if as_json:
-        _print(_json([about.plain() for about in found]))
+        shell.show(shell.as_json([about.plain() for about in found]))
     elif full:
-        _print("\n\n".join(listed.entry(about, _columns(), brief=True) for about in found))
+        shell.show("\n\n".join(listed.entry(about, shell.columns(), brief=True) for about in found))
     else:
-        _print(listed.table(found, _columns()))
-        _print(f"\nFormulas, ranges and papers:  {_program()} list {kind} --full")
-        _print(f"All about one of them:        {_program()} list {kind} NAME")
+        shell.show(listed.table(found, shell.columns()))
+        shell.show(f"\nFormulas, ranges and papers:  {shell.program()} list {kind} --full")
+        shell.show(f"All about one of them:        {shell.program()} list {kind} NAME")
     return 0
 
 
-def process_start() -> float:
-    """The time.perf_counter() at which this process began, so that its own start counts (Linux; else now)."""
-    now = time.perf_counter()
-    try:
-        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
-        age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
-    except (OSError, ValueError, IndexError, AttributeError):
-        return now
-    return now - age if 0 <= age < 3600 else now
+@command.command(short_help="Measure how fast this machine trains, beside other libraries.")
+@click.option("--shapes", metavar="LETTERS", default="A", show_default=True, help="Shapes of nets: A to G.")
+@click.option("--racers", type=click.IntRange(1, 65_536), default=64, show_default=True, help="Nets that train.")
+@click.option("--rows", type=click.IntRange(256), default=20_000, show_default=True, help="Rows of the made table.")
+@click.option("--seconds", type=click.FloatRange(0.1, 600), default=3.0, show_default=True, help="For Slalom, a round.")
+@click.option("--mixed", is_flag=True, help="Slalom's racers have every rule, schedule and scaling, not Adam alone.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
+def bench(shapes: str, racers: int, rows: int, seconds: float, mixed: bool, as_json: bool, quiet: bool) -> int:
+    """Train the same nets on the same rows with Slalom, PyTorch, scikit-learn and plain JAX, one after the other.
 
+    \b
+    A  16 columns, 2 x 64, batch 64       E  A with dropout and batch norm
+    B  8 columns, 3 x 128, batch 256      F  B with periodic features
+    C  100 columns, 2 x 256, batch 256    G  logistic regression, batch 256
+    D  30 columns, 2 x 32, batch 32
 
-def _program() -> str:
-    """How this command is called from here: its path where it is not on the PATH."""
-    called = Path(sys.argv[0])
-    if called.name != "slalom" or shutil.which("slalom"):
-        return "slalom"
-    return shlex.quote(os.path.relpath(called) if called.is_absolute() else str(called))
+    Racer-steps a second are updates of one net; compiling is told apart. PyTorch takes part where it is installed.
 
+    \b
+    Examples:
+      slalom bench
+      slalom bench --shapes ABD --seconds 5
+      slalom bench --racers 256 --mixed --json
+    """
+    from slalom.bench import measure, shown
+    from slalom.bench.cases import SHAPES
 
-def _columns() -> int:
-    """Signs in a line of the terminal; a pipe gets 100."""
-    return max(shutil.get_terminal_size((100, 24)).columns, 40)
-
-
-def _json(value: Any) -> str:
-    """JSON in which NaN and infinity, that it does not have, are null."""
-    from slalom.result import finite
-
-    return json.dumps(finite(value), indent=1, allow_nan=False, default=str)
-
-
-def _print(text: str, *, raw: bool = False) -> None:
-    """Write to stdout; a reader that has had enough (`| head`) is no failure. raw: data, as it is in a pipe."""
-    from slalom.board import clean
-
-    try:
-        if hasattr(sys.stdout, "reconfigure"):
-            sys.stdout.reconfigure(errors="replace")
-        sys.stdout.write(text if raw and not sys.stdout.isatty() else clean(text))
-        sys.stdout.write("" if text.endswith("\n") else "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _complain(sentence: str) -> None:
-    """One line on stderr."""
-    if os.environ.get("SLALOM_DEBUG") and sys.exc_info()[0]:
-        traceback.print_exc()
-    text = " ".join(sentence.split())
-    click.echo("".join(c if c.isprintable() else "�" for c in text), err=True)
+    unknown = sorted(set(shapes.upper()) - set(SHAPES))
+    if unknown or not shapes:
+        raise SlalomError(
+            f"slalom bench: --shapes takes letters of {''.join(SHAPES)}, for example ABD; got {shapes!r}."
+        )
+    say = (lambda text: None) if quiet else (lambda text: click.echo(f"  {text} …", err=True))
+    cases = [measure.case_of(letter, racers, rows, seconds, mixed=mixed) for letter in dict.fromkeys(shapes.upper())]
+    told = []
+    for case in cases:
+        told.append(measure.compared(case, say))
+        if not as_json:
+            shell.show(shown.text(told[-1]) + "\n")
+    if as_json:
+        shell.show(shell.as_json({"machine": measure.machine(), "cases": told}))
+    elif not measure.has_torch():
+        shell.show("PyTorch is not installed here, so that it took no part: pip install 'slalom[bench]' brings it.")
+    failed = any(one["failure"] for case in told for one in case["contestants"][:1])
+    return FAILED if failed else 0
 
 
 def run(arguments: list[str]) -> int:
@@ -260,19 +252,19 @@ def run(arguments: list[str]) -> int:
         return int(command.main(arguments, prog_name="slalom", standalone_mode=False) or 0)
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "slalom"
-        _complain(f"{error.format_message()} See {path} --help.")
+        shell.complain(f"{error.format_message()} See {path} --help.")
         return REFUSED
     except SlalomError as error:
-        _complain(str(error))
+        shell.complain(str(error))
         return REFUSED
     except RaceFailed as error:
-        _complain(str(error))
+        shell.complain(str(error))
         return FAILED
     except (KeyboardInterrupt, click.Abort):
-        _complain("Interrupted before there was anything to keep.")
+        shell.complain("Interrupted before there was anything to keep.")
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last floor: a person gets a sentence, SLALOM_DEBUG the traceback
-        _complain(f"slalom failed: {type(error).__name__}: {error} (SLALOM_DEBUG=1 shows where).")
+        shell.complain(f"slalom failed: {type(error).__name__}: {error} (SLALOM_DEBUG=1 shows where).")
         return FAILED
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from slalom.record import record, setting
-from slalom.rules.base import Rule, correction, forgetting, over_tree
+from slalom.rules.base import Rule, correction, forgetting, over_tree, root
 from slalom.types import Array, Setting
 
 
@@ -54,7 +54,7 @@ class AdaBelief(Rule):
             s = memory.s + f2 * ((g - m) ** 2 - memory.s) + self.epsilon
             m_hat = m * k1
             s_hat = s * k2
-            delta = -rate * m_hat / (jnp.sqrt(s_hat) + self.epsilon)
+            delta = -rate * m_hat / (root(s_hat) + self.epsilon)
             return delta, AdaBeliefMemory(m, s)
 
         return one(gradient, memory)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from slalom.record import record, setting
-from slalom.rules.base import Rule, correction, forgetting, over_tree
+from slalom.rules.base import Rule, correction, forgetting, over_tree, root
 from slalom.types import Array, Setting
 
 
@@ -65,7 +65,7 @@ class AdaBound(Rule):
             m = memory.m + f1 * (g - memory.m)
             v = memory.v + f2 * (g**2 - memory.v)
             v_hat = v * k2
-            a = jnp.clip(k1 / (jnp.sqrt(v_hat) + self.epsilon), low, high)
+            a = jnp.clip(k1 / (root(v_hat) + self.epsilon), low, high)
             delta = -rate * a * m
             return delta, AdaBoundMemory(m, v)
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from slalom.record import record, setting
-from slalom.rules.base import Rule, forgetting, over_tree
+from slalom.rules.base import Rule, forgetting, over_tree, root
 from slalom.types import Array, Setting
 
 
@@ -49,7 +49,7 @@ class Adadelta(Rule):
         @over_tree
         def one(g, memory):
             v = memory.v + f * (g**2 - memory.v)
-            d = jnp.sqrt(memory.u + self.epsilon) / jnp.sqrt(v + self.epsilon) * g
+            d = root(memory.u + self.epsilon) / root(v + self.epsilon) * g
             u = memory.u + f * (d**2 - memory.u)
             delta = -rate * d
             return delta, AdadeltaMemory(v, u)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from slalom.record import record, setting
-from slalom.rules.base import Rule, over_tree
+from slalom.rules.base import Rule, over_tree, root
 from slalom.types import Array, Setting
 
 
@@ -44,7 +44,7 @@ class Adagrad(Rule):
         @over_tree
         def one(g, memory):
             s = memory.s + g**2
-            delta = -rate * g / (jnp.sqrt(s) + self.epsilon)
+            delta = -rate * g / (root(s) + self.epsilon)
             return delta, AdagradMemory(s)
 
         return one(gradient, memory)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from slalom.record import record, setting
-from slalom.rules.base import Rule, correction, forgetting, over_tree
+from slalom.rules.base import Rule, correction, forgetting, over_tree, root
 from slalom.types import Array, Setting
 
 
@@ -54,7 +54,7 @@ class Adam(Rule):
             v = memory.v + f2 * (g**2 - memory.v)
             m_hat = m * k1
             v_hat = v * k2
-            delta = -rate * m_hat / (jnp.sqrt(v_hat + self.epsilon_root) + self.epsilon)
+            delta = -rate * m_hat / (root(v_hat + self.epsilon_root) + self.epsilon)
             return delta, AdamMemory(m, v)
 
         return one(gradient, memory)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from slalom.record import record, setting
-from slalom.rules.base import Rule, correction, forgetting, over_tree
+from slalom.rules.base import Rule, correction, forgetting, over_tree, root
 from slalom.types import Array, Setting
 
 
@@ -58,7 +58,7 @@ class AMSGrad(Rule):
             u = jnp.maximum(memory.u, v)
             m_hat = m * k1
             u_hat = u * k2
-            delta = -rate * m_hat / (jnp.sqrt(u_hat) + self.epsilon)
+            delta = -rate * m_hat / (root(u_hat) + self.epsilon)
             return delta, AMSGradMemory(m, v, u)
 
         return one(gradient, memory)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from slalom.record import record, setting
-from slalom.rules.base import Rule, correction, forgetting, over_tree
+from slalom.rules.base import Rule, correction, forgetting, over_tree, root
 from slalom.types import Array, Setting
 
 
@@ -59,7 +59,7 @@ class LAMB(Rule):
             v = memory.v + f2 * (g**2 - memory.v)
             m_hat = m * k1
             v_hat = v * k2
-            u = m_hat / (jnp.sqrt(v_hat) + self.epsilon) + self.weight_decay * w
+            u = m_hat / (root(v_hat) + self.epsilon) + self.weight_decay * w
             norm_w, norm_u = jnp.sqrt(jnp.sum(w**2)), jnp.sqrt(jnp.sum(u**2))
             both = (norm_w > 0) & (norm_u > 0)
             r = jnp.where(both, norm_w / jnp.where(both, norm_u, 1.0), 1.0)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from slalom.record import record, setting
-from slalom.rules.base import Rule, correction, forgetting, over_tree
+from slalom.rules.base import Rule, correction, forgetting, over_tree, root
 from slalom.types import Array, Setting
 
 
@@ -100,7 +100,7 @@ class Muon(Rule):
         def other(g, memory, w):
             m = memory.m + f1 * (g - memory.m)
             v = memory.v + f2 * (g**2 - memory.v)
-            delta = -rate * (m * k1 / (jnp.sqrt(v * k2) + self.epsilon) + self.weight_decay * w)
+            delta = -rate * (m * k1 / (root(v * k2) + self.epsilon) + self.weight_decay * w)
             return delta, OtherMemory(m, v)
 
         @over_tree

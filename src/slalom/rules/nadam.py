@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from slalom.record import record, setting
-from slalom.rules.base import Rule, correction, forgetting, over_tree
+from slalom.rules.base import Rule, correction, forgetting, over_tree, root
 from slalom.types import Array, Setting, Tree
 
 
@@ -73,7 +73,7 @@ class NAdam(Rule):
             v = means.v + f2 * (g**2 - means.v)
             m_hat = (f / c) * g + ((1 - f_next) / c_next) * m
             v_hat = v * k2
-            delta = -rate * m_hat / (jnp.sqrt(v_hat) + self.epsilon)
+            delta = -rate * m_hat / (root(v_hat) + self.epsilon)
             return delta, NAdamMeans(m, v)
 
         delta, means = one(gradient, memory.means)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from slalom.record import record, setting
-from slalom.rules.base import Rule, debias, forgetting, inner, over_tree, zero
+from slalom.rules.base import Rule, debias, forgetting, inner, over_tree, root, zero
 from slalom.types import Array, Setting, Tree
 
 
@@ -87,7 +87,7 @@ class Prodigy(Rule):
 
         @over_tree
         def moves(w, memory):
-            return -h * (memory.m / (jnp.sqrt(memory.v) + d * self.epsilon) + self.weight_decay * w)
+            return -h * (memory.m / (root(memory.v) + d * self.epsilon) + self.weight_decay * w)
 
         return moves(params, walk), ProdigyMemory(walk, r, d)
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from slalom.record import record, setting
-from slalom.rules.base import Rule, correction, forgetting, over_tree
+from slalom.rules.base import Rule, correction, forgetting, over_tree, root
 from slalom.types import Array, Setting
 
 
@@ -92,6 +92,7 @@ class RAdam(Rule):
         rho = span(f2, t)
         rectified = rho > self.threshold
         r = rectifier(jnp.where(rectified, rho, 5.0), jnp.where(rectified, rho_inf, 5.0))  # 1, not NaN, where unused
+        long, short = -rate * r, -rate * self.early
 
         @over_tree
         def one(g, memory):
@@ -99,7 +100,7 @@ class RAdam(Rule):
             v = memory.v + f2 * (g**2 - memory.v)
             m_hat = m * k1
             v_hat = v * k2
-            delta = -rate * m_hat * jnp.where(rectified, r / (jnp.sqrt(v_hat) + self.epsilon), self.early)
+            delta = m_hat * jnp.where(rectified, long / (root(v_hat) + self.epsilon), short)
             return delta, RAdamMemory(m, v)
 
         return one(gradient, memory)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from slalom.record import record, setting
-from slalom.rules.base import Rule, forgetting, over_tree
+from slalom.rules.base import Rule, forgetting, over_tree, root
 from slalom.types import Array, Setting
 
 
@@ -46,7 +46,7 @@ class RMSProp(Rule):
         @over_tree
         def one(g, memory):
             v = memory.v + f * (g**2 - memory.v)
-            delta = -rate * g / (jnp.sqrt(v) + self.epsilon)
+            delta = -rate * g / (root(v) + self.epsilon)
             return delta, RMSPropMemory(v)
 
         return one(gradient, memory)

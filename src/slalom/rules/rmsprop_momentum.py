@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from slalom.record import record, setting
-from slalom.rules.base import Rule, forgetting, over_tree
+from slalom.rules.base import Rule, forgetting, over_tree, root
 from slalom.types import Array, Setting
 
 
@@ -51,7 +51,7 @@ class RMSPropMomentum(Rule):
         @over_tree
         def one(g, memory):
             v = memory.v + f * (g**2 - memory.v)
-            b = (memory.b - f_mu * memory.b) + g / (jnp.sqrt(v) + self.epsilon)
+            b = (memory.b - f_mu * memory.b) + g / (root(v) + self.epsilon)
             delta = -rate * b
             return delta, RMSPropMomentumMemory(v, b)
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from slalom.record import record, setting
-from slalom.rules.base import Rule, correction, forgetting, over_tree, zero
+from slalom.rules.base import Rule, correction, forgetting, over_tree, root, zero
 from slalom.types import Array, Setting, Tree
 
 
@@ -78,7 +78,7 @@ class ScheduleFreeAdamW(Rule):
         def one(g, memory, y):
             v = memory.v + f2 * (g**2 - memory.v)
             v_hat = v * k2
-            z = memory.z - rate * (g / (jnp.sqrt(v_hat) + self.epsilon) + self.weight_decay * y)
+            z = memory.z - rate * (g / (root(v_hat) + self.epsilon) + self.weight_decay * y)
             x = memory.x + c * (z - memory.x)
             delta = x + f1 * (z - x) - y
             return delta, WalkMemory(z, x, v)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from slalom.record import record, setting
-from slalom.rules.base import Rule, debias, forgetting, inner, over_tree, zero
+from slalom.rules.base import Rule, debias, forgetting, inner, over_tree, root, zero
 from slalom.types import Array, Setting, Tree
 
 
@@ -94,7 +94,7 @@ class SWATS(Rule):
             m = memory.m + f1 * (g - memory.m)
             a = memory.a + f2 * (g**2 - memory.a)
             v = jnp.where(sgd, (memory.v - f1 * memory.v) + g, jnp.zeros_like(g))
-            p = -jnp.sqrt(c2) / c1 * m / (jnp.sqrt(a) + self.epsilon)
+            p = -jnp.sqrt(c2) / c1 * m / (root(a) + self.epsilon)
             return p, WalkMemory(m, a, v)
 
         p, walk = one(gradient, memory.walk)

@@ -1,0 +1,66 @@
+"""How the command line speaks: what goes to stdout and stderr, how wide, and since when this process runs."""
+
+import json
+import os
+import shlex
+import shutil
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def process_start() -> float:
+    """The time.perf_counter() at which this process began, so that its own start counts (Linux; else now)."""
+    now = time.perf_counter()
+    try:
+        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, AttributeError):
+        return now
+    return now - age if 0 <= age < 3600 else now
+
+
+def program() -> str:
+    """How this command is called from here: its path where it is not on the PATH."""
+    called = Path(sys.argv[0])
+    if called.name != "slalom" or shutil.which("slalom"):
+        return "slalom"
+    return shlex.quote(os.path.relpath(called) if called.is_absolute() else str(called))
+
+
+def columns() -> int:
+    """Signs in a line of the terminal; a pipe gets 100."""
+    return max(shutil.get_terminal_size((100, 24)).columns, 40)
+
+
+def as_json(value: Any) -> str:
+    """JSON in which NaN and infinity, that it does not have, are null."""
+    from slalom.result import finite
+
+    return json.dumps(finite(value), indent=1, allow_nan=False, default=str)
+
+
+def show(text: str, *, raw: bool = False) -> None:
+    """Write to stdout; a reader that has had enough (`| head`) is no failure. raw: data, as it is in a pipe."""
+    from slalom.board import clean
+
+    try:
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors="replace")
+        sys.stdout.write(text if raw and not sys.stdout.isatty() else clean(text))
+        sys.stdout.write("" if text.endswith("\n") else "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def complain(sentence: str) -> None:
+    """One line on stderr."""
+    if os.environ.get("SLALOM_DEBUG") and sys.exc_info()[0]:
+        traceback.print_exc()
+    text = " ".join(sentence.split())
+    click.echo("".join(c if c.isprintable() else "�" for c in text), err=True)
