@@ -220,7 +220,7 @@ def bench(shapes: str, racers: int, rows: int, seconds: float, mixed: bool, as_j
     \b
     Examples:
       slalom bench
-      slalom bench --shapes ABD --seconds 5
+      slalom bench --shapes ABC --seconds 5
       slalom bench --racers 256 --mixed --json
     """
     from slalom.bench import measure, shown
@@ -229,7 +229,7 @@ def bench(shapes: str, racers: int, rows: int, seconds: float, mixed: bool, as_j
     unknown = sorted(set(shapes.upper()) - set(SHAPES))
     if unknown or not shapes:
         raise SlalomError(
-            f"slalom bench: --shapes takes letters of {''.join(SHAPES)}, for example ABD; got {shapes!r}."
+            f"slalom bench: --shapes takes letters of {''.join(SHAPES)}, for example ABC; got {shapes!r}."
         )
     say = (lambda text: None) if quiet else (lambda text: click.echo(f"  {text} …", err=True))
     cases = [measure.case_of(letter, racers, rows, seconds, mixed=mixed) for letter in dict.fromkeys(shapes.upper())]
