@@ -4,7 +4,7 @@ from slalom.layers import Periodic
 from slalom.step import Structure
 
 # Core-seconds on a core of a 2.6 GHz Xeon with AVX-512, fitted to twenty structures, which it meets within 20 %. On
-# another machine all are longer or shorter by about the same factor, which the race finds out (`Track.slowness`).
+# another machine all are longer or shorter by about the same factor, which the race finds out (`Pace.slowness`).
 FLOP = 1 / 1.55e11
 ELEMENT = 0.3e-9  # of a hidden layer and row, and of a cell of a batch
 PARAMETER = 0.7e-9

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import numpy as np
@@ -19,12 +19,42 @@ from slalom.types import Array
 HOPELESS = 1000.0  # a choosing loss so many times that of a constant prediction counts as diverged
 
 
+T = TypeVar("T")
+
+
 class Asked(NamedTuple):
     """A score that is being computed."""
 
     step: int
     state: State
     answer: Array  # [G K, C, M] outputs, perhaps not there yet
+
+
+def order_of(racer: Racer) -> tuple[int, int]:
+    """What the order decides in which a racer goes through the rows."""
+    return racer.replicate, racer.fold
+
+
+def orders_of(racers: Sequence[Racer]) -> list[tuple[int, int]]:
+    """The orders of these racers, each once."""
+    return list(dict.fromkeys(map(order_of, racers)))
+
+
+def together(heat: Heat, members: Sequence[T], share: int, racer_of: Callable[[T], Racer]) -> list[list[T]]:
+    """Racers of one rule, each perhaps with something beside it, as crews: in their order, as many as one call takes,
+    but at most `share` in whole lanes, so that all cores have something to do, and of no more orders of rows than the
+    program takes."""
+    most = max(heat.width, min(heat.places, -(-share // heat.width) * heat.width))
+    crews: list[list[T]] = []
+    orders: set[tuple[int, int]] = set()
+    for member in members:
+        order = order_of(racer_of(member))
+        if not crews or len(crews[-1]) == most or len(orders | {order}) > heat.orders:
+            crews.append([])
+            orders = set()
+        crews[-1].append(member)
+        orders.add(order)
+    return crews
 
 
 class Crew:
@@ -45,7 +75,9 @@ class Crew:
         self.place_steps = 0  # steps that were computed, of copies and of those that diverged as well
         self.rule = np.int32(self.program.rule_index(racers[0].kind))
         self.state: State = self._stacked([racer.state for racer in self.filled])
-        self.knobs: Knobs = jax.device_put(self._stacked([racer.knobs for racer in self.filled]), device())
+        self.orders = orders_of(racers)
+        knobs = [racer.knobs._replace(order=np.int32(self.orders.index(order_of(racer)))) for racer in self.filled]  # type: ignore[union-attr]
+        self.knobs: Knobs = jax.device_put(self._stacked(knobs), device())
 
     def advance(self, stop: int, checks: Sequence[int], halted: Callable[[], bool]) -> int:
         """Take the racers to step `stop`, scored at the checks on the way; returns how many updates of racers were
@@ -111,27 +143,25 @@ class Crew:
         return rates
 
     def _rows(self, step: int, n: int, capacity: int) -> Array:
-        """Rows [G K, capacity, B] of n steps from a step on, one order for racers of one fold and replicate."""
+        """Rows [U, capacity, B] of n steps from a step on, one order for racers of one fold and replicate."""
         heat, batch = self.heat, self.heat.structure.batch_size
-        rows = np.zeros((self.places, capacity, batch), np.int32)
-        made: dict[tuple[int, int], Array] = {}
-        for k, racer in enumerate(self.filled):
-            key = (racer.replicate, racer.fold)
-            if key not in made:
-                train, about = heat.prepared.all_folds[racer.fold].train, heat.steps_per_epoch(racer.fold)
-                made[key] = heat.shuffles.batches(train, *key, start=step, count=n, batch=batch, per_epoch=about)
-            rows[k, :n] = made[key]
+        rows = np.zeros((self.program.orders, capacity, batch), np.int32)
+        for u, (replicate, fold) in enumerate(self.orders):
+            train, about = heat.prepared.all_folds[fold].train, heat.steps_per_epoch(fold)
+            rows[u, :n] = heat.shuffles.batches(
+                train, replicate, fold, start=step, count=n, batch=batch, per_epoch=about
+            )
         return rows
 
     def _ask(self, step: int) -> Asked | None:
         """Have the racers scored on choosing rows; nothing is waited for."""
-        folds = [self.heat.prepared.all_folds[racer.fold] for racer in self.racers]
+        folds = [self.heat.prepared.all_folds[fold] for _, fold in self.orders]
         if not any(len(fold.choose) for fold in folds):
             return None
         shape = self.program.score_shape
-        rows = np.zeros((self.places, shape[0] * shape[1]), np.int32)
-        for k, fold in enumerate(folds):
-            rows[k, : len(fold.choose)] = fold.choose
+        rows = np.zeros((self.program.orders, shape[0] * shape[1]), np.int32)
+        for u, fold in enumerate(folds):
+            rows[u, : len(fold.choose)] = fold.choose
         state, x = self._to_score(step), self.heat.data.here().x
         answer = self.program.score(
             self.lanes, state.weights, state.memory, self.knobs, rows.reshape(-1, *shape), x

@@ -98,8 +98,7 @@ def _heat(table: Table, recipe: Recipe, task: str, metric: Any, seed: int) -> He
     prepared = prepare(table.taken(), table.labels, kind, split, {recipe.scaling}, [recipe.target_scaling], whole=False)
     data = Placed(Data(prepared.x, prepared.y))
     rules = (kind_of(recipe.rule),)
-    heat = Heat(
-        structure_of(recipe, prepared), prepared, data, find_metric(metric, kind.task), Shuffles(seed), seed, rules
-    )
+    structure, measure = structure_of(recipe, prepared), find_metric(metric, kind.task)
+    heat = Heat(structure, prepared, data, measure, Shuffles(seed), seed, rules, crowd=1)
     heat.compile()
     return heat

@@ -1,4 +1,4 @@
-"""Heats: the racers of one structure: their program, what they begin with, when they are scored, what they cost."""
+"""Heats: racers of one structure and a few rules: their program, their start, when they are scored, what they cost."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from slalom.cost import CHECK, RACER, step_seconds
-from slalom.lane import call_lanes, width
+from slalom.lane import MOST_ORDERS, call_lanes, width
 from slalom.metrics import Metric
 from slalom.prepare import Prepared
 from slalom.program import Blueprint, Program, Programs
@@ -33,27 +33,36 @@ class Heat:
     shuffles: Shuffles
     seed: int
     rules: tuple[Kind, ...]
+    crowd: int = 2**24  # racers of its most numerous rule at the start, where that is known
     programs: Programs | None = None  # once they are compiled
     _starts: dict[tuple, tuple[Tree, Tree]] = field(default_factory=dict)
 
     def compile(self, width: int | None = None, lanes: int | None = None) -> None:
-        """Make the program (once); K and G are those of `lane` unless given."""
+        """Make the program, once; K and G are those of `lane` unless given."""
+        if self.programs:
+            return
         rows, data = max([len(fold.choose) for fold in self.prepared.folds] + [1]), self.data.tree
         width = width or self.width
         lanes = lanes or call_lanes(self.structure, width, self.steps_per_epoch(0))
-        programs = Programs(Blueprint(self.structure, self.rules, data.x.shape, data.y.shape, rows, width, lanes))
+        shapes = data.x.shape, data.y.shape, rows
+        programs = Programs(Blueprint(self.structure, self.rules, *shapes, width, lanes, self.orders))
         programs.here()
         self.programs = programs
 
     @property
     def width(self) -> int:
         """K, the racers of a lane."""
-        return self.programs.blueprint.width if self.programs else width(self.structure)
+        return self.programs.blueprint.width if self.programs else width(self.structure, racers=self.crowd)
 
     @property
     def places(self) -> int:
         """The most racers that are advanced as one."""
         return self.width * call_lanes(self.structure, self.width, self.steps_per_epoch(0))
+
+    @property
+    def orders(self) -> int:
+        """The most orders of rows that one call takes: one for each fold, up to a few."""
+        return min(len(self.prepared.folds), MOST_ORDERS)
 
     @property
     def program(self) -> Program:
@@ -103,6 +112,7 @@ class Heat:
             factor=_filled(1 / np.asarray(scaling.spread), columns),
             squash=np.float32(0 if np.isinf(scaling.clip) else 1 / scaling.clip**2),
             table=np.int32(table),
+            order=np.int32(0),  # a crew says which
             target=np.int32(self.prepared.first_target(recipe.target_scaling, racer.fold)),
             key=draw_key(self.seed, racer.replicate, racer.number),
             dropout=np.float32(recipe.dropout),

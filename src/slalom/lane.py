@@ -1,4 +1,4 @@
-"""Lanes: K racers of one structure and one rule, advanced by one call. The one door for the racer axis."""
+"""Lanes: K racers of one structure and one rule, side by side in one program. The one door for the racer axis."""
 
 from collections.abc import Callable
 from functools import partial
@@ -16,34 +16,47 @@ from slalom.types import Array, Tree
 SCORE_CHUNK = 1024  # rows scored at once: a larger chunk leaves the cache
 CALL_SECONDS = 0.05  # of work that one call is about
 MOST_LANES = 16  # of one call
+MOST_STEPS = {True: 4096, False: 256}  # of one call, on a CPU and on another device
+MOST_ORDERS = 8  # of rows, in one call
 REESTIMATED = 16  # batches that batch norm's averages are gathered from anew
 
 
-def width(structure: Structure, device: str = "") -> int:
-    """K, the racers of a lane: a pure function of the structure and the kind of device.
+def width(structure: Structure, device: str = "", racers: int = 2**24) -> int:
+    """K, the racers of a lane: a pure function of the structure, the kind of device and, where that is no CPU, of how
+    many racers there are for it.
 
     On a CPU narrow lanes: a step of a lane costs 5 µs beside its arithmetic, so that tiny nets share it, but places
     without a racer cost as much as others. 2 x 64, batch 64, takes 90 % as many steps a second in lanes of two as in
     lanes of four; in a race that drops racers 92 % of the places of the former are used and 82 % of the latter.
+    Other devices have thousands of cores to fill and start every part of a step anew: wide lanes.
     """
-    work = structure.batch_size * max(structure.net.sizes)
-    if (device or jax.default_backend()) != "cpu":
-        return max(8, min(1024, 2**24 // work))
+    net = structure.net
+    work = structure.batch_size * max(net.sizes if net.depth else net.sizes[1:])
+    if not on_cpu(device):
+        return min(max(8, min(1024, 2**24 // work)), 2 ** (racers - 1).bit_length())
     return 1 if work > 8192 else 2 if work > 4096 else 4 if work > 512 else 8
 
 
-def call_lanes(structure: Structure, width: int, epoch: int) -> int:
+def on_cpu(device: str = "") -> bool:
+    """Whether a kind of device, or the one that JAX uses, is a CPU."""
+    return (device or jax.default_backend()) == "cpu"
+
+
+def call_lanes(structure: Structure, width: int, epoch: int, device: str = "") -> int:
     """G, the most lanes that one call advances, one after the other, where an epoch has so many steps: as many as make
-    an epoch of them all CALL_SECONDS of work. What a call costs on the host is then shared by all of them."""
+    an epoch of them all CALL_SECONDS of work. What a call costs on the host is then shared by all of them. On other
+    devices than a CPU lanes are wide instead."""
+    if not on_cpu(device):
+        return 1
     lanes = CALL_SECONDS / (width * epoch * step_seconds(structure, width))
     return 2 ** int(np.log2(min(max(lanes, 1), MOST_LANES)))
 
 
-def call_steps(structure: Structure, width: int, lanes: int) -> int:
-    """S, the most steps of one call: about CALL_SECONDS of work, and at most 8 MB of row numbers."""
-    places = width * lanes
-    by_memory = 2**21 // (places * structure.batch_size)
-    return int(max(1, min(CALL_SECONDS / (places * step_seconds(structure, width)), by_memory, 4096)))
+def call_steps(structure: Structure, width: int, lanes: int, orders: int = 1, device: str = "") -> int:
+    """S, the most steps of one call: on a CPU about CALL_SECONDS of work; at most 8 MB of row numbers."""
+    cpu = on_cpu(device)
+    by_time = CALL_SECONDS / (width * lanes * step_seconds(structure, width)) if cpu else np.inf
+    return int(max(1, min(by_time, 2**21 // (orders * structure.batch_size), MOST_STEPS[cpu])))
 
 
 class Data(NamedTuple):
@@ -83,6 +96,11 @@ def each_lane(run: Callable[..., Any], width: int, lanes: int) -> Callable[..., 
     return answered
 
 
+def ordered(rows: Array, knobs: Knobs) -> Array:
+    """The rows [...] of a racer out of those of a call [U, ...]: racers of one fold go through them in one order."""
+    return rows[knobs.order] if rows.shape[0] > 1 else rows[0]
+
+
 def build_advance(structure: Structure, room: Room, width: int, lanes: int) -> Callable[..., State]:
     """The program that takes racers of one rule some steps further: G lanes of K, one lane after the other.
 
@@ -90,31 +108,31 @@ def build_advance(structure: Structure, room: Room, width: int, lanes: int) -> C
     """
 
     def advance(rule, count, t, filled, state, knobs, rates, rows, data):
-        # rule, count, t, filled: [] int32. rates: [G K, S]. rows: [G K, S, B] int32.
+        # rule, count, t, filled: [] int32. rates: [G K, S]. rows: [U, S, B] int32.
         def branch(kind: Kind) -> Callable[[State], State]:
             def one(state: State, knobs: Knobs, rate: Array, rows: Array, t: Array) -> State:
                 own = rebuilt(kind, knobs.settings)
                 before = state._replace(rule=room.unpack(kind, state.rule))
-                after = step(structure, own, before, knobs, t, rate, rows, data.x, data.y)
+                after = step(structure, own, before, knobs, t, rate, ordered(rows, knobs), data.x, data.y)
                 return after._replace(rule=room.pack(kind, after.rule, state.rule))
 
             def first(state: State, knobs: Knobs) -> tuple[Array, ...]:
                 own = rebuilt(kind, knobs.settings)
                 return room.pack(kind, own.init(seen(structure.net, own, state.weights)), state.rule)
 
-            def run(state: State, knobs: Knobs, rates: Array, rows: Array) -> State:
+            def run(state: State, knobs: Knobs, rates: Array) -> State:
                 # Before step 1 the memory is the rule's own; on the host each racer would pay milliseconds for it.
                 fresh = each_racer(first, width)(state, knobs)
                 state = state._replace(rule=jax.tree.map(partial(jnp.where, t == 1), fresh, state.rule))
-                every = each_racer(one, width, axes=(0, 0, 0, 0, None))
+                every = each_racer(one, width, axes=(0, 0, 0, None, None))
 
                 def body(i: Array, state: State) -> State:
-                    pick = lambda table: jax.lax.dynamic_index_in_dim(table, i, rates.ndim - 1, keepdims=False)  # noqa: E731
-                    return every(state, knobs, pick(rates), pick(rows), t + i)
+                    pick = lambda table, axis: jax.lax.dynamic_index_in_dim(table, i, axis, keepdims=False)  # noqa: E731
+                    return every(state, knobs, pick(rates, rates.ndim - 1), pick(rows, 1), t + i)
 
                 return jax.lax.fori_loop(0, count, body, state)
 
-            return lambda state: each_lane(run, width, lanes)(filled, state, state, knobs, rates, rows)
+            return lambda state: each_lane(run, width, lanes)(filled, state, state, knobs, rates)
 
         return jax.lax.switch(rule, [branch(kind) for kind in room.rules], state)
 
@@ -122,15 +140,15 @@ def build_advance(structure: Structure, room: Room, width: int, lanes: int) -> C
 
 
 def build_score(structure: Structure, width: int, lanes: int) -> Callable[..., Array]:
-    """The program that answers the outputs [G K, C, M] of racers for rows [G K, chunks, M / chunks]."""
+    """The program that answers the outputs [G K, C, M] of racers for rows [U, chunks, M / chunks]."""
 
     def score(filled, weights, memory, knobs, rows, x):
-        def one(weights, memory, knobs, rows):
-            chunks = jax.lax.map(lambda r: outputs(structure, weights, memory, knobs, r, x), rows)
+        def one(weights, memory, knobs):
+            chunks = jax.lax.map(lambda r: outputs(structure, weights, memory, knobs, r, x), ordered(rows, knobs))
             return jnp.moveaxis(chunks, 0, 1).reshape(structure.net.outputs, -1)
 
         answer = jnp.zeros((width * lanes, structure.net.outputs, rows.shape[1] * rows.shape[2]), jnp.float32)
-        return each_lane(each_racer(one, width), width, lanes)(filled, answer, weights, memory, knobs, rows)
+        return each_lane(each_racer(one, width), width, lanes)(filled, answer, weights, memory, knobs)
 
     return score
 
@@ -138,23 +156,23 @@ def build_score(structure: Structure, width: int, lanes: int) -> Callable[..., A
 def build_average(structure: Structure, room: Room, width: int, lanes: int) -> Callable[..., tuple[Tree, Tree]]:
     """The program that answers the (weights, memory) that racers of one rule are scored with.
 
-    Where those are not the weights of the last step, batch norm's averages are gathered anew on rows [G K, M, B].
+    Where those are not the weights of the last step, batch norm's averages are gathered anew on rows [U, M, B].
     """
 
     def average(rule, filled, state, knobs, rows, data):
         def branch(kind: Kind) -> Callable[[State], tuple[Tree, Tree]]:
-            def one(state: State, knobs: Knobs, rows: Array) -> tuple[Tree, Tree]:
+            def one(state: State, knobs: Knobs) -> tuple[Tree, Tree]:
                 own = rebuilt(kind, knobs.settings)
                 memory = room.unpack(kind, state.rule)
                 weights = to_score(structure.net, own, state.weights, memory, data.x.shape[1])
                 if structure.net.normalisation != "batch_norm":
                     return weights, state.memory
-                return weights, reestimated(structure, weights, state.memory, knobs, rows, data.x)
+                return weights, reestimated(structure, weights, state.memory, knobs, ordered(rows, knobs), data.x)
 
             if kind not in room.averaging:
                 return lambda state: (state.weights, state.memory)
             every = each_lane(each_racer(one, width), width, lanes)
-            return lambda state: every(filled, (state.weights, state.memory), state, knobs, rows)
+            return lambda state: every(filled, (state.weights, state.memory), state, knobs)
 
         return jax.lax.switch(rule, [branch(kind) for kind in room.rules], state)
 
@@ -165,8 +183,8 @@ def empty_knobs(columns: int, settings: int) -> Knobs:
     """The numbers of a racer, all zero: their shapes and types."""
     vector, zero, place = np.zeros(columns, np.float32), np.float32(0), np.int32(0)
     return Knobs(
-        centre=vector, factor=vector, squash=zero, table=place, target=place, key=np.uint32(0), dropout=zero,
-        penalty=zero, l1=zero, smoothing=zero, settings=np.zeros(settings, np.float32),
+        centre=vector, factor=vector, squash=zero, table=place, target=place, order=place, key=np.uint32(0),
+        dropout=zero, penalty=zero, l1=zero, smoothing=zero, settings=np.zeros(settings, np.float32),
     )  # fmt: skip
 
 

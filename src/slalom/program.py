@@ -41,6 +41,7 @@ class Program:
     room: Room
     width: int  # K, racers of a lane
     lanes: int  # G, the most of one call
+    orders: int  # U, the most orders of rows of one call
     steps: int  # S, the most of one call
     settings: int  # numbers of a rule, at most
     score_shape: tuple[int, int]  # (chunks, rows of a chunk)
@@ -59,7 +60,7 @@ class Blueprint:
     """What a program is compiled from.
 
     x, y: the shapes of the data. score_rows: how many rows a score takes. width: K, racers of a lane. lanes: G, the
-    most of one call.
+    most of one call. orders: U, of rows, the most of one call.
     """
 
     structure: Structure
@@ -69,6 +70,7 @@ class Blueprint:
     score_rows: int
     width: int
     lanes: int
+    orders: int = 1
 
     @property
     def places(self) -> int:
@@ -78,7 +80,7 @@ class Blueprint:
     @property
     def steps(self) -> int:
         """S, the most steps of one call."""
-        return call_steps(self.structure, self.width, self.lanes)
+        return call_steps(self.structure, self.width, self.lanes, self.orders)
 
     @property
     def settings(self) -> int:
@@ -100,7 +102,7 @@ class Blueprint:
         """(function, example arguments, the tree of its answer) of each executable, in the order of `Program`."""
         place, data = np.int32(0), Data(seats.blank(self.x), seats.blank(self.y))
         room, lanes = self.room, (self.width, self.lanes)
-        rows = lambda *shape: np.zeros((self.places, *shape), np.int32)  # noqa: E731
+        rows = lambda *shape: np.zeros((self.orders, *shape), np.int32)  # noqa: E731
         stacked = lambda tree: jax.tree.map(lambda a: np.stack([a] * self.places), tree)  # noqa: E731
         state = stacked(State(*self.start, room.empty()))
         knobs = stacked(empty_knobs(self.x[1], self.settings))
@@ -122,8 +124,8 @@ class Blueprint:
         advance, score, *average = executables
         shape = score_shape(self.score_rows)
         return Program(
-            self.structure, self.room, self.width, self.lanes, self.steps, self.settings, shape, advance, score,
-            average[0] if average else None, seconds,
+            self.structure, self.room, self.width, self.lanes, self.orders, self.steps, self.settings, shape, advance,
+            score, average[0] if average else None, seconds,
         )  # fmt: skip
 
     def key(self, platform: str) -> str:
@@ -133,7 +135,7 @@ class Blueprint:
         if platform != "cpu" or any("0x" in kind for kind in kinds):
             return ""
         about = (
-            *(self.structure, kinds, self.x, self.y, self.score_rows, self.width, self.lanes, self.steps),
+            *(self.structure, kinds, self.x, self.y, self.score_rows, self.width, self.lanes, self.orders, self.steps),
             compiler_options(),
             *(jax.__version__, jaxlib.__version__),
             *[getattr(jax.config, name) for name in ("jax_enable_x64", "jax_default_matmul_precision")],
@@ -176,9 +178,9 @@ class Programs:
         executables = _compiled(blueprint, device)
         seats.give_back()  # what the compiler used
         program = blueprint.program(executables, time.perf_counter() - began)
-        self._kept = _serialised(executables)
-        if key and self._kept:
-            cache.write(key, [trial(program, blueprint, device), *self._kept])
+        self._kept = _serialised(executables) if device.platform == "cpu" else []  # elsewhere there is one seat
+        if key and self._kept and (digest := trial(program, blueprint, device)):
+            cache.write(key, [digest, *self._kept])
         return program
 
     def _next(self, device: Any) -> Program:

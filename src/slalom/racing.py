@@ -15,7 +15,7 @@ from slalom.baselines import Baselines, Numbers
 from slalom.compared import baseline_rows, wanted_rows
 from slalom.entry import FINISHED, Entry
 from slalom.errors import SlalomError
-from slalom.executor import Threads
+from slalom.executor import Threads, cores
 from slalom.finish import CONSTANT, about_wave, best_of, class_count, crowned, race_settings, recipe_rows
 from slalom.folder import RunFolder
 from slalom.journal import Journal
@@ -198,7 +198,8 @@ class Race:
         plan, shapes = plan_of(order, prepared, self.notes)
         recipes = drawn(order, prepared, plan, shapes, first)
         heats, entries = entered(recipes, first, prepared, metric, order.seed)
-        track = Track(plan, heats, entries, Threads(begin=seats.take), end_of(order, prepared, plan, heats, self.began))
+        executor = Threads(seats.workers(cores()), seats.take)
+        track = Track(plan, heats, entries, executor, end_of(order, prepared, plan, heats, self.began))
 
         def report(phase: str, alive: int, racer_steps: int) -> None:
             cost = track.best_cost()

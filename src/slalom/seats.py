@@ -16,6 +16,7 @@ import numpy as np
 
 from slalom.types import Array, Tree
 
+SUPPLIERS = 4  # workers of a device that is no CPU: one waits for it while others lay out the next calls
 THREADS = "PJRT_NPROC"  # the environment variable from which a new client takes the number of its threads
 
 _devices: list[Any] = []  # of the seats made so far; they live as long as the process
@@ -39,6 +40,11 @@ def device() -> Any:
         while len(_devices) <= seat:
             _devices.append(_made())
     return _devices[seat]
+
+
+def workers(cores: int) -> int:
+    """How many workers have something to do: one a core, and on another device as many as keep it supplied."""
+    return cores if jax.default_backend() == "cpu" else min(SUPPLIERS, cores)
 
 
 def _made() -> Any:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -118,8 +119,10 @@ def entered(
     data, shuffles = Placed(Data(prepared.x, prepared.y)), Shuffles(seed)
     heats, entries = [], []
     for structure, members in by_structure.items():
-        for rules in _shared({kind_of(recipes[i].rule) for i in members}):
-            heat = Heat(structure, prepared, data, metric, shuffles, seed, rules)
+        kinds = Counter(kind_of(recipes[i].rule) for i in members)
+        for rules in _shared(set(kinds)):
+            crowd = max(kinds[rule] for rule in rules) * len(prepared.folds)
+            heat = Heat(structure, prepared, data, metric, shuffles, seed, rules, crowd)
             heats.append(heat)
             for i in members:
                 if kind_of(recipes[i].rule) in rules:

@@ -43,6 +43,7 @@ class Knobs(NamedTuple):
     squash: Array  # [] 1 / clip², 0 where the scaling does not clip
     table: Array  # [] int32 first row of the stored variant of X
     target: Array  # [] int32 first row of the stored variant of y
+    order: Array  # [] int32 which of the orders of rows of a call
     key: Array  # [] uint32 of this racer's draws
     dropout: Array  # []
     penalty: Array  # [] λ of the term λ w added to the gradient

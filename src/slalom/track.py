@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from slalom.crew import Crew
+from slalom.crew import Crew, together
 from slalom.entry import DIVERGED, FINISHED, OUT_OF_TIME, Entry
 from slalom.executor import Executor, Task
 from slalom.heat import Heat
@@ -160,10 +160,9 @@ class Track:
         for entry in entries:
             for racer in entry.racers:
                 groups.setdefault(racer.kind, []).append((entry, racer))
-        tasks, most = [], max(heat.width, min(heat.places, -(-share // heat.width) * heat.width))
+        tasks = []
         for group in groups.values():
-            for i in range(0, len(group), most):
-                crew = group[i : i + most]
+            for crew in together(heat, group, share, racer_of=lambda pair: pair[1]):
                 cost = sum(heat.epoch_cost(racer.fold) * epochs for _, racer in crew)
                 priority = crew[0][0].number if first else -int(cost * 1e6)
                 tasks.append(Task(priority, self._crew(heat, crew, epochs, first=first)))

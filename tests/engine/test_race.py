@@ -107,7 +107,7 @@ def test_same_seed_same_race(monkeypatch):
     asked = {"fixed": {"rule": "adamw", "normalisation": "batch_norm", "dropout": 0.2}, "recipes": 4}
     first = small(**asked)
     for workers in (2, 1):
-        monkeypatch.setattr("slalom.executor.cores", lambda workers=workers: workers)
+        monkeypatch.setattr("slalom.racing.cores", lambda workers=workers: workers)
         if workers == 1:
             monkeypatch.setattr(heats, "Programs", Programs)
             monkeypatch.setenv("SLALOM_CACHE", "off")

@@ -8,9 +8,9 @@ import numpy as np
 
 from slalom import seats
 from slalom.bench.cases import RATE, Case, made_data
-from slalom.crew import Crew
+from slalom.crew import Crew, together
 from slalom.data import Split, Target
-from slalom.executor import Task, Threads
+from slalom.executor import Task, Threads, cores
 from slalom.heat import Heat
 from slalom.losses import measured
 from slalom.metrics import find_metric
@@ -54,7 +54,7 @@ def prepared_for(case: Case) -> Prepared:
 
 def contestant(case: Case) -> tuple[Callable[[], dict[str, Any]], dict[str, Any]]:
     """(what runs the case, what is known before): everything is compiled and has run some steps."""
-    prepared, executor = prepared_for(case), Threads(begin=seats.take)
+    prepared, executor = prepared_for(case), Threads(seats.workers(cores()), seats.take)
     heats, entries = entered(recipes(case), 0, prepared, find_metric(None, "classification"), 0)
     began = time.perf_counter()
     _all(executor, [Task(0, heat.compile, "compile") for heat in heats])
@@ -95,10 +95,9 @@ def _crews(heats: list[Heat], racers: list[Racer], workers: int) -> list[tuple[H
     """Racers of one heat and rule, as many as one call takes, but so that every core has some crews."""
     share, crews = -(-len(racers) // (CREWS * workers)), []
     for heat in heats:
-        most = max(heat.width, min(heat.places, -(-share // heat.width) * heat.width))
         for rule in heat.rules:
             mine = [racer for racer in racers if racer.kind == rule]
-            crews += [(heat, mine[i : i + most]) for i in range(0, len(mine), most)]
+            crews += [(heat, crew) for crew in together(heat, mine, share, racer_of=lambda racer: racer)]
     return crews
 
 

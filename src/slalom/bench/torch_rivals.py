@@ -21,6 +21,9 @@ WARM = 20
 Answer = tuple[Callable[[], dict[str, Any]], dict[str, Any]]
 
 
+torch.backends.cuda.matmul.allow_tf32 = True  # as JAX does on a GPU
+
+
 def _device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 

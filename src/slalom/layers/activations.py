@@ -48,7 +48,7 @@ LEAK = 0.01
 
 def _selu(x: Array) -> Array:
     xp: Any = namespace(x)
-    return SELU_SCALE * xp.where(x > 0, x, SELU_ALPHA * xp.expm1(xp.minimum(x, 0)))
+    return SELU_SCALE * xp.where(x > 0, x, SELU_ALPHA * xp.expm1(xp.where(x > 0, 0, x)))
 
 
 def _leaky_relu(x: Array) -> Array:
@@ -57,7 +57,7 @@ def _leaky_relu(x: Array) -> Array:
 
 def _elu(x: Array) -> Array:
     xp: Any = namespace(x)
-    return xp.where(x > 0, x, xp.expm1(xp.minimum(x, 0)))
+    return xp.where(x > 0, x, xp.expm1(xp.where(x > 0, 0, x)))
 
 
 def _softplus(x: Array) -> Array:

@@ -112,7 +112,8 @@ def beside(parts: Sequence[Any]) -> Any:
     for field in fields(first):
         values = [getattr(part, field.name) for part in parts]
         by_column = np.ndim(values[0]) > 0 and field.name not in first.shared
-        made[field.name] = np.concatenate(values, axis=-1) if by_column else values[0]
+        together = sum(values) if field.name == "columns" else values[0]  # how many, where that is all a scaler learns
+        made[field.name] = np.concatenate(values, axis=-1) if by_column else together
     return type(first)(**made)
 
 
