@@ -1,6 +1,7 @@
 """What a step costs, by a model: plans are made from it, since a plan may not depend on a clock."""
 
 from slalom.layers import Periodic
+from slalom.seats import SUPPLIERS
 from slalom.step import Structure
 
 # Core-seconds on a core of a 2.6 GHz Xeon with AVX-512, fitted to twenty structures, which it meets within 20 %. On
@@ -18,9 +19,22 @@ RACER = 1.5e-3  # on the host, each time that a racer is taken up: laid out, han
 CHECK = 0.3e-3  # on the host, each time that it is scored
 
 
-def step_seconds(structure: Structure, width: int) -> float:
-    """Core-seconds of one step of one racer, in a lane of so many."""
+# Seconds of the whole device, fitted to the seven shapes of the bench with 64 and 1,024 racers on an NVIDIA H200: a
+# lane costs what starting its parts costs, and what memory has to move.
+DEVICE_LAYER = 25e-6  # and lane
+DEVICE_ELEMENT = 22e-12  # of a hidden layer and row
+DEVICE_FLOP = 1e-14
+
+
+def step_seconds(structure: Structure, width: int, device: str = "cpu") -> float:
+    """Worker-seconds of one step of one racer, in a lane of so many, on a kind of device.
+
+    A CPU's worker is a core; a GPU serves its workers one after the other.
+    """
     net, batch = structure.net, structure.batch_size
+    if device != "cpu":
+        work = batch * net.depth * net.width * DEVICE_ELEMENT + net.flops(batch) * DEVICE_FLOP
+        return SUPPLIERS * (work + (net.depth + 1) * DEVICE_LAYER / width)
     element = ELEMENT + NORMALISED[net.normalisation] + (0.0 if net.activation in STRAIGHT else CURVED)
     return (
         net.flops(batch) * FLOP

@@ -12,7 +12,7 @@ from slalom.prepare import Prepared
 from slalom.program import Blueprint, Program, Programs
 from slalom.racer import Racer, draw_key
 from slalom.rules.base import at_horizon
-from slalom.seats import Placed
+from slalom.seats import Placed, kind_of_device
 from slalom.shuffles import Shuffles
 from slalom.step import Kind, Knobs, State, Structure, settings_vector
 from slalom.types import Array, Tree
@@ -76,15 +76,20 @@ class Heat:
         rows = min(len(f.train) for f in folds) if fold < len(folds) else len(self.prepared.all_folds[fold].train)
         return max(1, rows // self.structure.batch_size)
 
+    @property
+    def step_seconds(self) -> float:
+        """Modelled worker-seconds of one step of one racer."""
+        return step_seconds(self.structure, self.width, kind_of_device())
+
     def epoch_cost(self, fold: int) -> float:
         """Modelled core-seconds of one epoch of one racer."""
-        return self.steps_per_epoch(fold) * step_seconds(self.structure, self.width)
+        return self.steps_per_epoch(fold) * self.step_seconds
 
     def crew_cost(self, racers: int, steps: int, checks: int) -> float:
         """Modelled core-seconds of so many steps of racers that are advanced as one, and of what stands around them.
         Places without a racer cost as much as others."""
         places = -(-racers // self.width) * self.width
-        return places * steps * step_seconds(self.structure, self.width) + racers * (RACER + checks * CHECK)
+        return places * steps * self.step_seconds + racers * (RACER + checks * CHECK)
 
     def checks(self, epochs: int, fold: int, rungs: Sequence[int]) -> list[int]:
         """The steps at which racers are scored: about CHECKS over the horizon, at ends of epochs where there are enough

@@ -10,6 +10,7 @@ import numpy as np
 
 from slalom.cost import step_seconds
 from slalom.room import Room
+from slalom.seats import kind_of_device
 from slalom.step import Kind, Knobs, State, Structure, outputs, rebuilt, reestimated, seen, step, to_score
 from slalom.types import Array, Tree
 
@@ -39,7 +40,7 @@ def width(structure: Structure, device: str = "", racers: int = 2**24) -> int:
 
 def on_cpu(device: str = "") -> bool:
     """Whether a kind of device, or the one that JAX uses, is a CPU."""
-    return (device or jax.default_backend()) == "cpu"
+    return (device or kind_of_device()) == "cpu"
 
 
 def call_lanes(structure: Structure, width: int, epoch: int, device: str = "") -> int:

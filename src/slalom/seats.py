@@ -42,9 +42,14 @@ def device() -> Any:
     return _devices[seat]
 
 
+def kind_of_device() -> str:
+    """What JAX uses: "cpu", "gpu", …"""
+    return jax.default_backend()
+
+
 def workers(cores: int) -> int:
     """How many workers have something to do: one a core, and on another device as many as keep it supplied."""
-    return cores if jax.default_backend() == "cpu" else min(SUPPLIERS, cores)
+    return cores if kind_of_device() == "cpu" else min(SUPPLIERS, cores)
 
 
 def _made() -> Any:

@@ -22,7 +22,7 @@ from slalom.plan import Plan
 from slalom.prepare import Prepared, Sink, is_stored, prepare
 from slalom.racer import Racer
 from slalom.recipe import Recipe
-from slalom.seats import Placed
+from slalom.seats import Placed, kind_of_device, workers
 from slalom.shuffles import Shuffles
 from slalom.space import LIKELY_SCALINGS, SCALINGS, TARGET_SCALINGS, Space
 from slalom.step import Kind, Structure, kind_of
@@ -88,11 +88,13 @@ def plan_of(order: Order, prepared: Prepared, notes: list[str]) -> tuple[Plan, S
     assert order.seconds is not None
     shapes, folds = space.shapes(max(1, int(order.seconds / planning.STRUCTURE_SECONDS))), len(prepared.folds)
     structures = [structure_of(space.default().with_fields(shape), prepared) for shape in shapes]
-    costs = [max(1, space.rows // s.batch_size) * step_seconds(s, width(s)) * folds for s in structures]
+    costs = [
+        max(1, space.rows // s.batch_size) * step_seconds(s, width(s), kind_of_device()) * folds for s in structures
+    ]
     largest = max(structure.net.parameters for structure in structures)
     most = max(planning.FINISHERS, int(BYTES_OF_RACERS / (BYTES_A_PARAMETER * largest * folds)))
     start = 3.0 + 3e-8 * prepared.rows * prepared.width  # seconds until racers run, by a model too
-    return planning.for_seconds(order.seconds, cores(), costs, start=start, most=most), shapes
+    return planning.for_seconds(order.seconds, workers(cores()), costs, start=start, most=most), shapes
 
 
 def drawn(order: Order, prepared: Prepared, plan: Plan, shapes: Shapes, first: int) -> list[Recipe]:

@@ -3,6 +3,7 @@
 import contextlib
 import importlib.metadata
 import importlib.util
+import math
 import platform
 import re
 from collections.abc import Callable, Iterable
@@ -12,6 +13,7 @@ from typing import Any
 from slalom.bench.cases import Case
 from slalom.bench.contest import ONE_THREAD, Contestant
 from slalom.cost import step_seconds
+from slalom.errors import wrong
 from slalom.executor import cores
 from slalom.lane import width
 from slalom.program import processor
@@ -22,6 +24,7 @@ ROUNDS = 2
 SPREAD = 1.2  # a ratio that moves by more from round to round is told
 WIDTHS = (4, 16, 64)  # populations that PyTorch is tried with
 WIDTHS_ON_GPU = (64, 256, 1024)
+LEAST_STEPS = 32  # of a measurement
 TRIED = 60  # steps of such a trial
 SIMPLE = {"depth", "width", "batch_size"}  # the fields of shapes that every rival can train
 Say = Callable[[str], None]
@@ -29,11 +32,13 @@ Say = Callable[[str], None]
 
 def case_of(shape: str, racers: int, rows: int, seconds: float, *, mixed: bool = False) -> Case:
     """The case of a shape that takes Slalom about so many seconds, by its cost model."""
+    if not math.isfinite(seconds):
+        raise wrong("slalom bench: --seconds", "a finite number", seconds)
     case = Case(shape, racers, rows, 1, mixed)
     net = Recipe().with_fields(case.fields).net(case.columns, 3)
     structure = Structure(net, case.batch, "softmax")
     steps = seconds * cores() / (racers * step_seconds(structure, width(structure, "cpu")))
-    return replace(case, steps=int(min(max(steps, 100), 20_000)))
+    return replace(case, steps=int(min(max(steps, LEAST_STEPS), 20_000)))
 
 
 def side_by_side(contestants: Iterable[Contestant], rounds: int = ROUNDS, say: Say = lambda text: None) -> None:
@@ -84,6 +89,8 @@ def losses_alike(losses: list[float | None]) -> bool:
     (True, False)
     """
     falls = [1.0986 - loss for loss in losses if loss is not None]
+    if not all(map(math.isfinite, falls)):
+        return False
     return not falls or max(falls) - min(falls) < max(falls) / 4
 
 
