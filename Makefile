@@ -37,8 +37,8 @@ lint: $(VENV)/dev.stamp ## formatter, linter, types, spelling, tables of the doc
 	$(BIN)/codespell
 	$(BIN)/python docs/generate.py --check
 
-bench: $(VENV)/dev.stamp ## the benchmarks, where there are any
-	@if [ -f benchmarks/__main__.py ]; then $(BIN)/python -m benchmarks; else echo "There are no benchmarks yet."; fi
+bench: build/bench/made.stamp ## Slalom beside everybody else, for most of an hour; the tables of docs/performance.md
+	build/bench/bin/python -m benchmarks --json build/bench.json --page docs/performance.md
 
 clean: ## everything that was made but the environment and the runs
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -55,6 +55,11 @@ $(VENV)/run.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) -e ".[dev]"
 	touch $(VENV)/run.stamp $@
+
+build/bench/made.stamp: pyproject.toml constraints.txt
+	$(PYTHON) -m venv build/bench
+	build/bench/bin/python -m pip --disable-pip-version-check install --quiet -c constraints.txt -e ".[bench]"
+	touch $@
 
 $(TABLE): examples/bundled_table.py | $(VENV)/run.stamp
 	$(BIN)/python examples/bundled_table.py breast_cancer $@

@@ -1,10 +1,11 @@
 """All benchmarks of Slalom on this machine, in one run.
 
-    python -m benchmarks [rivals] [alone] [commands] [--shapes ABCDEFG] [--seconds 3] [--json FILE] [--page FILE]
+    python -m benchmarks [rivals] [alone] [commands] [kernel] [--shapes ABCDEFG] [--json FILE] [--page FILE]
 
 rivals: every shape beside PyTorch, scikit-learn, plain JAX and the matrix product. alone: Slalom with every rule, with
-16 to 1,024 racers, on 1,000 to 1,000,000 rows. commands: start, useful share and memory of the whole command. With
---page the tables of that page, between its markers, are written anew; --json keeps everything that was measured.
+16 to 1,024 racers, on 1,000 to 1,000,000 rows. commands: start, useful share and memory of the whole command. kernel: a
+step written by hand in C, shapes A and D. With --page the tables of that page, between its markers, are written anew;
+--json keeps everything that was measured, beside what is in the file from this machine.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import alone, commands, page
+from benchmarks import alone, commands, kernel, page
 from slalom.bench import measure, shown
 from slalom.bench.cases import SHAPES
 
@@ -34,6 +35,7 @@ PARTS: dict[str, Callable[[str, float, measure.Say], Any]] = {
     "rivals": rivals,
     "alone": alone.measured,
     "commands": commands.measured,
+    "kernel": kernel.measured,
 }
 
 
@@ -51,7 +53,9 @@ def main() -> None:
     def say(text: str) -> None:
         print(f"  {time.perf_counter() - began:6.0f} s  {text} …", flush=True)
 
-    told: dict[str, Any] = {"machine": measure.machine(), "day": time.strftime("%Y-%m-%d")}
+    told: dict[str, Any] = json.loads(given.json.read_text()) if given.json and given.json.exists() else {}
+    machine = measure.machine()
+    told = (told if told.get("machine") == machine else {}) | {"machine": machine, "day": time.strftime("%Y-%m-%d")}
     for part in given.parts or PARTS:
         told[part] = PARTS[part](given.shapes, given.seconds, say)
         if given.json:

@@ -1,14 +1,13 @@
 """A hand-written kernel beside Slalom on shapes A and D: what stands between a compiler's program and the machine.
 
-    python -m benchmarks.kernel [--shapes AD] [--steps 2000]
+    python -m benchmarks kernel
 
 `kernel.c` is compiled for this processor by the C compiler that is there. It is checked against NumPy in float64 first.
 It does what a racer with Adam needs and nothing else: no other rule, no scaling, no dropout, no scores.
 """
 
-import argparse
 import ctypes
-import json
+import shutil
 import subprocess
 import tempfile
 import time
@@ -17,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from slalom.bench import jax_rival, ours
+from slalom.bench import jax_rival, measure, ours
 from slalom.bench.cases import CLASSES, RATE, Case, first_weights, made_data, orders
 from slalom.executor import cores
 from slalom.types import Array
@@ -25,6 +24,8 @@ from slalom.types import Array
 LANE = 16  # floats of a vector: columns and biases are filled up to a multiple of it
 ROUNDS = 3
 RACERS = 64
+SHAPES = "AD"
+CHECKED = 50  # steps that are compared with NumPy
 
 
 def built(case: Case, folder: Path) -> Any:
@@ -33,16 +34,7 @@ def built(case: Case, folder: Path) -> Any:
     library = folder / f"kernel_{case.shape}.so"
     source = Path(__file__).with_name("kernel.c")
     flags = [f"-D{name}={size}" for name, size in sizes.items()]
-    options = [
-        "-O3",
-        "-march=native",
-        "-ffast-math",
-        "-mprefer-vector-width=512",
-        "-shared",
-        "-fPIC",
-        "-lm",
-        "-pthread",
-    ]
+    options = ["-O3", "-march=native", "-ffast-math", "-mprefer-vector-width=512", "-shared", "-fPIC", "-pthread"]
     subprocess.run(["cc", *options, *flags, "-o", str(library), str(source), "-lm"], check=True)
     return ctypes.CDLL(str(library))
 
@@ -107,48 +99,46 @@ def plain(case: Case, x: Array, y: Array, rows: Array) -> list[Array]:
     return weights
 
 
-def measured(case: Case, limit: float) -> dict[str, Any]:
-    """The kernel and Slalom in turn, and how far the kernel is from NumPy after 50 steps."""
+def on_shape(case: Case, limit: float) -> dict[str, Any]:
+    """The kernel and Slalom in turn, and how far the kernel is from NumPy after some steps."""
     x, y = made_data(case)
     x = np.pad((x - x.mean(0)) / x.std(0), ((0, 0), (0, _filled(case.columns) - case.columns)))
     x, y, rows = aligned(x.astype(np.float32)), y.astype(np.int32), orders(case, case.steps).astype(np.int32)
+    run, _ = ours.contestant(case)
+    rates: dict[str, list[float]] = {"kernel": [], "slalom": []}
     with tempfile.TemporaryDirectory() as folder:
         library = built(case, Path(folder))
-        one = aligned(nets_of(case, 1))
-        assert one.shape[1] == library.numbers()
-        trained(library, 1, one, x, y, rows[:50])
-        wanted = plain(case, x[:, : case.columns], y, rows[:50])[2].T.ravel()
-        first = case.fields["width"] * (_filled(case.columns) + 1)
-        away = float(np.abs(one[0, first : first + wanted.size] - wanted).max())
-        run, _ = ours.contestant(case)
-        rates: dict[str, list[float]] = {"kernel": [], "slalom": []}
+        away = from_numpy(library, case, x, y, rows[:CHECKED])
         for _ in range(ROUNDS):
             nets = aligned(nets_of(case, case.racers))
             rates["kernel"].append(case.racers * case.steps / trained(library, cores(), nets, x, y, rows))
             answer = run()
             rates["slalom"].append(answer["updates"] / answer["seconds"])
     best = {name: max(found) for name, found in rates.items()}
-    return {
-        "shape": case.shape,
-        "largest difference of W2 from NumPy after 50 steps": away,
-        **{f"{name} racer-steps/s": round(rate) for name, rate in best.items()},
-        **{f"{name} share": round(rate * case.flops / 1e9 / limit, 3) for name, rate in best.items()},
-        "slalom / kernel": round(best["slalom"] / best["kernel"], 3),
-    }
+    shares = {f"{name}_share": rate * case.flops / 1e9 / limit for name, rate in best.items()}
+    return {"case": case.plain(), "from_numpy": away, "rates": rates, **best, **shares}
 
 
-def main() -> None:
-    """Measure and print a line of JSON a shape."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shapes", default="AD")
-    parser.add_argument("--steps", type=int, default=2000)
-    given = parser.parse_args()
+def from_numpy(library: Any, case: Case, x: Array, y: Array, rows: Array) -> float:
+    """The largest difference of the second layer's weights from NumPy's after these steps."""
+    one = aligned(nets_of(case, 1))
+    if one.shape[1] != library.numbers():
+        raise SystemExit(f"kernel.c has {library.numbers()} numbers of a net, kernel.py {one.shape[1]}")
+    trained(library, 1, one, x, y, rows)
+    wanted = plain(case, x[:, : case.columns], y, rows)[2].T.ravel()
+    first = case.fields["width"] * (_filled(case.columns) + 1)
+    return float(np.abs(one[0, first : first + wanted.size] - wanted).max())
+
+
+def measured(shapes: str, seconds: float, say: measure.Say) -> list[dict[str, Any]]:
+    """Shapes A and D, where they are asked for; nothing where there is no C compiler."""
+    if not shutil.which("cc"):
+        say("no kernel: there is no C compiler here")
+        return []
     product, _ = jax_rival.matrix_product()
     limit = max(product()["gflops"] for _ in range(ROUNDS))
-    print(json.dumps({"matrix product GFLOP/s": round(limit)}))
-    for letter in given.shapes:
-        print(json.dumps(measured(Case(letter, RACERS, 20_000, given.steps), limit)), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    told = []
+    for letter in sorted(set(shapes) & set(SHAPES)):
+        say(f"a kernel by hand, shape {letter}")
+        told.append(on_shape(measure.case_of(letter, RACERS, 20_000, seconds), limit))
+    return told

@@ -85,12 +85,24 @@ def commands(told: Told) -> str:
     return shown.markdown(lines)
 
 
+def kernel(told: Told) -> str:
+    """The kernel written by hand beside Slalom."""
+    lines = [["shape", "kernel, racer-steps/s", "share", "Slalom, racer-steps/s", "share", "Slalom / kernel"]]
+    for one in told["kernel"]:
+        cells = [f"{one['kernel']:,.0f}", f"{one['kernel_share']:.1%}", f"{one['slalom']:,.0f}"]
+        lines.append(
+            [one["case"]["shape"], *cells, f"{one['slalom_share']:.1%}", f"{one['slalom'] / one['kernel']:.2f}"]
+        )
+    return shown.markdown(lines)
+
+
 TABLES: dict[str, tuple[str, Callable[[Told], str]]] = {
     "machine": ("machine", about),
     "rivals": ("rivals", rivals),
     "details": ("rivals", details),
     "alone": ("alone", alone),
     "commands": ("commands", commands),
+    "kernel": ("kernel", kernel),
 }
 
 
