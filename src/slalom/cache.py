@@ -42,7 +42,8 @@ def read(key: str) -> list[bytes] | None:
         whole = file.read_bytes()
         if hashlib.blake2b(whole[SUM:], digest_size=SUM).digest() != whole[:SUM]:
             return None
-        os.utime(file)  # what is used stays longest
+        with contextlib.suppress(OSError):  # on a disk that can only be read
+            os.utime(file)  # what is used stays longest
         return _unpacked(zlib.decompress(whole[SUM:]))
     return None
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -130,14 +131,14 @@ class Blueprint:
 
     def key(self, platform: str) -> str:
         """The name under which the program is kept; "" where it must not be: on other devices, or where a rule is a
-        Python object, which has no name that lasts."""
+        Python object or of a class that is not Slalom's own, which have no name that lasts."""
         kinds = [str(kind) for kind in self.rules]
-        if platform != "cpu" or any("0x" in kind for kind in kinds):
+        if platform != "cpu" or any("0x" in kind for kind in kinds) or not all(map(_ours, self.rules)):
             return ""
         about = (
             *(self.structure, kinds, self.x, self.y, self.score_rows, self.width, self.lanes, self.orders, self.steps),
             compiler_options(),
-            *(jax.__version__, jaxlib.__version__),
+            *(jax.__version__, jaxlib.__version__, version("optax") if "FromOptax" in str(kinds) else ""),
             *[getattr(jax.config, name) for name in ("jax_enable_x64", "jax_default_matmul_precision")],
             *(os.environ.get("XLA_FLAGS"), processor(), source()),
         )
@@ -189,6 +190,13 @@ class Programs:
         if self._kept and (loaded := _loaded(self.blueprint, self._kept, device, began)):
             return loaded
         return self.blueprint.program(_compiled(self.blueprint, device), time.perf_counter() - began)
+
+
+def _ours(kind: Kind) -> bool:
+    """Whether a rule and the rules inside it are Slalom's own: of the text that `source` tells the version of."""
+    about = kind.node_data()
+    own = about is None or about[0].__module__.startswith(("slalom.", "builtins"))
+    return own and all(map(_ours, kind.children()))
 
 
 def _compiled(blueprint: Blueprint, device: Any) -> list[Callable[..., Any]]:

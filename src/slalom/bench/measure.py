@@ -67,7 +67,8 @@ def compared(case: Case, say: Say = lambda text: None) -> dict[str, Any]:
         share = one.rate * case.flops / 1e9 / limit
         told.append(one.plain() | {"share": share, "slalom_is_faster": mine.rate / one.rate if one.rate else None})
         told[-1]["unsteady"] = bool(ratios) and max(ratios) / min(ratios) > SPREAD
-    fastest = max((one for one in told[1:] if one["rounds"]), key=lambda o: o["racer_steps_per_second"], default=None)
+    well = [one for one in told[1:] if not one["failure"]]
+    fastest = max(well, key=lambda one: one["racer_steps_per_second"], default=None)
     return {
         "case": case.plain(),
         "columns": case.columns,
