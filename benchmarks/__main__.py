@@ -55,9 +55,10 @@ def main() -> None:
 
     told: dict[str, Any] = json.loads(given.json.read_text()) if given.json and given.json.exists() else {}
     machine = measure.machine()
-    told = (told if told.get("machine") == machine else {}) | {"machine": machine, "day": time.strftime("%Y-%m-%d")}
+    told = told if told.get("machine") == machine else {"machine": machine, "days": {}}
     for part in given.parts or PARTS:
         told[part] = PARTS[part](given.shapes, given.seconds, say)
+        told["days"][part] = time.strftime("%Y-%m-%d")
         if given.json:
             given.json.write_text(json.dumps(told, indent=1) + "\n")
         if given.page:

@@ -6,7 +6,7 @@ from typing import Any
 
 from slalom.bench import measure
 from slalom.bench.cases import Case
-from slalom.bench.contest import Contestant
+from slalom.bench.contest import NO_CACHE, Contestant
 from slalom.space import RULES
 
 ROUNDS = 3
@@ -35,7 +35,7 @@ def measured(shapes: str, seconds: float, say: measure.Say) -> list[dict[str, An
     told = []
     for letter in shapes:
         contestants = {
-            name: Contestant(f"shape {letter}, {name}", "slalom", case)
+            name: Contestant(f"shape {letter}, {name}", "slalom", case, environment=NO_CACHE)
             for name, case in cases_of(letter, seconds).items()
         }
         measure.side_by_side(contestants.values(), ROUNDS, say)

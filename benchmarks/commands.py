@@ -17,6 +17,7 @@ from slalom.bench.cases import Case, made_data
 
 SHAPE_A = ("depth=2", "width=64", "batch_size=64", "normalisation=none", "activation=relu", "embedding=none")
 WARM_RUNS = 3
+RECIPES = 600  # so many that every rule is drawn
 RACE_SECONDS = 45
 
 
@@ -57,7 +58,7 @@ def start(folder: Path, say: measure.Say) -> dict[str, Any]:
     pl.DataFrame(x).with_columns(y=pl.Series(y.astype(str))).write_csv(table)
     told = {}
     for name, rules in {"Adam": ["rule=adam"], "every rule": []}.items():
-        options = [*fixed(*SHAPE_A, *rules), "--recipes", "64", "--epochs", "1"]
+        options = [*fixed(*SHAPE_A, *rules), "--recipes", str(RECIPES), "--epochs", "1"]
         say(f"start with {name}, cold")
         cold = race(table, folder / name, *options)["start_seconds"]
         say(f"start with {name}, warm")

@@ -14,10 +14,9 @@ def about(told: Told) -> str:
     """The machine and the versions."""
     m = told["machine"]
     versions = ", ".join(f"{name} {m[name]}" for name in ("jax", "jaxlib", "numpy", "scikit-learn", "torch"))
+    days = ", ".join(sorted(set(told["days"].values())))
     wide = "with AVX-512" if m["avx512"] else "without AVX-512"
-    return (
-        f"{told['day']}: {m['processor']}, {m['cores']} cores, {wide}; {m['system']}; Python {m['python']}, {versions}."
-    )
+    return f"{days}: {m['processor']}, {m['cores']} cores, {wide}; {m['system']}; Python {m['python']}, {versions}."
 
 
 def rivals(told: Told) -> str:

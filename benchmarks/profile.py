@@ -80,12 +80,10 @@ def measured(case: Case, top: int) -> list[tuple[str, float]]:
     racers = len(crew.racers)
 
     def timed(stop: int) -> float:
-        first, began = crew.racers[0].step, time.perf_counter()
-        again = Crew(crew.heat, crew.racers)
-        made = time.perf_counter()
+        first, again = crew.racers[0].step, Crew(crew.heat, crew.racers)
+        began = time.perf_counter()
         again.advance(stop, [], lambda: False)
-        del began
-        return (time.perf_counter() - made) / (stop - first) / racers * 1e6
+        return (time.perf_counter() - began) / (stop - first) / racers * 1e6
 
     plain = timed(WARM + case.steps)
     with tempfile.TemporaryDirectory() as folder:

@@ -46,7 +46,8 @@ class Numbers:
     def put(self, run: range, table: Array) -> None:
         """Keep these columns: table [N, len(run)] float64. May be called from several threads."""
         for i, column in zip(run, table.T, strict=True):
-            small = column.astype(np.float32)
+            with np.errstate(over="ignore"):  # such cells are kept in float64
+                small = column.astype(np.float32)
             exact = bool(np.array_equal(small, column, equal_nan=True))
             np.save(self.folder / f"column{i}.npy", small if exact else column)
 

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import re
 import stat
 import sys
 import tempfile
@@ -59,8 +60,14 @@ def write(key: str, blobs: Sequence[bytes]) -> None:
             return
         packed = zlib.compress(_packed(blobs), 1)
         with tempfile.NamedTemporaryFile(dir=where, prefix=".", delete=False) as file:
-            file.write(hashlib.blake2b(packed, digest_size=SUM).digest() + packed)
-        os.replace(file.name, where / key)
+            made = Path(file.name)
+            try:
+                file.write(hashlib.blake2b(packed, digest_size=SUM).digest() + packed)
+                file.close()
+                os.replace(made, where / key)
+            except BaseException:
+                made.unlink(missing_ok=True)
+                raise
         _prune(where)
 
 
@@ -78,7 +85,8 @@ def _ours(where: Path) -> bool:
         about = where.stat()
     except OSError:
         return False
-    return about.st_uid == os.getuid() and not about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    mine = not hasattr(os, "getuid") or about.st_uid == os.getuid()
+    return mine and not about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _packed(blobs: Sequence[bytes]) -> bytes:
@@ -100,8 +108,9 @@ def _unpacked(whole: bytes) -> list[bytes]:
 
 
 def _prune(where: Path) -> None:
-    """Remove the programs that were not used for longest, down to LARGEST bytes in all."""
-    files = sorted((file for file in where.iterdir() if file.is_file()), key=lambda file: file.stat().st_mtime)
+    """Remove the programs that were not used for longest, down to LARGEST bytes in all; no other file is touched."""
+    kept = [file for file in where.iterdir() if re.fullmatch(r"[0-9a-f]{40}", file.name) and file.is_file()]
+    files = sorted(kept, key=lambda file: file.stat().st_mtime)
     size = sum(file.stat().st_size for file in files)
     for file in files:
         if size <= LARGEST:

@@ -184,8 +184,7 @@ class Crew:
         if asked is None:
             return
         outputs = np.asarray(asked.answer)
-        weights, memory = jax.tree.map(np.asarray, asked.state[:2])
-        weights = self.heat.structure.net.narrowed(weights)
+        net, host = self.heat.structure.net, None  # weights come to the host where a racer was never better
         for k, racer in enumerate(self.racers):
             if racer.diverged:
                 continue
@@ -196,8 +195,9 @@ class Crew:
             if racer.watches:
                 racer.watch(asked.step, cost, self.heat.horizon(racer))
             if cost < (racer.best.cost if racer.best else np.inf):
-                own = (jax.tree.map(lambda a: a[k].copy(), tree) for tree in (weights, memory))  # noqa: B023
-                racer.best = Moment(cost, asked.step, *own)
+                host = host or jax.tree.map(np.asarray, tuple(asked.state[:2]))
+                weights, memory = jax.tree.map(lambda a: a[k].copy(), host)  # noqa: B023
+                racer.best = Moment(cost, asked.step, net.narrowed(weights), memory)
 
     def _cost(self, outputs: Array, racer: Racer) -> tuple[float, bool]:
         """(cost, whether the racer counts as diverged) for outputs [C, M] on the choosing rows of its fold."""

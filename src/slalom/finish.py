@@ -84,7 +84,6 @@ def crowned(ranked: list[Entry], prepared: Prepared, metric: Metric, track: Trac
     if prepared.whole:
         again = _whole(entry.heat, entry, epoch, lambda: track.interrupted or time.perf_counter() > limit)
         if again is not None:
-            track.racer_steps += again.step
             moment, fold = again, len(prepared.folds)
         else:
             note = "there was no time to train the winner on all folds: the model is that of the first fold."
@@ -256,9 +255,9 @@ def heat_settings(heats: list[Heat]) -> list[dict[str, Any]]:
     """The structures of a race with K, the places of their lanes, for race.toml."""
     return [
         {
-            "lane_places": heat.program.width,
-            "call_lanes": heat.program.lanes,
-            "compile_seconds": round(heat.program.seconds, 3),
+            "lane_places": heat.programs.blueprint.width,
+            "call_lanes": heat.programs.blueprint.lanes,
+            "compile_seconds": round(heat.programs.seconds, 3),
             "batch_size": heat.structure.batch_size,
             "sizes": list(heat.structure.net.sizes),
             "activation": heat.structure.net.activation,

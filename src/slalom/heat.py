@@ -57,6 +57,8 @@ class Heat:
     @property
     def places(self) -> int:
         """The most racers that are advanced as one."""
+        if self.programs:
+            return self.programs.blueprint.places
         return self.width * call_lanes(self.structure, self.width, self.steps_per_epoch(0))
 
     @property

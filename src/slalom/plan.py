@@ -62,14 +62,6 @@ class Plan:
         even = [round(started * (last / started) ** (j / drops)) if drops else started for j in range(drops + 1)]
         return tuple(min(count, rung.recipes) for count, rung in zip(even, self.rungs, strict=True))
 
-    def later_epochs(self) -> float:
-        """Epochs still to run behind the first rung, for each recipe that starts in the whole plan.
-
-        >>> round(halving(729, 81, 9).later_epochs(), 3)
-        2.667
-        """
-        return self.recipe_epochs() / self.recipes - self.rungs[0].epochs
-
 
 def flat(recipes: int, epochs: int) -> Plan:
     """Every recipe to its end, none dropped.

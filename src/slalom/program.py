@@ -1,4 +1,4 @@
-"""Programs: the executables of one structure, compiled once, kept on disk, and loaded wherever a worker sits."""
+"""Programs: the executables of one heat, compiled once, kept on disk, and loaded wherever a worker sits."""
 
 import functools
 import hashlib
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from platform import machine
 from typing import Any
 
 import jax
@@ -36,7 +37,7 @@ from slalom.types import Array, Tree
 
 @dataclass(frozen=True)
 class Program:
-    """The executables of one structure: all rules of the race in one, one that scores, and one that averages."""
+    """The executables of one structure: a few rules in one, one that scores, and one that averages."""
 
     structure: Structure
     room: Room
@@ -49,7 +50,7 @@ class Program:
     advance: Callable[..., State]
     score: Callable[..., Array]
     average: Callable[..., tuple[Tree, Tree]] | None  # (weights, memory) to score; None where no rule averages
-    seconds: float  # of compiling
+    seconds: float  # of compiling, or of loading what was compiled before
 
     def rule_index(self, kind: Kind) -> int:
         """Where a rule stands in the program's switch."""
@@ -140,7 +141,7 @@ class Blueprint:
             compiler_options(),
             *(jax.__version__, jaxlib.__version__, version("optax") if "FromOptax" in str(kinds) else ""),
             *[getattr(jax.config, name) for name in ("jax_enable_x64", "jax_default_matmul_precision")],
-            *(os.environ.get("XLA_FLAGS"), processor(), source()),
+            *(os.environ.get("XLA_FLAGS"), machine(), processor(), seats.has_own(), SOURCE),
         )
         return hashlib.blake2b(repr(about).encode(), digest_size=20).hexdigest()
 
@@ -152,6 +153,7 @@ class Programs:
         self.blueprint = blueprint
         self._made: dict[Any, Program] = {}
         self._kept: list[bytes] = []  # the executables as bytes
+        self.seconds = 0.0  # until the first seat had the program
         self._lock = threading.Lock()
 
     def here(self) -> Program:
@@ -161,7 +163,8 @@ class Programs:
         if made is None:
             with self._lock:  # the others wait for the first
                 if not self._made:
-                    self._made[device] = self._first(device)
+                    first = self._first(device)
+                    self._made[device], self.seconds = first, first.seconds
             made = self._made[device] = self._made.get(device) or self._next(device)
         return made
 
@@ -273,10 +276,12 @@ def processor() -> str:
     return " ".join(re.findall(r"^(?:model name|flags|Features)\s*: (.*)$", text.partition("\n\n")[0], re.MULTILINE))
 
 
-@functools.cache
-def source() -> str:
+def _source() -> str:
     """A hash of Slalom's own text: a program is as old as the code that it was compiled from."""
     made = hashlib.blake2b(digest_size=16)
     for file in sorted(Path(__file__).parent.rglob("*.py")):
         made.update(file.read_bytes())
     return made.hexdigest()
+
+
+SOURCE = _source()  # read while the code is loaded: it may be replaced while this process runs

@@ -199,6 +199,7 @@ class Race:
         recipes = drawn(order, prepared, plan, shapes, first)
         heats, entries = entered(recipes, first, prepared, metric, order.seed)
         executor = Threads(seats.workers(cores()), seats.take)
+        seats.make(executor.workers)
         track = Track(plan, heats, entries, executor, end_of(order, prepared, plan, heats, self.began))
 
         def report(phase: str, alive: int, racer_steps: int) -> None:
@@ -207,7 +208,7 @@ class Race:
             self._say(phase, alive, racer_steps)
 
         def more() -> list[Entry]:
-            last = max(entry.number for entry in track.entries)
+            last = max(entry.number for entry in [*track.entries, *track.started])
             return further(order, prepared, plan, shapes, heats, last + 1)
 
         track.report = report
@@ -232,16 +233,15 @@ class Race:
         with Journal(self.folder.journal) as journal:
             return max((row["number"] for row in journal.recipes()), default=-1) + 1
 
-    @property
-    def _limit(self) -> float:
-        """When everything but the last writing must be done."""
-        return self.began + self.order.seconds - 1.0 if self.order.seconds else math.inf
+    def _limit(self, recipes: int) -> float:
+        """When everything but the last writing, of so many recipes, must be done."""
+        return self.began + self.order.seconds - 1.0 - 2e-4 * recipes if self.order.seconds else math.inf
 
     def _winner(self, prepared: Prepared, metric: Metric, track: Track, ranked: list[Entry]) -> tuple[Best, Model]:
         """The winner, saved: of this race, or of the one that is continued where that is better."""
         self._say("finishing", 0, track.racer_steps)
         try:
-            winner = crowned(ranked, prepared, metric, track, self._limit)
+            winner = crowned(ranked, prepared, metric, track, self._limit(len(ranked)))
         except KeyboardInterrupt:  # while the winner is trained once more
             track.interrupted = True
             winner = crowned(ranked, prepared, metric, track, 0.0)
@@ -261,7 +261,7 @@ class Race:
     ) -> None:
         """Take in the baselines; Ctrl-C while they are waited for takes those that are done."""
         try:
-            found = baselines.collect(0.0 if track.interrupted else self._limit)
+            found = baselines.collect(0.0 if track.interrupted else self._limit(len(track.started)))
         except KeyboardInterrupt:
             track.interrupted = True
             found = baselines.collect(0.0)

@@ -29,6 +29,13 @@ def take(seat: int) -> None:
     _here.seat = seat
 
 
+def make(count: int) -> None:
+    """Make so many seats, before threads run: each is made under a setting of the environment."""
+    with _lock:
+        while len(_devices) < count:
+            _devices.append(_made())
+
+
 def device() -> Any:
     """The device of this thread's seat; a thread that took none sits at seat 0.
 
@@ -36,10 +43,13 @@ def device() -> Any:
     True
     """
     seat = getattr(_here, "seat", 0)
-    with _lock:
-        while len(_devices) <= seat:
-            _devices.append(_made())
+    make(seat + 1)
     return _devices[seat]
+
+
+def has_own() -> bool:
+    """Whether this thread's seat has a client of its own, with one thread."""
+    return device() not in jax.local_devices()
 
 
 def kind_of_device() -> str:
@@ -80,12 +90,14 @@ class Placed:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self._made: dict[Any, Tree] = {}
+        self._lock = threading.Lock()
 
     def here(self) -> Any:
         """The arrays at this thread's seat."""
         where = device()
-        if where not in self._made:
-            self._made[where] = jax.device_put(self.tree, where)
+        with self._lock:
+            if where not in self._made:
+                self._made[where] = jax.device_put(self.tree, where)
         return self._made[where]
 
 
@@ -103,5 +115,5 @@ def blank(shape: tuple[int, ...], dtype: Any = np.float32) -> Array:
 
 def give_back() -> None:
     """Let the C library hand memory that is free back to the system, where it can: 150 MB of a million rows."""
-    with contextlib.suppress(OSError, AttributeError):
+    with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

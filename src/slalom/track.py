@@ -172,10 +172,10 @@ class Track:
         def work() -> None:
             start, per_epoch = crew[0][1].step, heat.steps_per_epoch(0)
             stop = epochs * per_epoch
-            whole = self.pace.crew(heat, len(crew), start, stop)
             racers = self._admitted(crew, first=first)
             if not racers or self.halted():
                 return
+            whole = self.pace.crew(heat, len(racers), start, stop)
             heat.program  # noqa: B018 - loaded at this seat before the clock that measures speed is read
             began = time.perf_counter()
             self.began = self.began or began

@@ -13,7 +13,9 @@ from typing import Any
 from slalom.bench.cases import Case
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-TOLD = ("width", "threads", "device", "workers", "gflops")
+NO_CACHE = {"SLALOM_CACHE": "off"}  # so that compiling is measured, and the user's cache is left alone
+SHARED = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # several wait on one device
+TOLD = ("steps", "width", "threads", "device", "workers", "gflops")
 
 
 @dataclass
@@ -38,7 +40,7 @@ class Contestant:
             started = [
                 stack.enter_context(
                     subprocess.Popen(
-                        [*command, self._asked(i)], env=os.environ | self.environment, stdin=subprocess.PIPE,
+                        [*command, self._asked(i)], env=os.environ | SHARED | self.environment, stdin=subprocess.PIPE,
                         stdout=subprocess.PIPE, stderr=said[i], text=True,
                     )
                 )
@@ -61,10 +63,11 @@ class Contestant:
 
             yield again
 
-    def measure(self) -> "Contestant":
-        """Run it once."""
+    def measure(self, rounds: int = 1) -> "Contestant":
+        """Run it so many times."""
         with self.ready() as again:
-            again()
+            for _ in range(rounds):
+                again()
         return self
 
     def _failed(self, said: list[Any]) -> None:
@@ -77,7 +80,8 @@ class Contestant:
         for process in started:
             if self.failure:
                 process.kill()
-            process.stdin.close()
+            with contextlib.suppress(OSError):  # it died between two rounds
+                process.stdin.close()
 
     def _asked(self, i: int) -> str:
         """What a process is told; where there is one a core, each has a core of its own."""

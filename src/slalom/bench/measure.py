@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from slalom.bench.cases import Case
-from slalom.bench.contest import ONE_THREAD, Contestant
+from slalom.bench.contest import NO_CACHE, ONE_THREAD, Contestant
 from slalom.cost import step_seconds
 from slalom.errors import wrong
 from slalom.executor import cores
@@ -25,7 +25,8 @@ SPREAD = 1.2  # a ratio that moves by more from round to round is told
 WIDTHS = (4, 16, 64)  # populations that PyTorch is tried with
 WIDTHS_ON_GPU = (64, 256, 1024)
 LEAST_STEPS = 32  # of a measurement
-TRIED = 60  # steps of such a trial
+TRIED = 60  # steps of such a trial, which is run twice
+TRIED_ALONE = 300  # of one racer
 SIMPLE = {"depth", "width", "batch_size"}  # the fields of shapes that every rival can train
 Say = Callable[[str], None]
 
@@ -57,7 +58,7 @@ def side_by_side(contestants: Iterable[Contestant], rounds: int = ROUNDS, say: S
 def compared(case: Case, say: Say = lambda text: None) -> dict[str, Any]:
     """Slalom beside everybody else on a case, as plain data: contestants, ratios, headline, and what is to be noted."""
     products = Contestant("matrix product", "matrix", Case("A"))
-    mine = Contestant("Slalom", "slalom", case)
+    mine = Contestant("Slalom", "slalom", case, environment=NO_CACHE)
     others = rivals(case, say)
     side_by_side([products, mine, *others], say=say)
     limit = max((a["gflops"] for answers in products.answers for a in answers), default=float("nan"))
@@ -115,8 +116,8 @@ def rivals(case: Case, say: Say = lambda text: None) -> list[Contestant]:
 
 def _one_process(case: Case) -> Contestant:
     """PyTorch's loop with one thread or all of them, whichever trains a short while faster."""
-    short = replace(case, racers=1, steps=TRIED)
-    tried = [Contestant("", "torch_loop", short, given={"threads": n}).measure() for n in {1, cores()}]
+    short = replace(case, racers=1, steps=TRIED_ALONE)
+    tried = [Contestant("", "torch_loop", short, given={"threads": n}).measure(2) for n in {1, cores()}]
     given = max(tried, key=lambda one: one.rate).given
     return Contestant("PyTorch, one process", "torch_loop", case, given=given)
 
@@ -129,7 +130,7 @@ def best_population(case: Case) -> Contestant:
             given = {"threads": threads, "width": n}
             environment = ONE_THREAD if processes > 1 else {}
             short = replace(case, racers=n, steps=TRIED)
-            tried.append(Contestant("", "torch_population", short, processes, given, environment).measure())
+            tried.append(Contestant("", "torch_population", short, processes, given, environment).measure(2))
     best = max(tried, key=lambda one: one.rate)
     racers = max(best.given["width"], min(case.racers, 64) // best.processes)
     return replace(best, title="PyTorch, best population", case=replace(case, racers=racers), answers=[])

@@ -55,25 +55,22 @@ def prepared_for(case: Case) -> Prepared:
 def contestant(case: Case) -> tuple[Callable[[], dict[str, Any]], dict[str, Any]]:
     """(what runs the case, what is known before): everything is compiled and has run some steps."""
     prepared, executor = prepared_for(case), Threads(seats.workers(cores()), seats.take)
+    seats.make(executor.workers)
     heats, entries = entered(recipes(case), 0, prepared, find_metric(None, "classification"), 0)
     began = time.perf_counter()
     _all(executor, [Task(0, heat.compile, "compile") for heat in heats])
     compiled = time.perf_counter() - began
     crews = _crews(heats, [racer for entry in entries for racer in entry.racers], executor.workers)
-    place_steps = [0]
 
     def advanced(stop: int) -> None:
         def work(heat: Heat, racers: list[Racer]) -> None:
-            crew = Crew(heat, racers)
-            crew.advance(stop, [], lambda: False)
-            place_steps[0] += crew.place_steps  # a sum that two threads may tear is only told, never used
+            Crew(heat, racers).advance(stop, [], lambda: False)
 
         _all(executor, [Task(i, lambda crew=crew: work(*crew)) for i, crew in enumerate(crews)])  # type: ignore[misc]
 
     advanced(WARM)
 
     def run() -> dict[str, Any]:
-        place_steps[0] = 0
         for entry in entries:
             for racer in entry.racers:  # from the start again
                 racer.state, racer.step = None, 0
@@ -81,7 +78,7 @@ def contestant(case: Case) -> tuple[Callable[[], dict[str, Any]], dict[str, Any]
         advanced(case.steps)
         seconds = time.perf_counter() - start
         made = sum(racer.step for entry in entries for racer in entry.racers)
-        return {"updates": made, "seconds": seconds, "loss": _loss(prepared, entries), "places": place_steps[0]}
+        return {"updates": made, "seconds": seconds, "loss": _loss(prepared, entries)}
 
     about = {"compile_seconds": compiled, "width": heats[0].width, "workers": executor.workers}
     return run, about

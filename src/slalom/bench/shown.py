@@ -9,7 +9,7 @@ RIGHT = len(NAMES)
 def row(one: dict[str, Any]) -> list[str]:
     """A contestant's line of the table."""
     if one["failure"]:
-        return [one["contestant"], f"failed: {one['failure']}"[:60], *[""] * (RIGHT - 3), ""]
+        return [one["contestant"], f"failed: {one['failure']}"[:60], *[""] * (RIGHT - 1)]
     ratio = one["slalom_is_faster"]
     return [
         one["contestant"] + (f" ({one['processes']})" if one["processes"] > 1 else ""),

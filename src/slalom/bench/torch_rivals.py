@@ -177,14 +177,18 @@ def population(case: Case, threads: int, width: int) -> Answer:
     _wait()
     replayed = _captured(step, x[rows[0]].clone(), labels[0].clone()) if graph else step
 
-    def run() -> dict[str, Any]:
+    def begin() -> None:
         with torch.no_grad():
             for w, first in zip(racers.weights, start_values, strict=True):
                 w.copy_(first)
-        if not graph:
-            optimiser.state.clear()
+            for memory in optimiser.state.values():
+                for kept in memory.values():
+                    kept.zero_()
+
+    def run() -> dict[str, Any]:
         count, start = max(1, case.racers // width), time.perf_counter()
         for _ in range(count):
+            begin()
             for i in range(case.steps):
                 replayed(x[rows[i]], labels[i])
         _wait()

@@ -103,7 +103,8 @@ class Category:
         extra = [f"{self.name} is another"] * self.other + [f"{self.name} is missing"] * self.missing
         return [f"{self.name}={level}" for level in self.levels] + extra
 
-    def write(self, column: pl.Series, out: Array) -> None:
+    def places(self, column: pl.Series) -> Array:
+        """The output column [N] in which each cell has its 1; -1 where it has none."""
         words = as_words(column)
         if column.dtype == pl.Boolean:  # "True" of the one file and "true" of the other
             words = words.replace({level.lower(): level for level in self.levels})
@@ -113,7 +114,10 @@ class Category:
         absent = words.is_null().to_numpy()
         beyond = len(self.levels)
         place = np.where(absent, beyond + self.other if self.missing else -1, place)
-        place = np.where(~absent & (place < 0) & self.other, beyond, place)
+        return np.where(~absent & (place < 0) & self.other, beyond, place).astype(np.int16)
+
+    def write(self, column: pl.Series, out: Array) -> None:
+        place = self.places(column)
         out[:] = 0
         rows = np.flatnonzero(place >= 0)
         out[rows, place[rows]] = 1

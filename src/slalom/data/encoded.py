@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import polars as pl
 
-from slalom.data.columns import Columns
+from slalom.data.columns import Category, Columns
 from slalom.types import Array
 
 CELLS = 2**20  # of a piece, at most: 8 MB in float64
@@ -27,6 +27,7 @@ class Encoded:
         self.columns, self.shape = columns, (frame.height, len(columns.names))
         self._cells = {series.name: series for series in columns.align(frame).frame.iter_columns()}
         self._waiting = {treatment.name: len(treatment.outputs) for treatment in columns.treatments}
+        self._found: dict[str, Array] = {}
         self._lock = threading.Lock()
 
     def pieces(self) -> list[range]:
@@ -41,11 +42,21 @@ class Encoded:
         for name, treatment, first, wanted in self._inside(run):
             width = len(treatment.outputs)
             mine = out[:, wanted.start - run.start : wanted.stop - run.start]
-            made = mine if len(wanted) == width else np.empty((self.shape[0], width))
-            treatment.write(self._cells[name], made)
-            if made is not mine:
+            if len(wanted) == width:
+                treatment.write(self._cells[name], mine)
+            elif isinstance(treatment, Category):
+                mine[:] = self._places(name, treatment)[:, None] == np.arange(wanted.start - first, wanted.stop - first)
+            else:
+                made = np.empty((self.shape[0], width))
+                treatment.write(self._cells[name], made)
                 mine[:] = made[:, wanted.start - first : wanted.stop - first]
         return out
+
+    def _places(self, name: str, treatment: Category) -> Array:
+        """The places of a column of words, found once for all pieces of it."""
+        if name not in self._found:
+            self._found[name] = treatment.places(self._cells[name])
+        return self._found[name]
 
     def done(self, run: range) -> None:
         """Forget the cells of these columns: they are not asked for again."""
@@ -54,6 +65,7 @@ class Encoded:
                 self._waiting[name] -= len(wanted)
                 if not self._waiting[name]:
                     del self._cells[name]
+                    self._found.pop(name, None)
 
     def _inside(self, run: range):  # type: ignore[no-untyped-def]
         """(name, treatment, its first column, those of its columns that are in the run) of all that have some."""

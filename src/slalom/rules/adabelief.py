@@ -40,6 +40,8 @@ class AdaBelief(Rule):
     )
     epsilon: Setting = setting(1e-16, "(0, inf)", "added to the mean distance at every step, and to its root")
 
+    ignores_zeros = True
+
     def init(self, params):
         return over_tree(lambda p: AdaBeliefMemory(m=jnp.zeros_like(p), s=jnp.zeros_like(p)))(params)
 

@@ -40,6 +40,7 @@ class AdaBound(Rule):
     """
 
     rates = (3e-4, 2e-2)
+    ignores_zeros = True
 
     beta1: Setting = setting(0.9, "[0, 1)", "how much of the past the mean gradient keeps", keeps=True)
     beta2: Setting = setting(0.999, "[0, 1)", "how much of the past the mean square keeps", keeps=True)

@@ -35,6 +35,7 @@ class Adadelta(Rule):
     """
 
     rates = (1.0, 30.0)
+    ignores_zeros = True
 
     rho: Setting = setting(0.9, "[0, 1)", "how much of the past the mean squares keep", keeps=True)
     epsilon: Setting = setting(1e-6, "(0, inf)", "added inside both roots")

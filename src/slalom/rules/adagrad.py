@@ -31,6 +31,7 @@ class Adagrad(Rule):
     """
 
     rates = (3e-3, 0.2)
+    ignores_zeros = True
 
     epsilon: Setting = setting(1e-10, "(0, inf)", "added to the root")
     start: Setting = setting(0.0, "[0, inf)", "the sum of squares before the first step")

@@ -41,6 +41,8 @@ class Adam(Rule):
     epsilon: Setting = setting(1e-8, "(0, inf)", "added to the root")
     epsilon_root: Setting = setting(0.0, "[0, inf)", "added inside the root")
 
+    ignores_zeros = True
+
     def init(self, params):
         return over_tree(lambda p: AdamMemory(m=jnp.zeros_like(p), v=jnp.zeros_like(p)))(params)
 

@@ -41,6 +41,8 @@ class AdamW(Rule):
     epsilon: Setting = setting(1e-8, "(0, inf)", "added to the root")
     weight_decay: Setting = setting(0.01, "[0, inf)", "the share of a weight that decays, times the rate")
 
+    ignores_zeros = True
+
     def init(self, params):
         return over_tree(lambda p: AdamWMemory(m=jnp.zeros_like(p), v=jnp.zeros_like(p)))(params)
 

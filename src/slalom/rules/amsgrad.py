@@ -43,6 +43,8 @@ class AMSGrad(Rule):
     )
     epsilon: Setting = setting(1e-8, "(0, inf)", "added to the root")
 
+    ignores_zeros = True
+
     def init(self, params):
         return over_tree(lambda p: AMSGradMemory(m=jnp.zeros_like(p), v=jnp.zeros_like(p), u=jnp.zeros_like(p)))(params)
 

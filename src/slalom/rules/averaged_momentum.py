@@ -34,6 +34,7 @@ class AveragedMomentum(Rule):
     """
 
     rates = (1e-2, 1.0)
+    ignores_zeros = True
 
     beta: Setting = setting(
         0.9, "[0, 1)", "how much of the past the mean gradient keeps", keeps=True, search=(0.8, 0.9, 0.95)

@@ -34,8 +34,8 @@ class Rule(Protocol):
     """What every update rule answers (see the head of this file)."""
 
     rates: ClassVar[tuple[float, float]] = (3e-4, 2e-2)
-    # Whether columns of zeros without a gradient stay zeros, and change nothing for the other weights.
-    ignores_zeros: ClassVar[bool] = True
+    # Whether columns of zeros without a gradient stay zeros, and change nothing for the other weights: a rule says so.
+    ignores_zeros: ClassVar[bool] = False
 
     def init(self, params: Tree) -> Tree:
         """The memory before the first step."""

@@ -40,6 +40,7 @@ class CentredRMSProp(Rule):
     """
 
     rates = (2e-4, 2e-2)
+    ignores_zeros = True
 
     beta: Setting = setting(0.9, "[0, 1)", "how much of the past the means keep", keeps=True)
     mu: Setting = setting(0.0, "[0, 1)", "how much of the sum of past steps a step keeps", keeps=True)

@@ -38,6 +38,7 @@ class LAMB(Rule):
     """
 
     rates = (1e-3, 5e-2)
+    ignores_zeros = True
 
     beta1: Setting = setting(0.9, "[0, 1)", "how much of the past the mean gradient keeps", keeps=True)
     beta2: Setting = setting(

@@ -33,6 +33,7 @@ class Lion(Rule):
     """
 
     rates = (1e-4, 3e-3)
+    ignores_zeros = True
 
     beta1: Setting = setting(0.9, "[0, 1)", "how much of the past the direction keeps", keeps=True)
     beta2: Setting = setting(

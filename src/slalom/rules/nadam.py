@@ -53,6 +53,8 @@ class NAdam(Rule):
     epsilon: Setting = setting(1e-8, "(0, inf)", "added to the root")
     momentum_decay: Setting = setting(4e-3, "[0, inf)", "how fast the momentum rises to its full size")
 
+    ignores_zeros = True
+
     def init(self, params):
         dtype = jnp.result_type(*jax.tree.leaves(params))
         means = over_tree(lambda p: NAdamMeans(m=jnp.zeros_like(p), v=jnp.zeros_like(p)))(params)

@@ -39,6 +39,8 @@ class NAdamSimple(Rule):
     )
     epsilon: Setting = setting(1e-8, "(0, inf)", "added to the root")
 
+    ignores_zeros = True
+
     def init(self, params):
         return over_tree(lambda p: NAdamSimpleMemory(m=jnp.zeros_like(p), v=jnp.zeros_like(p)))(params)
 

@@ -51,6 +51,7 @@ class Prodigy(Rule):
     """
 
     rates = (0.3, 3.0)
+    ignores_zeros = True
 
     beta1: Setting = setting(0.9, "[0, 1)", "how much of the past the mean gradient keeps", keeps=True)
     beta2: Setting = setting(

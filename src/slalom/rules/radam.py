@@ -81,6 +81,8 @@ class RAdam(Rule):
     threshold: Setting = setting(5.0, "[4, inf)", "the span of the mean square that allows rectified steps")
     early: Setting = setting(1.0, "[0, 1]", "how much of a step is taken before that", search=(0.0, 1.0))
 
+    ignores_zeros = True
+
     def init(self, params):
         return over_tree(lambda p: RAdamMemory(m=jnp.zeros_like(p), v=jnp.zeros_like(p)))(params)
 

@@ -32,6 +32,7 @@ class RMSProp(Rule):
     """
 
     rates = (1e-4, 5e-3)
+    ignores_zeros = True
 
     beta: Setting = setting(0.9, "[0, 1)", "how much of the past the mean square keeps", keeps=True)
     epsilon: Setting = setting(1e-8, "(0, inf)", "added to the root")

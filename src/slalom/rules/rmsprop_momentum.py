@@ -34,6 +34,7 @@ class RMSPropMomentum(Rule):
     """
 
     rates = (1e-4, 1e-2)
+    ignores_zeros = True
 
     beta: Setting = setting(0.9, "[0, 1)", "how much of the past the mean square keeps", keeps=True)
     mu: Setting = setting(

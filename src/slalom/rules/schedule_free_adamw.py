@@ -53,6 +53,7 @@ class ScheduleFreeAdamW(Rule):
     """
 
     rates = (5e-4, 5e-2)
+    ignores_zeros = True
 
     beta1: Setting = setting(
         0.9, "[0, 1)", "how near to the average the gradients are taken", keeps=True, search=(0.9, 0.95, 0.98)

@@ -50,6 +50,7 @@ class ScheduleFreeSGD(Rule):
     """
 
     rates = (2e-2, 2.0)
+    ignores_zeros = True
 
     beta: Setting = setting(
         0.9, "[0, 1)", "how near to the average the gradients are taken", keeps=True, search=(0.9, 0.95, 0.98)

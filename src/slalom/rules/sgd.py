@@ -20,6 +20,7 @@ class SGD(Rule):
     """
 
     rates = (1e-2, 1.0)
+    ignores_zeros = True
 
     def init(self, params):
         return over_tree(lambda p: None)(params)

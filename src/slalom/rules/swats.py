@@ -78,6 +78,8 @@ class SWATS(Rule):
         search=(0.0, 0.25, 0.5),
     )
 
+    ignores_zeros = True
+
     def init(self, params):
         empty, nothing = jnp.zeros_like, zero(params)
         walk = over_tree(lambda p: WalkMemory(m=empty(p), a=empty(p), v=empty(p)))(params)

@@ -32,6 +32,7 @@ class VelocityMomentum(Rule):
     """
 
     rates = (2e-3, 0.2)
+    ignores_zeros = True
 
     mu: Setting = setting(0.9, "[0, 1)", "how much of its velocity a step keeps", keeps=True, search=(0.8, 0.9, 0.95))
 
