@@ -82,8 +82,9 @@ def crowned(ranked: list[Entry], prepared: Prepared, metric: Metric, track: Trac
     epoch = step / entry.heat.steps_per_epoch(0)
     moment, fold, note = entry.racers[0].best, 0, ""
     if prepared.whole:
-        again = _whole(entry.heat, entry, epoch, lambda: track.interrupted or time.perf_counter() > limit)
+        again = _whole(track, entry, epoch, lambda: track.interrupted or time.perf_counter() > limit)
         if again is not None:
+            track.racer_steps += again.step
             moment, fold = again, len(prepared.folds)
         else:
             note = "there was no time to train the winner on all folds: the model is that of the first fold."
@@ -92,14 +93,17 @@ def crowned(ranked: list[Entry], prepared: Prepared, metric: Metric, track: Trac
     return Winner(f"recipe {entry.number}", entry.recipe, cost, epoch, model, note)
 
 
-def _whole(heat: Heat, entry: Entry, epoch: float, halted: Any) -> Moment | None:
+def _whole(track: Track, entry: Entry, epoch: float, halted: Any) -> Moment | None:
     """The recipe trained on all rows but the test rows, up to an epoch; None where time ran out or it diverged."""
+    heat = entry.heat
     racer = Racer(entry.number, entry.recipe, len(heat.prepared.folds))
     longer = heat.steps_per_epoch(racer.fold) / heat.steps_per_epoch(0)
     # It has no choosing rows to be scored on: a plateau falls where the first fold's did.
     racer.falls = [(step * longer, factor) for step, factor in entry.racers[0].falls]
     stop = max(1, round(epoch * heat.steps_per_epoch(racer.fold)))
-    Crew(heat, [racer]).advance(stop, [], halted)
+    crew = Crew(heat, [racer])
+    crew.advance(stop, [], halted)
+    track.place_steps += crew.place_steps
     assert racer.state is not None
     finite = all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(racer.state.weights))
     if racer.step < stop or not finite:

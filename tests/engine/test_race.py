@@ -144,6 +144,7 @@ def test_racer_steps_are_the_updates_of_living_racers(entries):
     per_epoch = min(rows["training"]) // 16
     whole = round(result.best.epoch * (96 // 16))
     assert result.about["racer_steps"] == 3 * 4 * per_epoch * FOLDS + whole
+    assert 0 < result.about["useful_share"] <= 1
     assert result.about["recipes"] == 3
     assert {racer.step for entry in entries for racer in entry.racers} == {4 * per_epoch}
 
