@@ -463,7 +463,8 @@ def mask_of_a_step(key, t):
     )
     zero, none = np.float32(0), np.zeros(0, np.float32)
     knobs = Knobs(
-        np.zeros(1, np.float32), np.ones(1, np.float32), squash=zero, table=np.int32(0), target=np.int32(0), order=np.int32(0),
+        np.zeros(1, np.float32), np.ones(1, np.float32), squash=zero, table=np.int32(0), target=np.int32(0),
+            order=np.int32(0),
         key=np.uint32(key), dropout=np.float32(0.5), penalty=zero, l1=zero, smoothing=zero,
         settings=none,
     )  # fmt: skip
