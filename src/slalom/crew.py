@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from slalom.heat import Heat
-from slalom.lane import REESTIMATED
+from slalom.lane import REESTIMATED, call_steps
 from slalom.losses import measured, predictions
 from slalom.racer import Moment, Racer
 from slalom.rules import Rule
@@ -72,6 +72,8 @@ class Crew:
         lanes = -(-len(racers) // width)
         self.filled = [racers[i % len(racers)] for i in range(lanes * width)]
         self.lanes, self.places = np.int32(lanes), width * self.program.lanes
+        program = self.program
+        self.steps = min(program.steps, call_steps(heat.structure, width, lanes, program.orders))  # the most of a call
         self.place_steps = 0  # steps that were computed, of copies and of those that diverged as well
         self.rule = np.int32(self.program.rule_index(racers[0].kind))
         self.state: State = self._stacked([racer.state for racer in self.filled])
@@ -87,7 +89,7 @@ class Crew:
         asked: Asked | None = None  # the score under way: taken in while the next call runs
         for check in [*[c for c in checks if start < c < stop], stop]:
             while step < check and not halted():
-                n = min(self.program.steps, check - step)
+                n = min(self.steps, check - step)
                 if any(racer.watches for racer in racers):  # the score decides on the rate of the next step
                     self._take(asked)
                     asked = None

@@ -81,8 +81,8 @@ class Blueprint:
 
     @property
     def steps(self) -> int:
-        """S, the most steps of one call."""
-        return call_steps(self.structure, self.width, self.lanes, self.orders)
+        """S, the most steps of one call, which one lane makes; more lanes make fewer."""
+        return call_steps(self.structure, self.width, 1, self.orders)
 
     @property
     def settings(self) -> int:

@@ -15,6 +15,7 @@ from slalom.bench.cases import Case
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 NO_CACHE = {"SLALOM_CACHE": "off"}  # so that compiling is measured, and the user's cache is left alone
 SHARED = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # several wait on one device
+DYING = 1.0  # seconds that a process takes to end, at most
 TOLD = ("steps", "width", "threads", "device", "workers", "gflops")
 
 
@@ -48,7 +49,7 @@ class Contestant:
             ]  # fmt: skip
             stack.callback(self._ended, started)
             if [process.stdout.readline() for process in started] != ["ready\n"] * len(started):  # type: ignore[union-attr]
-                self._failed(said)
+                self._failed(started, said)
 
             def again() -> None:
                 if self.failure:
@@ -59,7 +60,7 @@ class Contestant:
                         process.stdin.flush()  # type: ignore[union-attr]
                     self.answers.append([json.loads(process.stdout.readline()) for process in started])  # type: ignore[union-attr]
                 except (OSError, ValueError):  # it died, and wrote why
-                    self._failed(said)
+                    self._failed(started, said)
 
             yield again
 
@@ -70,10 +71,14 @@ class Contestant:
                 again()
         return self
 
-    def _failed(self, said: list[Any]) -> None:
-        for one in said:
+    def _failed(self, started: list[Any], said: list[Any]) -> None:
+        """Keep the last words of those that died; what the others wrote was no more than a warning."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            started[0].wait(timeout=DYING)
+        dead = [one for process, one in zip(started, said, strict=True) if process.poll() is not None] or said
+        for one in dead:
             one.seek(0)
-        lines = [line for one in said for line in one.read().strip().splitlines()[-1:]]
+        lines = [line for one in dead for line in one.read().strip().splitlines()[-1:]]
         self.failure = lines[0] if lines else "it ended without a word"
 
     def _ended(self, started: list[Any]) -> None:
