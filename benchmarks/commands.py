@@ -19,19 +19,27 @@ SHAPE_A = ("depth=2", "width=64", "batch_size=64", "normalisation=none", "activa
 WARM_RUNS = 3
 RECIPES = 600  # so many that every rule is drawn
 RACE_SECONDS = 45
-# Runs a command and tells the peak of its memory. A process of its own and small, since Linux counts what a process was
-# before it became another one: started from here, the command would seem as large as this process.
+# Runs a command and tells the peaks of its memory in kB: its own, and that of the process of the baselines which
+# it starts. What `getrusage` tells is the larger of the two, or of whoever started it.
 WATCHER = """
-import os, subprocess, sys
-process = subprocess.Popen(sys.argv[1:])
-_, status, used = os.wait4(process.pid, 0)
-print(used.ru_maxrss, file=sys.stderr)
-sys.exit(os.waitstatus_to_exitcode(status))
+import pathlib, subprocess, sys, time
+process, peaks = subprocess.Popen(sys.argv[1:]), {}
+while process.poll() is None:
+    for status in pathlib.Path("/proc").glob("[0-9]*/status"):
+        try:
+            told = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        except OSError:
+            continue
+        if str(process.pid) in (told["Pid"].strip(), told["PPid"].strip()) and "VmHWM" in told:
+            peaks[told["Pid"].strip() == str(process.pid)] = int(told["VmHWM"].split()[0])
+    time.sleep(0.1)
+print(peaks[True], peaks.get(False, 0), file=sys.stderr)
+sys.exit(process.returncode)
 """
 
 
 def race(table: Path, cache: Path, *options: str) -> dict[str, Any]:
-    """Run `slalom race` on a table in a process of its own; its JSON, with the peak of its memory in MB."""
+    """Run `slalom race` on a table in a process of its own; its JSON, with the peaks of memory in MB."""
     program = str(Path(sys.executable).parent / "slalom")
     with tempfile.TemporaryDirectory() as folder:
         command = [
@@ -50,7 +58,8 @@ def race(table: Path, cache: Path, *options: str) -> dict[str, Any]:
         answer = subprocess.run(watched, capture_output=True, text=True, env=os.environ | {"SLALOM_CACHE": str(cache)})
         if answer.returncode:
             raise SystemExit(f"{' '.join(command)} ended with {answer.returncode}: {answer.stderr}")
-        return json.loads(answer.stdout) | {"peak_mb": int(answer.stderr.split()[-1]) / 1024}
+        own, baselines = (int(peak) / 1024 for peak in answer.stderr.split()[-2:])
+        return json.loads(answer.stdout) | {"peak_mb": own, "baselines_mb": baselines}
 
 
 def fixed(*fields: str) -> list[str]:
@@ -96,7 +105,9 @@ def memory(folder: Path, say: measure.Say) -> dict[str, Any]:
     for name, fields in {"as users call it": (), "scaling=z_score": ("scaling=z_score",)}.items():
         say(f"a race on a million rows, {name}")
         answer = race(table, folder / "large", "--seconds", "30", *fixed(*fields))
-        told[name] = {key: answer.get(key) for key in ("peak_mb", "start_seconds", "recipes", "seconds")}
+        told[name] = {
+            key: answer.get(key) for key in ("peak_mb", "baselines_mb", "start_seconds", "recipes", "seconds")
+        }
     return told
 
 

@@ -79,7 +79,8 @@ def commands(told: Told) -> str:
         share = f"{one['useful_share']:.1%}, {one['recipes']:,} recipes, {one['racer_steps']:,} racer-steps"
         lines.append([f"useful share of places, race of 45 s, {name}", share])
     for name, one in got["memory"].items():
-        peak = f"{one['peak_mb']:,.0f} MB; {one['start_seconds']:.1f} s to the first step"
+        beside = f"{one['baselines_mb']:,.0f} MB of the baselines' process beside it"
+        peak = f"{one['peak_mb']:,.0f} MB, and {beside}; {one['start_seconds']:.1f} s to the first step"
         lines.append([f"peak memory, 1,000,000 x 28 float32 in Parquet, {name}", peak])
     return shown.markdown(lines)
 
