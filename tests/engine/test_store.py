@@ -17,6 +17,7 @@ from slalom import cache, program
 from .test_race import NoBaselines, racing, small
 
 COMPILE = functools.cache(program._compiled)
+KEYS = [f"{i:040x}" for i in range(5)]
 
 
 @pytest.fixture
@@ -85,14 +86,14 @@ def test_pruning_keeps_what_was_used_last(store, monkeypatch):
     """Beyond its limit the store loses the files that were not used for longest; to be read counts as use."""
     blob = lambda i: [random.Random(i).randbytes(1000)]  # noqa: E731 - does not get smaller
     for i in range(4):
-        cache.write(f"{i}", blob(i))
-        os.utime(store / f"{i}", (time.time() - 1000 + i,) * 2)
+        cache.write(KEYS[i], blob(i))
+        os.utime(store / KEYS[i], (time.time() - 1000 + i,) * 2)
     monkeypatch.setattr(cache, "LARGEST", 4200)
-    assert cache.read("0") == blob(0)
-    cache.write("4", blob(4))
-    assert {file.name for file in store.iterdir()} == {"0", "2", "3", "4"}
+    assert cache.read(KEYS[0]) == blob(0)
+    cache.write(KEYS[4], blob(4))
+    assert {file.name for file in store.iterdir()} == {KEYS[i] for i in (0, 2, 3, 4)}
     for i in range(5, 30):
-        cache.write(f"{i}", blob(i))
+        cache.write(KEYS[i], blob(i))
         assert sum(file.stat().st_size for file in store.iterdir()) <= 4200
         assert cache.read(f"{i}") == blob(i)
 

@@ -177,18 +177,10 @@ def population(case: Case, threads: int, width: int) -> Answer:
     _wait()
     replayed = _captured(step, x[rows[0]].clone(), labels[0].clone()) if graph else step
 
-    def begin() -> None:
-        with torch.no_grad():
-            for w, first in zip(racers.weights, start_values, strict=True):
-                w.copy_(first)
-            for memory in optimiser.state.values():
-                for kept in memory.values():
-                    kept.zero_()
-
     def run() -> dict[str, Any]:
         count, start = max(1, case.racers // width), time.perf_counter()
         for _ in range(count):
-            begin()
+            _begun(racers.weights, start_values, optimiser)
             for i in range(case.steps):
                 replayed(x[rows[i]], labels[i])
         _wait()
@@ -199,6 +191,16 @@ def population(case: Case, threads: int, width: int) -> Answer:
         return {"updates": count * width * case.steps, "seconds": seconds, "loss": float(loss)}
 
     return run, {"threads": threads, "width": width, "device": str(_device())}
+
+
+def _begun(weights: list[torch.Tensor], first: list[torch.Tensor], optimiser: torch.optim.Optimizer) -> None:
+    """Weights and the optimiser's memory as before the first step."""
+    with torch.no_grad():
+        for w, value in zip(weights, first, strict=True):
+            w.copy_(value)
+        for memory in optimiser.state.values():
+            for kept in memory.values():
+                kept.zero_()
 
 
 def _captured(step: Callable[..., None], batch: torch.Tensor, label: torch.Tensor) -> Callable[..., None]:
