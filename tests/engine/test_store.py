@@ -17,7 +17,7 @@ from slalom import cache, program
 from .test_race import NoBaselines, racing, small
 
 COMPILE = functools.cache(program._compiled)
-KEYS = [f"{i:040x}" for i in range(5)]
+KEYS = [f"{i:040x}" for i in range(30)]
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_pruning_keeps_what_was_used_last(store, monkeypatch):
     for i in range(5, 30):
         cache.write(KEYS[i], blob(i))
         assert sum(file.stat().st_size for file in store.iterdir()) <= 4200
-        assert cache.read(f"{i}") == blob(i)
+        assert cache.read(KEYS[i]) == blob(i)
 
 
 # --- a store that fails does not stop a race --------------------------------------------------------------------------

@@ -57,7 +57,7 @@ class Rule(Protocol):
 
 
 class Inside:
-    """`rates` or `ignores_zeros` of a rule that wraps another: that of the rule inside; of the class, that of `Rule`."""
+    """`rates` or `ignores_zeros` of a rule that wraps another: that of the rule inside; of the class, `Rule`'s."""
 
     def __set_name__(self, cls: type, name: str) -> None:
         self.name = name
