@@ -42,18 +42,8 @@ def race(table: Path, cache: Path, *options: str) -> dict[str, Any]:
     """Run `slalom race` on a table in a process of its own; its JSON, with the peaks of memory in MB."""
     program = str(Path(sys.executable).parent / "slalom")
     with tempfile.TemporaryDirectory() as folder:
-        command = [
-            program,
-            "race",
-            str(table),
-            "--target",
-            "y",
-            "--json",
-            "--quiet",
-            "--out",
-            folder + "/run",
-            *options,
-        ]
+        run = ["--json", "--quiet", "--out", folder + "/run"]
+        command = [program, "race", str(table), "--target", "y", *run, *options]
         watched = [sys.executable, "-c", WATCHER, *command]
         answer = subprocess.run(watched, capture_output=True, text=True, env=os.environ | {"SLALOM_CACHE": str(cache)})
         if answer.returncode:

@@ -196,7 +196,7 @@ class Programs:
 
 
 def _ours(kind: Kind) -> bool:
-    """Whether a rule and the rules inside it are Slalom's own: of the text that `source` tells the version of."""
+    """Whether a rule and the rules inside it are Slalom's own: of the text that `SOURCE` is the hash of."""
     about = kind.node_data()
     own = about is None or about[0].__module__.startswith(("slalom.", "builtins"))
     return own and all(map(_ours, kind.children()))
