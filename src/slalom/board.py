@@ -100,6 +100,11 @@ def columns_of(board: pl.DataFrame) -> tuple[list[Column], list[Column]]:
         Column("outcome", _outcome),
         Column("epochs", _general("epochs_run"), right=True),
     ]
+    again = {row["rank"]: row.get("new_seeds_score") for row in rows}
+    if any(value is not None for value in again.values()):
+        texts = dict(zip(again, numbers(again.values()), strict=True))
+        cell = lambda row: f"{texts[row['rank']]} ({row['seeds']})" if again[row["rank"]] is not None else ""  # noqa: E731
+        first.insert(3, Column("new\nseeds", cell, right=True))
     recipes = [row for row in rows if row["kind"] == "recipe"]
     differing = [field for field in FIELDS if len({field.cell(row) for row in recipes}) > 1]
     return first, differing or list(FIELDS)

@@ -60,6 +60,8 @@ def command() -> None:
     metavar="FIELD=VALUE",
     help="Fix a field of all recipes (repeatable); a name that is not known is answered with those that are.",
 )
+@click.option("--space", type=FOLDER, metavar="FILE.toml", help="Draw fields from this space instead of Slalom's own.")
+@click.option("--also", type=FOLDER, multiple=True, metavar="FILE.toml", help="Race this recipe along (repeatable).")
 @click.option("--continue", "extend", type=FOLDER, metavar="DIR", help="Add recipes to the race in this folder.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, its memory and time; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")

@@ -22,7 +22,7 @@ from slalom.prepare import Prepared
 from slalom.racer import Moment, Racer
 from slalom.recipe import Recipe
 from slalom.result import Best, Result
-from slalom.space import named
+from slalom.fields import named
 from slalom.step import Structure
 from slalom.table import Table
 from slalom.track import Track
@@ -67,6 +67,8 @@ class Winner:
     epoch: float
     model: Model
     note: str = ""
+    seeds: int = 0
+    again: float = math.inf  # cost, the mean of new seeds
 
 
 def crowned(ranked: list[Entry], prepared: Prepared, metric: Metric, track: Track, limit: float) -> Winner:
@@ -80,7 +82,8 @@ def crowned(ranked: list[Entry], prepared: Prepared, metric: Metric, track: Trac
         return _constant(prepared, metric)
     cost, step = entry.best
     epoch = step / entry.heat.steps_per_epoch(0)
-    moment, fold, note = entry.racers[0].best, 0, ""
+    runs = [racer.best for racer in (*entry.racers, *entry.again) if racer.fold == 0 and racer.best]
+    moment, fold, note = min(runs, key=lambda moment: moment.cost), 0, ""
     if prepared.whole:
         again = _whole(track, entry, epoch, lambda: track.interrupted or time.perf_counter() > limit)
         if again is not None:
@@ -90,7 +93,8 @@ def crowned(ranked: list[Entry], prepared: Prepared, metric: Metric, track: Trac
             note = "there was no time to train the winner on all folds: the model is that of the first fold."
     assert moment is not None
     model = model_of(entry.heat, entry.recipe, fold, moment)
-    return Winner(f"recipe {entry.number}", entry.recipe, cost, epoch, model, note)
+    again = entry.seeds, entry.replicated[0]
+    return Winner(f"recipe {entry.number}", entry.recipe, cost, epoch, model, note, *again)
 
 
 def _whole(track: Track, entry: Entry, epoch: float, halted: Any) -> Moment | None:
@@ -158,7 +162,8 @@ def test_score(model: Model, prepared: Prepared, metric: Metric) -> float | None
 def best_of(winner: Winner, prepared: Prepared, metric: Metric) -> Best:
     """The winner as a result holds it."""
     test = test_score(winner.model, prepared, metric)
-    return Best(winner.name, winner.recipe, metric.score_of(winner.cost), winner.epoch, test)
+    again = metric.score_of(winner.again) if math.isfinite(winner.again) else None
+    return Best(winner.name, winner.recipe, metric.score_of(winner.cost), winner.epoch, test, winner.seeds, again)
 
 
 def recipe_rows(track: Track, wave: int) -> tuple[list[dict[str, Any]], list[tuple[int, float, float | None]]]:
@@ -179,6 +184,8 @@ def recipe_rows(track: Track, wave: int) -> tuple[list[dict[str, Any]], list[tup
                 "seconds": sum(racer.seconds for racer in entry.racers),
                 "parameters": entry.heat.structure.net.parameters,
                 "remark": entry.racers[0].remark,
+                "seeds": entry.seeds,
+                "again": finite_or_none(entry.replicated[0]),
             }
         )
         scores += [(entry.number, step / per_epoch, finite_or_none(cost)) for step, cost in entry.curve.items()]
@@ -212,7 +219,7 @@ def about_wave(track: Track, prepared: Prepared, compile_seconds: float) -> dict
 def race_settings(order: Order, table: Table, fingerprint: str, track: Track, result: Result) -> dict[str, Any]:
     """race.toml: everything that is needed to repeat the race."""
     best, metric = result.best, result.metric
-    kept = ("seed", "task", "seconds", "recipes", "epochs", "fixed")
+    kept = ("seed", "task", "seconds", "recipes", "epochs", "space")
     return {
         "slalom": version("slalom"),
         "data": {
@@ -227,6 +234,7 @@ def race_settings(order: Order, table: Table, fingerprint: str, track: Track, re
             "metric": metric.name,
             "greater_is_better": metric.greater,
             "recipe": order.recipe.to_plain() if order.recipe else None,
+            "also": [recipe.to_plain() for recipe in order.also],
         },
         "plan": {
             "rungs": [{"recipes": rung.recipes, "epochs": rung.epochs} for rung in track.plan.rungs],

@@ -90,6 +90,14 @@ class RunFolder:
         temporary.replace(self.path / name)
 
 
+def toml(file: Path, text: str) -> dict[str, Any]:
+    """What TOML text from a file holds (SlalomError where it is none)."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SlalomError(f"{file} must be TOML. {error}.") from None
+
+
 def _present(settings: Any) -> Any:
     if isinstance(settings, dict):
         return {key: _present(value) for key, value in settings.items() if value is not None}

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from slalom.table import Table, table_of
 from slalom.track import Status, Track
 
 DEFAULT_SECONDS = 60.0
+FIRST_START, LAST_START = 0.5, 0.8  # of the racers' time: until when the first start runs, and the last one
 
 
 def race(
@@ -46,6 +47,9 @@ def race(
     epochs: int | None = None,
     recipe: Recipe | None = None,
     fixed: dict[str, Any] | None = None,
+    space: dict[str, Any] | None = None,
+    also: Sequence[Recipe] = (),
+    plan: str = "halving",
     seed: int = 0,
     out: str | Path | None = None,
     extend: str | Path | None = None,
@@ -61,7 +65,10 @@ def race(
     attribute `greater_is_better = False` otherwise); log loss and RMSE where none is named.
     seconds: a hard limit on everything, 60 unless recipes are counted. recipes and epochs: exactly so many recipes for
     so many epochs, none dropped (then the same seed gives the same result). recipe: just this one.
-    fixed: recipe fields that all racers share, named as in `Recipe.flat`. seed: of splits, draws and first weights.
+    fixed: recipe fields that all racers share, named as in `Recipe.flat`. space: what fields are drawn from instead of
+    Slalom's own space: for each a list of values, a table of values with weights, or {"low": …, "high": …}; under
+    "forbid" fields with values that are never drawn. also: recipes of your own that race along, all for the horizon of
+    the race. plan: halving, or top_k: all recipes for one epoch and then the best ninth to the end. seed: of splits, draws and first weights.
     out: the folder to leave everything in; it must not hold anything yet. extend: the folder of a finished race that
     more recipes are added to, on the same data. progress: called with a `Status` a few times a second.
     began: the time.perf_counter() at which the seconds started to count.
@@ -76,7 +83,7 @@ def race(
     """
     return _entered(
         X, y, target=target, validation=validation, task=task, metric=metric, seconds=seconds, recipes=recipes,
-        epochs=epochs, recipe=recipe, fixed=fixed, seed=seed, out=out, extend=extend, progress=progress, began=began,
+        epochs=epochs, recipe=recipe, fixed=fixed, space=space, also=also, plan=plan, seed=seed, out=out, extend=extend, progress=progress, began=began,
     ).run()  # fmt: skip
 
 
@@ -108,7 +115,7 @@ def _entered(
     began = time.perf_counter() if began is None else began
     if all(asked.get(name) is None for name in ("seconds", "recipes", "epochs", "recipe")):
         asked["seconds"] = DEFAULT_SECONDS
-    order = Order(**asked | {"fixed": dict(asked.get("fixed") or {})})
+    order = Order(**asked | {name: dict(asked.get(name) or {}) for name in ("fixed", "space")})
     if extend and out:
         raise SlalomError("out must not be given beside extend: the race stays in its folder.")
     folder = RunFolder.extend(extend) if extend else RunFolder.new(out)
@@ -207,13 +214,14 @@ class Race:
             self.best = self.best if cost is None else metric.score_of(cost)
             self._say(phase, alive, racer_steps)
 
-        def more() -> list[Entry]:
-            last = max(entry.number for entry in [*track.entries, *track.started])
-            return further(order, prepared, plan, shapes, heats, last + 1)
+        def more(ranked: list[Entry]) -> list[Entry]:
+            last = max(entry.number for entry in track.entries)
+            return further(order, prepared, plan, heats, ranked, last + 1)
 
         track.report = report
         if order.seconds and not order.recipe:
-            track.more = more
+            track.more, now = more, time.perf_counter()
+            track.first, track.last = (now + share * (track.end - now) for share in (FIRST_START, LAST_START))
         return prepared, metric, track
 
     def _continued(self, metric: Metric) -> int:

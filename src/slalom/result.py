@@ -17,7 +17,8 @@ class Best:
     """The winner: its recipe, its score on choosing rows (optimistic: it was chosen by it) and on test rows.
 
     name: `recipe 17`, or the baseline's where no recipe was scored. epoch: of the best moment, which the model is of.
-    test: None where the caller gave the validation rows.
+    test: None where the caller gave the validation rows. seeds: new seeds that it was run again with as a finalist;
+    again: their mean score at its best moment, by which finalists are ranked.
     """
 
     name: str
@@ -25,14 +26,16 @@ class Best:
     score: float
     epoch: float
     test: float | None
+    seeds: int = 0
+    again: float | None = None
 
 
 @dataclass(frozen=True, repr=False)
 class Result:
     """The end of a race.
 
-    leaderboard: a polars data frame, the best first: rank, name, kind (recipe or baseline), outcome, score, best epoch,
-    epochs run, seconds, parameters, and every field of the recipe. best: the winner. model: predicts.
+    leaderboard: a polars data frame, the best first: rank, name, kind (recipe or baseline), outcome, score, mean score
+    of a finalist's new seeds, best epoch, epochs run, seconds, parameters, and every field of the recipe. best: the winner. model: predicts.
     about: seconds, compile_seconds, recipes, racer_steps, the metric, versions. notes: what was decided on the way.
     out: the run folder, or None.
     """
@@ -61,6 +64,8 @@ class Result:
                 "tests": self.tests,
                 "winner": self.best.name,
                 "epoch": self.best.epoch,
+                "new_seeds": self.best.seeds,
+                "new_seeds_score": self.best.again,
                 "recipe": self.best.recipe.to_plain(),
                 **self.about,
                 "out": str(self.out) if self.out else None,
@@ -100,14 +105,30 @@ def leaderboard(recipes: list[dict[str, Any]], baselines: list[dict[str, Any]], 
                 "parameters": row["parameters"],
                 "wave": row["wave"],
                 "remark": row.get("remark", ""),
+                "seeds": row.get("seeds", 0),
+                "again": row.get("again"),
                 **Recipe.from_plain(row["recipe"]).flat(),
             }
         )
     for row in baselines:
         rows.append({"name": row["name"], "kind": "baseline", **{k: row[k] for k in ("outcome", "cost", "seconds")}})
     rows.sort(key=lambda row: (row["cost"] is None, row["cost"] if row["cost"] is not None else 0.0))
+    rows = _finalists_in_order(rows)
     for rank, row in enumerate(rows, start=1):
+        again = row.pop("again", None)
         row["rank"], row["score"] = rank, None if row["cost"] is None else metric.score_of(row["cost"])
-    names = list(dict.fromkeys(["rank", "name", "kind", "outcome", "score", *[key for row in rows for key in row]]))
+        row["new_seeds_score"] = None if again is None else metric.score_of(again)
+    first = ["rank", "name", "kind", "outcome", "score", "new_seeds_score"]
+    names = list(dict.fromkeys([*first, *[key for row in rows for key in row]]))
     names.remove("cost")
     return pl.DataFrame([{name: row.get(name) for name in names} for row in rows], infer_schema_length=None)
+
+
+def _finalists_in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same rows with the finalists, in the places that they have, in the order of their new seeds' scores."""
+    places = [i for i, row in enumerate(rows) if row.get("seeds")]
+    ordered = sorted((rows[i] for i in places), key=lambda row: (row["again"] is None, row["again"] or 0.0))
+    made = list(rows)
+    for place, row in zip(places, ordered, strict=True):
+        made[place] = row
+    return made

@@ -2,7 +2,7 @@
 
 import re
 
-from slalom.board import numbers, short
+from slalom.board import number, numbers, short
 from slalom.result import Result
 
 
@@ -14,7 +14,18 @@ def has_winner(result: Result) -> bool:
 def verdict(result: Result) -> list[str]:
     """The sentences that stand first: who won, how well, and whether a baseline is better."""
     optimistic = ["It was chosen by that score, so the score is optimistic."] if has_winner(result) else []
-    return [_winner(result), *optimistic, *_remark(result), *_on_test_rows(result)]
+    return [_winner(result), *optimistic, *_again(result), *_remark(result), *_on_test_rows(result)]
+
+
+def _again(result: Result) -> list[str]:
+    """What the finalists' new seeds say, where there was time for them."""
+    best = result.best
+    if best.again is None:
+        return []
+    others = result.leaderboard["new_seeds_score"].drop_nulls().len() - 1
+    seeds = f"{best.seeds} new seed{'s' * (best.seeds != 1)}"
+    beaten = f"better than {others} other finalist{'s' * (others != 1)}" if others > 0 else "as the one finalist"
+    return [f"Run again with {seeds}, it has {number(best.again)} on average on these rows, {beaten}."]
 
 
 def _remark(result: Result) -> list[str]:

@@ -1,0 +1,81 @@
+"""The pool: recipes trained to their end on many data sets, out of which portfolio, shapes and plan are chosen.
+
+    python -m benchmarks.portfolio run --json build/pool.json          hours of one core, set after set; goes on where it was
+    python -m benchmarks.portfolio choose --json build/pool.json       the portfolio, and how plans would have done
+
+Every recipe of the pool is trained on every set for all its epochs, and scored on choosing rows some fifty times. A plan
+can then be tried out on paper: which recipes it would have dropped, and how good the best of the others ended.
+"""
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import sets
+from slalom import seats
+from slalom.executor import Threads, cores
+from slalom.order import Order
+from slalom.plan import flat
+from slalom.recipe import Recipe
+from slalom.space import Space
+from slalom.start import entered, prepared_for
+from slalom.table import table_of
+from slalom.track import Track
+
+RECIPES, EPOCHS, RULES = 96, 45, 6
+RESAMPLES = 200
+
+
+def pool(task: str, rows: int, count: int) -> list[Recipe]:
+    """The recipes of the pool, the same numbers for every set."""
+    space = Space(rows, EPOCHS, most_rules=RULES, classes=task == "classification")
+    return space.recipes(0, 10_000, count, space.shapes(99))
+
+
+def run(path: Path, names: list[str], count: int) -> None:
+    """Train the pool on each set that the file does not have yet."""
+    done: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    executor = Threads(seats.workers(cores()), seats.take)
+    seats.make(executor.workers)
+    for name in names:
+        if name in done:
+            continue
+        began, one = time.perf_counter(), sets.made(name)
+        order = Order(seed=0, recipes=1, epochs=1, task=one.task)
+        prepared, metric = prepared_for(order, table_of(one.frame, one.y, None, None), [])
+        recipes = pool(one.task, min(len(fold.train) for fold in prepared.folds), count)
+        heats, entries = entered(recipes, 0, prepared, metric, 0)
+        Track(flat(count, EPOCHS), heats, entries, executor, math.inf).run()
+        rows = []
+        for entry in entries:
+            per_epoch, curve = entry.heat.steps_per_epoch(0), entry.curve
+            costs = [
+                [round(step / per_epoch, 3), cost if math.isfinite(cost) else None] for step, cost in curve.items()
+            ]
+            seconds = EPOCHS * entry.epoch_cost
+            rows.append({"recipe": entry.recipe.to_plain(), "curve": costs, "cost_model": seconds})
+        done[name] = {"task": one.task, "metric": metric.name, "recipes": rows, "seconds": time.perf_counter() - began}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(done))
+        print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("verb", choices=["run", "choose"])
+    parser.add_argument("--json", type=Path, default=Path("build/pool.json"))
+    parser.add_argument("--sets", nargs="*", default=list(sets.NAMED))
+    parser.add_argument("--recipes", type=int, default=RECIPES)
+    given = parser.parse_args()
+    if given.verb == "run":
+        run(given.json, given.sets, given.recipes)
+
+
+if __name__ == "__main__":
+    main()
