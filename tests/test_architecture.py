@@ -49,7 +49,8 @@ FLOORS = (
     " ".join(sorted(WRAPPERS)) + " data.encoded",
     "layers rules schedules scaling data",
     # nets
-    "net unit walk described nested",
+    "blocks unit walk described nested",
+    "net",
     "recipe step descent",
     # lanes and what stands beside them
     "room cost",

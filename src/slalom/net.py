@@ -5,21 +5,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from slalom.blocks import Plain
 from slalom.errors import unknown
 from slalom.layers import (
     ACTIVATIONS,
     INITIALISERS,
     BatchNorm,
-    Dense,
-    Dropout,
     GroupNorm,
     Layer,
     LayerNorm,
     Periodic,
     PiecewiseLinear,
+    Scale,
 )
 from slalom.layers.base import namespace
-from slalom.layers.dense import product
 from slalom.types import Array, Tree
 
 COLUMNS = 8  # X is kept in multiples of so many columns
@@ -60,10 +59,12 @@ class Net:
 
     One hidden layer is dense → (normalisation) → activation → (normalisation) → dropout; `placement` says on which side
     of the activation the normalisation stands. The last layer is dense. depth 0 is a linear model. An `embedding`
-    stands in front of all: each column becomes 4 features (periodic) or 16 (piecewise_linear).
+    stands in front of all: each column becomes 4 features (periodic) or 16 (piecewise_linear). With a `learned_scale`
+    every feature is multiplied by a number of its own in front of the first dense layer.
 
     weights: a tuple of dicts of arrays, memory: a tuple of () and NamedTuples of arrays, one of each a hidden layer,
-    and the weights of the last layer behind. With an embedding its own stand in front of both.
+    and the weights of the last layer behind. Those of the embedding and, behind them, of the scale stand in front of
+    both.
 
     >>> net = Net(inputs=3, outputs=1, depth=1, width=4)
     >>> weights, memory = net.init(np.random.default_rng(0))
@@ -79,6 +80,7 @@ class Net:
     normalisation: str = "none"
     placement: str = "before"
     embedding: str = "none"
+    learned_scale: bool = False
 
     @property
     def bins(self) -> int:
@@ -95,7 +97,8 @@ class Net:
         """How many numbers are learned."""
         dense = sum((a + 1) * b for a, b in zip(self.sizes, self.sizes[1:], strict=False))
         gains = 2 * self.width * self.depth if self.normalisation != "none" else 0
-        return dense + gains + self.inputs * sum(self._embedding_parameters())
+        scale = self.sizes[0] if self.learned_scale else 0
+        return dense + gains + scale + self.inputs * sum(self._embedding_parameters())
 
     def flops(self, batch: int) -> int:
         """Floating-point operations of one training step on `batch` rows: 6 B Σ w − 2 B d h₁ (matrix products only).
@@ -119,6 +122,17 @@ class Net:
         waves, mixtures = Periodic.waves, self.sizes[0] // self.inputs - 1
         return waves * mixtures, 2 * waves + mixtures
 
+    @property
+    def body(self) -> Plain:
+        """The dense layers and what stands between them."""
+        norm = NORMALISATIONS[self.normalisation](self.width)
+        return Plain(self.depth, self.width, self.activation, norm, self.placement)
+
+    @property
+    def front(self) -> int:
+        """How many layers with weights of their own stand in front of the first dense layer."""
+        return (self.embedding != "none") + self.learned_scale
+
     def init(
         self, rng: np.random.Generator, initialiser: str = "auto", edges: Array | None = None
     ) -> tuple[Tree, Tree]:
@@ -132,67 +146,50 @@ class Net:
             raise unknown("initialiser", initialiser, INITIALISERS)
         draw, scaled = INITIALISERS[initialiser].of, INITIALISERS[initialiser].scaled
         gain = ACTIVATIONS[self.activation].gain if scaled else 1.0
-        embed, norm = EMBEDDINGS[self.embedding][0], NORMALISATIONS[self.normalisation](self.width)
-        weights, memory = [], []
+        embed, front = EMBEDDINGS[self.embedding][0], []
         if embed:
             given = {"edges": edges} if self.bins else {}
-            learned, carried = embed.init(rng, self.inputs, self.sizes[0], **given)
-            weights.append(learned)
-            memory.append(carried)
-        for inputs, outputs in zip(self.sizes[:-2], self.sizes[1:-1], strict=True):
-            dense, _ = Dense().init(rng, inputs, outputs, gain, draw)
-            learned, carried = norm.init(rng, outputs, outputs) if norm else ({}, ())
-            weights.append({**dense, **learned})
-            memory.append(carried)
-        last, _ = Dense().init(rng, self.sizes[-2], self.sizes[-1], draw=draw)
-        return (*weights, last), tuple(memory)
+            front.append(embed.init(rng, self.inputs, self.sizes[0], **given))
+        if self.learned_scale:
+            front.append(Scale().init(rng, self.sizes[0], self.sizes[0]))
+        weights, memory = self.body.init(rng, self.sizes[0], self.outputs, gain, draw)
+        return (*[w for w, _ in front], *weights), (*[m for _, m in front], *memory)
 
     def apply(
         self, weights: Tree, memory: Tree, x: Array, *, training: bool, key: Array = 0, dropout: Array | None = None
     ) -> tuple[Array, Tree]:
         """(outputs [C, B], memory) for x [D, B], already scaled. dropout None leaves it out of the program."""
-        activation, norm, dense = (
-            ACTIVATIONS[self.activation].of,
-            NORMALISATIONS[self.normalisation](self.width),
-            Dense(),
-        )
-        embed, carried = EMBEDDINGS[self.embedding][0], []
+        front = self.front
+        carried, first = list(memory[:front]), weights[front]
+        embed = EMBEDDINGS[self.embedding][0]
         if embed:
-            x, m = embed.apply(weights[0], memory[0], x, training=training, key=key)
-            weights, memory, carried = weights[1:], memory[1:], [m]
-        for i, (w, m) in enumerate(zip(weights[:-1], memory, strict=True)):
-            if training and self.bias_is_lost:
-                x = product(w["w"], x)
-            else:
-                x, _ = dense.apply(w, (), x, training=training, key=key)
-            if norm and self.placement == "before":
-                x, m = norm.apply(w, m, x, training=training, key=key)
-            x = activation(x)
-            if norm and self.placement == "after":
-                x, m = norm.apply(w, m, x, training=training, key=key)
-            if training and dropout is not None:
-                x, _ = Dropout(dropout).apply(
-                    (), (), x, training=True, key=key ^ np.uint32(0x9E3779B9 * (i + 1) % 2**32)
-                )
-            carried.append(m)
-        outputs, _ = dense.apply(weights[-1], (), x, training=training, key=key)
-        return outputs, tuple(carried)
+            x, carried[0] = embed.apply(weights[0], memory[0], x, training=training, key=key)
+        if self.learned_scale:
+            # W (s x) = (W diag s) x: `Scale` without a product for the gradient in x, which nothing else needs
+            scale = namespace(x).swapaxes(weights[front - 1]["scale"], -1, -2)
+            first = {**first, "w": first["w"] * scale}
+        own = (first, *weights[front + 1 :])
+        x, behind = self.body.apply(own, memory[front:], x, training=training, key=key, dropout=dropout)
+        return x, (*carried, *behind)
 
     def widened(self, weights: Tree, columns: int) -> Tree:
-        """The weights for x with columns of zeros behind its own, `columns` in all: zeros in the first layer. Behind an
-        embedding, which would make something of zeros, they stay what they are."""
-        if self.embedding != "none" or weights[0]["w"].shape[-1] == columns:
-            return weights
-        w = weights[0]["w"]
-        missing = columns - w.shape[-1]
-        grown = namespace(w).pad(w, [(0, 0)] * (w.ndim - 1) + [(0, missing)])
-        return ({**weights[0], "w": grown}, *weights[1:])
+        """The weights for x with columns of zeros behind its own, `columns` in all: zeros in the first layer, and in
+        the scale in front of it. Behind an embedding, which would make something of zeros, they stay what they are."""
+        missing = columns - weights[self.front]["w"].shape[-1]
+        return weights if self.embedding != "none" or not missing else self._resized(weights, missing)
 
     def narrowed(self, weights: Tree) -> Tree:
         """The weights without the zeros of `widened`."""
-        if self.embedding != "none":
-            return weights
-        return ({**weights[0], "w": weights[0]["w"][..., : self.inputs]}, *weights[1:])
+        missing = self.inputs - weights[self.front]["w"].shape[-1]
+        return weights if self.embedding != "none" or not missing else self._resized(weights, missing)
+
+    def _resized(self, weights: Tree, by: int) -> Tree:
+        """The weights with so many columns of zeros more, or less, in what takes x."""
+        first = self.front
+        changed = {first: {**weights[first], "w": _resized(weights[first]["w"], -1, by)}}
+        if self.learned_scale:
+            changed[0] = {"scale": _resized(weights[0]["scale"], -2, by)}
+        return tuple(changed.get(i, layer) for i, layer in enumerate(weights))
 
     def predict(self, weights: Tree, memory: Tree, x: Array, chunk: int = 4096) -> Array:
         """Outputs [C, N] for scaled rows x [N, D], in NumPy, nothing compiled."""
@@ -201,3 +198,10 @@ class Net:
             for i in range(0, len(x), chunk)
         ]
         return np.concatenate(parts, axis=1) if parts else np.zeros((self.outputs, 0), np.float32)
+
+
+def _resized(a: Array, axis: int, by: int) -> Array:
+    """An array with so many zeros more, or numbers less, at the end of an axis."""
+    if by < 0:
+        return a[..., :by, :] if axis == -2 else a[..., :by]
+    return namespace(a).pad(a, [(0, by if i == a.ndim + axis else 0) for i in range(a.ndim)])

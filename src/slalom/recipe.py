@@ -27,6 +27,7 @@ CHOICES: dict[str, Collection[str]] = {
     "embedding": EMBEDDINGS,
     "initialiser": INITIALISERS,
     "placement": PLACEMENTS,
+    "learned_scale": ("none", "learned"),
 }
 # field: (type, the interval it must lie in)
 RANGES: dict[str, tuple[type, str]] = {
@@ -53,8 +54,9 @@ class Recipe:
     training rows.
     depth, width: hidden layers and their features; depth 0 is a linear model. activation: between the layers.
     normalisation: none, batch_norm, layer_norm or group_norm, placement: before or after the activation.
-    embedding: of the columns in front of the first layer: none, periodic or piecewise_linear. initialiser: of the
-    first weights; auto is normal, with the gain of the activation.
+    embedding: of the columns in front of the first layer: none, periodic or piecewise_linear. learned_scale: none, or
+    learned: a factor for every feature in front of the first dense layer, from 1 on. initialiser: of the first weights;
+    auto is normal, with the gain of the activation.
     dropout: probability of leaving out a hidden feature. weight_decay: λ ≥ 0 on all parameters; decoupled
     (w −= η λ w) with adamw, added to the gradient (g += λ w) with every other rule, as in PyTorch. Where it is None
     the rule's own holds: 0.01 with adamw, 0 with most others. l1: λ₁ ≥ 0 of the L1 penalty on all parameters, added to
@@ -87,6 +89,7 @@ class Recipe:
     label_smoothing: float = 0.0
     target_scaling: str = "z_score"
     embedding: str = "none"
+    learned_scale: str = "none"
     initialiser: str = "auto"
     schedule_by: str = "step"
 
@@ -135,6 +138,7 @@ class Recipe:
             normalisation=self.normalisation if normalised else "none",
             placement=self.placement if normalised else "before",
             embedding=self.embedding,
+            learned_scale=self.learned_scale == "learned",
         )
 
     def rate_factor(self) -> Schedule:

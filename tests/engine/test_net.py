@@ -10,7 +10,7 @@ import pytest
 import scipy.special
 
 from slalom.errors import SlalomError
-from slalom.layers import ACTIVATIONS, INITIALISERS
+from slalom.layers import ACTIVATIONS, INITIALISERS, Scale
 from slalom.layers.batch_norm import BatchNormMemory
 from slalom.losses import LOSSES, measured, predictions
 from slalom.net import EMBEDDINGS, NORMALISATIONS, PLACEMENTS, Net
@@ -22,10 +22,14 @@ EVERY_NET = [
     for a, n, p, e in itertools.product(ACTIVATIONS, NORMALISATIONS, PLACEMENTS, EMBEDDINGS)
     if (a in ("relu", "silu") or (n, e) == ("none", "none")) and (n != "none" or p == "before")
 ]
+EVERY_NET += [
+    Net(**SHAPE, activation="silu", normalisation=n, embedding=e, learned_scale=True)
+    for n, e in itertools.product(("none", "batch_norm"), EMBEDDINGS)
+]
 
 
 def name_of(net):
-    return f"{net.activation}-{net.normalisation}-{net.placement}-{net.embedding}"
+    return f"{net.activation}-{net.normalisation}-{net.placement}-{net.embedding}" + "-scaled" * net.learned_scale
 
 
 EACH_NET = pytest.mark.parametrize("net", EVERY_NET, ids=name_of)
@@ -62,6 +66,9 @@ def plain_outputs(net, weights, memory, x, *, training):
     h = x
     if net.embedding != "none":
         h = embedded(net, weights[0], memory[0], x)
+        weights, memory = weights[1:], memory[1:]
+    if net.learned_scale:
+        h = h * weights[0]["scale"][:, 0]
         weights, memory = weights[1:], memory[1:]
     for layer, kept in zip(weights[:-1], memory, strict=True):
         h = h @ layer["w"].T + layer["b"][:, 0]
@@ -184,15 +191,16 @@ def test_depth_zero_is_a_linear_model():
 
 @pytest.mark.parametrize("depth", [0, 1, 4])
 @pytest.mark.parametrize("embedding", EMBEDDINGS)
-def test_parameters_are_counted(depth, embedding):
+@pytest.mark.parametrize("scale", [False, True])
+def test_parameters_are_counted(depth, embedding, scale):
     """`parameters` is the number of numbers that `init` makes; `sizes` are the features between the layers it makes."""
     for normalisation in NORMALISATIONS:
-        net = Net(**SHAPE | {"depth": depth}, normalisation=normalisation, embedding=embedding)
+        net = Net(**SHAPE | {"depth": depth}, normalisation=normalisation, embedding=embedding, learned_scale=scale)
         weights, memory = net.init(np.random.default_rng(0))
         assert net.parameters == sum(leaf.size for leaf in jax.tree.leaves(weights))
-        dense = [w["w"].shape for w in weights if w and "frequency" not in w]
+        dense = [w["w"].shape for w in weights[net.front :]]
         assert dense == [(b, a) for a, b in itertools.pairwise(net.sizes)]
-        assert len(weights) == len(memory) + 1 == depth + 1 + (embedding != "none")
+        assert len(weights) == len(memory) + 1 == depth + 1 + (embedding != "none") + scale
         assert all(isinstance(layer, dict) for layer in weights)
         assert all(one == () or hasattr(one, "_fields") for one in memory)  # as a model folder takes them
         matrices = [w for layer in weights for w in layer.values() if w.ndim == 2 and min(w.shape) > 1]
@@ -227,6 +235,28 @@ def test_an_embedding_stands_in_front(embedding):
     assert (behind.sizes, made.shape) == (net.sizes, (3 * k, ROWS))
     expected = behind.predict(weights[1:], memory[1:], made.T)
     np.testing.assert_array_equal(net.predict(weights, memory, x), expected)
+
+
+@pytest.mark.parametrize("embedding", EMBEDDINGS)
+@pytest.mark.parametrize("depth", [0, 2])
+def test_a_learned_scale_is_its_layer_in_front_of_the_first_dense_layer(embedding, depth):
+    """A scaled net is the net behind on features that `Scale` has scaled; at its start it is the net without scale."""
+    shape = SHAPE | {"depth": depth}
+    net, plain = (Net(**shape, embedding=embedding, learned_scale=scale) for scale in (True, False))
+    weights, memory = random_state(net, np.random.default_rng(2))
+    x = np.random.default_rng(1).normal(size=(ROWS, 3)).astype(np.float32)
+    at = net.front - 1
+    layer = EMBEDDINGS[embedding][0]
+    made = layer.apply(weights[0], memory[0], x.T, training=False, key=0)[0] if layer else x.T
+    scaled, _ = Scale().apply(weights[at], (), made, training=False, key=0)
+    behind = Net(**shape | {"inputs": len(scaled)})
+    expected = behind.predict(weights[at + 1 :], memory[at + 1 :], scaled.T)
+    np.testing.assert_allclose(net.predict(weights, memory, x), expected, rtol=1e-5, atol=1e-6)
+    assert np.abs(weights[at]["scale"] - 1).max() > 0.1
+    start, first = net.init(np.random.default_rng(0))
+    without, kept = plain.init(np.random.default_rng(0))
+    assert (start[at]["scale"] == 1).all()
+    np.testing.assert_array_equal(net.predict(start, first, x), plain.predict(without, kept, x))
 
 
 def test_edges_are_kept_and_not_learned():

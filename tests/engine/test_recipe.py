@@ -42,6 +42,7 @@ RECIPES = st.builds(
     activation=st.sampled_from(list(ACTIVATIONS)),
     normalisation=st.sampled_from(["none", "batch_norm", "layer_norm"]),
     placement=st.sampled_from(["before", "after"]),
+    learned_scale=st.sampled_from(["none", "learned"]),
     dropout=st.floats(0, 1, exclude_max=True),
     weight_decay=st.floats(0, 1e300),
 )
@@ -142,6 +143,7 @@ def test_net_of_a_recipe():
     ]
     assert len({recipe.net(5, 2) for recipe in linear}) == 1
     assert Recipe(placement="after").net(5, 2) == Recipe(placement="before").net(5, 2)
+    assert Recipe(learned_scale="learned").net(5, 2) == Net(5, 2, 2, 128, learned_scale=True)
 
 
 def one_of(what, known, got, meant=""):
