@@ -37,6 +37,11 @@ class Plain:
         """Features behind every dense layer but the last."""
         return (self.width,) * self.depth
 
+    @property
+    def norms_learned(self) -> int:
+        """How many hidden layers have a gain and a shift."""
+        return sum(self.normalised(i) for i in range(len(self.hidden)))
+
     def activated(self, i: int) -> bool:
         """Whether the activation is what takes the answer of hidden layer i."""
         return True
@@ -90,6 +95,56 @@ class Plain:
     def takes_mean(self, i: int) -> bool:
         """Whether what stands behind hidden layer i takes the mean of every feature over the batch away."""
         return isinstance(self.norm, BatchNorm) and self.normalised(i)
+
+
+@dataclass(frozen=True)
+class Residual(Plain):
+    """ResNet for tables (Gorishniy et al. 2021, https://arxiv.org/abs/2106.11959, section 3.2): `depth` blocks, whose
+    answer is added to what they are given.
+
+        x ← W x + b
+        x ← x + Dropout(W₂ Dropout(act(W₁ Norm(x) + b₁)) + b₂)     depth times
+        y = W act(Norm(x)) + b
+
+    x [F, B]; all hidden features are `width` (the paper's block may be wider inside). One probability for both dropouts
+    (the paper has two). Hidden layers are the first, and W₁ and W₂ of every block; the normalisation of what a block is
+    given counts to the hidden layer in front of it. Under a batch norm b and b₂ are left out in training: every
+    normalisation behind them takes their means away (but for what dropout makes of b₂), and b₁ stays.
+
+    >>> Residual(depth=2, width=8, activation="relu").hidden
+    (8, 8, 8, 8, 8)
+    """
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """Features behind every dense layer but the last."""
+        return (self.width,) * (2 * self.depth + 1)
+
+    def activated(self, i: int) -> bool:
+        """Whether the activation is what takes the answer of hidden layer i: of the first in a block alone."""
+        return i % 2 == 1
+
+    def normalised(self, i: int) -> bool:
+        """Whether a normalisation stands behind hidden layer i: behind what the blocks are given."""
+        return self.norm is not None and i % 2 == 0
+
+    def apply(
+        self, weights: Tree, memory: Tree, x: Array, *, training: bool, key: Array, dropout: Array | None
+    ) -> tuple[Array, list[Tree]]:
+        """(outputs, the next memory), see the formula of the class."""
+        act, carried = ACTIVATIONS[self.activation].of, []
+        lost = training and self.takes_mean(0)
+        x = self.dense(weights[0], x, lost)
+        for i in range(1, 2 * self.depth, 2):
+            h, m = self.norms(i - 1, weights[i - 1], memory[i - 1], x, training)
+            h = dropped(act(self.dense(weights[i], h)), i, training, key, dropout)
+            x = x + dropped(self.dense(weights[i + 1], h, lost), i + 1, training, key, dropout)
+            carried += [m, memory[i]]
+        h, m = self.norms(2 * self.depth, weights[-2], memory[-1], x, training)
+        return self.dense(weights[-1], act(h)), [*carried, m]
+
+
+BLOCKS: dict[str, type[Plain]] = {"plain": Plain, "residual": Residual}
 
 
 def dropped(x: Array, i: int, training: bool, key: Array, dropout: Array | None) -> Array:

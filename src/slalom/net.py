@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slalom.blocks import Plain
+from slalom.blocks import BLOCKS, Plain
 from slalom.errors import unknown
 from slalom.layers import (
     ACTIVATIONS,
@@ -58,9 +58,10 @@ class Net:
     """The shape of a net: what changes the compiled program, and nothing else.
 
     One hidden layer is dense → (normalisation) → activation → (normalisation) → dropout; `placement` says on which side
-    of the activation the normalisation stands. The last layer is dense. depth 0 is a linear model. An `embedding`
-    stands in front of all: each column becomes 4 features (periodic) or 16 (piecewise_linear). With a `learned_scale`
-    every feature is multiplied by a number of its own in front of the first dense layer.
+    of the activation the normalisation stands. The last layer is dense. depth 0 is a linear model. With residual
+    blocks (`blocks.Residual`) there are 2 · depth + 1 hidden layers, and the normalisation has its place. An
+    `embedding` stands in front of all: each column becomes 4 features (periodic) or 16 (piecewise_linear). With a
+    `learned_scale` every feature is multiplied by a number of its own in front of the first dense layer.
 
     weights: a tuple of dicts of arrays, memory: a tuple of () and NamedTuples of arrays, one of each a hidden layer,
     and the weights of the last layer behind. Those of the embedding and, behind them, of the scale stand in front of
@@ -81,6 +82,7 @@ class Net:
     placement: str = "before"
     embedding: str = "none"
     learned_scale: bool = False
+    block: str = "plain"
 
     @property
     def bins(self) -> int:
@@ -90,13 +92,13 @@ class Net:
     @property
     def sizes(self) -> tuple[int, ...]:
         """Features before, between and after the dense layers; the first is the number of embedded columns."""
-        return (self.inputs * EMBEDDINGS[self.embedding][1], *[self.width] * self.depth, self.outputs)
+        return (self.inputs * EMBEDDINGS[self.embedding][1], *self.body.hidden, self.outputs)
 
     @property
     def parameters(self) -> int:
         """How many numbers are learned."""
         dense = sum((a + 1) * b for a, b in zip(self.sizes, self.sizes[1:], strict=False))
-        gains = 2 * self.width * self.depth if self.normalisation != "none" else 0
+        gains = 2 * self.width * self.body.norms_learned
         scale = self.sizes[0] if self.learned_scale else 0
         return dense + gains + scale + self.inputs * sum(self._embedding_parameters())
 
@@ -112,7 +114,8 @@ class Net:
     @property
     def bias_is_lost(self) -> bool:
         """Whether the biases of the hidden layers change nothing: batch norm behind them takes the mean away. They
-        start at 0, have the gradient 0, and are left out of the training's arithmetic."""
+        start at 0, have the gradient 0, and are left out of the training's arithmetic. Of a residual block those of
+        its first dense layer stay."""
         return self.normalisation == "batch_norm" and self.placement == "before"
 
     def _embedding_parameters(self) -> tuple[int, int]:
@@ -126,7 +129,8 @@ class Net:
     def body(self) -> Plain:
         """The dense layers and what stands between them."""
         norm = NORMALISATIONS[self.normalisation](self.width)
-        return Plain(self.depth, self.width, self.activation, norm, self.placement)
+        kind = BLOCKS[self.block] if self.depth else Plain
+        return kind(self.depth, self.width, self.activation, norm, self.placement)
 
     @property
     def front(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 import tomli_w
 
 from slalom import rules, scaling, schedules
+from slalom.blocks import BLOCKS
 from slalom.errors import SlalomError, unknown, wrong
 from slalom.layers import ACTIVATIONS, INITIALISERS
 from slalom.nested import SCHEDULES, as_table, decaying, flattened, forget_decay, with_decay
@@ -27,6 +28,7 @@ CHOICES: dict[str, Collection[str]] = {
     "embedding": EMBEDDINGS,
     "initialiser": INITIALISERS,
     "placement": PLACEMENTS,
+    "block": BLOCKS,
     "learned_scale": ("none", "learned"),
 }
 # field: (type, the interval it must lie in)
@@ -52,8 +54,10 @@ class Recipe:
     schedule: a schedule, its name, or a function of the step (and the horizon). warmup: linear warm-up in front of it,
     a fraction of the horizon below 1, steps otherwise. batch_size: rows of a step. epochs: the horizon, passes over the
     training rows.
-    depth, width: hidden layers and their features; depth 0 is a linear model. activation: between the layers.
-    normalisation: none, batch_norm, layer_norm or group_norm, placement: before or after the activation.
+    depth, width: hidden layers and their features; depth 0 is a linear model. activation: between the layers. block:
+    plain, or residual: depth counts blocks of two layers then, whose answer is added to what they are given.
+    normalisation: none, batch_norm, layer_norm or group_norm, placement: before or after the activation; a residual
+    block has its normalisation in front.
     embedding: of the columns in front of the first layer: none, periodic or piecewise_linear. learned_scale: none, or
     learned: a factor for every feature in front of the first dense layer, from 1 on. initialiser: of the first weights;
     auto is normal, with the gain of the activation.
@@ -90,6 +94,7 @@ class Recipe:
     target_scaling: str = "z_score"
     embedding: str = "none"
     learned_scale: str = "none"
+    block: str = "plain"
     initialiser: str = "auto"
     schedule_by: str = "step"
 
@@ -136,9 +141,10 @@ class Recipe:
             width=self.width if self.depth else 1,
             activation=self.activation if self.depth else "relu",
             normalisation=self.normalisation if normalised else "none",
-            placement=self.placement if normalised else "before",
+            placement=self.placement if normalised and self.block == "plain" else "before",
             embedding=self.embedding,
             learned_scale=self.learned_scale == "learned",
+            block=self.block if self.depth else "plain",
         )
 
     def rate_factor(self) -> Schedule:

@@ -1,5 +1,6 @@
 """The net against a plain float64 one, written out here: outputs, gradients, sizes, and prediction without JAX."""
 
+import dataclasses
 import itertools
 import math
 
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 import scipy.special
 
+from slalom.blocks import BLOCKS
 from slalom.errors import SlalomError
-from slalom.layers import ACTIVATIONS, INITIALISERS, Scale
+from slalom.layers import ACTIVATIONS, INITIALISERS, Dropout, Scale
 from slalom.layers.batch_norm import BatchNormMemory
 from slalom.losses import LOSSES, measured, predictions
 from slalom.net import EMBEDDINGS, NORMALISATIONS, PLACEMENTS, Net
@@ -26,10 +28,16 @@ EVERY_NET += [
     Net(**SHAPE, activation="silu", normalisation=n, embedding=e, learned_scale=True)
     for n, e in itertools.product(("none", "batch_norm"), EMBEDDINGS)
 ]
+EVERY_NET += [
+    Net(**SHAPE | {"width": 16 if n == "group_norm" else 5}, activation=a, normalisation=n, block="residual")
+    for a, n in itertools.product(("relu", "silu"), NORMALISATIONS)
+]
+EVERY_NET += [Net(**SHAPE, normalisation="batch_norm", embedding="periodic", learned_scale=True, block="residual")]
 
 
 def name_of(net):
-    return f"{net.activation}-{net.normalisation}-{net.placement}-{net.embedding}" + "-scaled" * net.learned_scale
+    parts = (net.activation, net.normalisation, net.placement, net.embedding, net.block)
+    return "-".join(parts) + "-scaled" * net.learned_scale
 
 
 EACH_NET = pytest.mark.parametrize("net", EVERY_NET, ids=name_of)
@@ -70,6 +78,8 @@ def plain_outputs(net, weights, memory, x, *, training):
     if net.learned_scale:
         h = h * weights[0]["scale"][:, 0]
         weights, memory = weights[1:], memory[1:]
+    if net.block == "residual":
+        return residual(net, weights, memory, h, normalise)
     for layer, kept in zip(weights[:-1], memory, strict=True):
         h = h @ layer["w"].T + layer["b"][:, 0]
         if net.normalisation != "none" and net.placement == "before":
@@ -78,6 +88,20 @@ def plain_outputs(net, weights, memory, x, *, training):
         if net.normalisation != "none" and net.placement == "after":
             h = normalise(h, layer, kept)
     return h @ weights[-1]["w"].T + weights[-1]["b"][:, 0]
+
+
+def residual(net, weights, memory, h, normalise):
+    """The outputs [N, C] for features h [N, F] of residual blocks, as Gorishniy et al. 2021 write them."""
+    dense = lambda layer, h: h @ layer["w"].T + layer["b"][:, 0]  # noqa: E731
+    act, last = F64[net.activation], len(weights) - 1
+
+    def norm(i, h):
+        return normalise(h, weights[i], memory[i]) if net.normalisation != "none" else h
+
+    h = dense(weights[0], h)
+    for i in range(1, last, 2):
+        h = h + dense(weights[i + 1], act(dense(weights[i], norm(i - 1, h))))
+    return dense(weights[last], act(norm(last - 1, h)))
 
 
 def embedded(net, own, kept, x):
@@ -134,7 +158,12 @@ def test_net_is_the_plain_one(net):
 
 @pytest.mark.parametrize(
     "net",
-    [n for n in EVERY_NET if n.activation != "relu" or n.normalisation in ("none", "batch_norm")],
+    # a kink of a rectifier within 2e-4 would be no slope: residual nets have enough layers to meet one
+    [
+        n
+        for n in EVERY_NET
+        if n.activation != "relu" or (n.normalisation in ("none", "batch_norm") and n.block == "plain")
+    ],
     ids=name_of,
 )
 def test_gradient_of_a_net_is_its_slope(net):
@@ -191,16 +220,18 @@ def test_depth_zero_is_a_linear_model():
 
 @pytest.mark.parametrize("depth", [0, 1, 4])
 @pytest.mark.parametrize("embedding", EMBEDDINGS)
-@pytest.mark.parametrize("scale", [False, True])
-def test_parameters_are_counted(depth, embedding, scale):
+@pytest.mark.parametrize(("scale", "block"), [(False, "plain"), (True, "plain"), (False, "residual")])
+def test_parameters_are_counted(depth, embedding, scale, block):
     """`parameters` is the number of numbers that `init` makes; `sizes` are the features between the layers it makes."""
     for normalisation in NORMALISATIONS:
         net = Net(**SHAPE | {"depth": depth}, normalisation=normalisation, embedding=embedding, learned_scale=scale)
+        net = dataclasses.replace(net, block=block)
+        hidden = 2 * depth + 1 if block == "residual" and depth else depth
         weights, memory = net.init(np.random.default_rng(0))
         assert net.parameters == sum(leaf.size for leaf in jax.tree.leaves(weights))
         dense = [w["w"].shape for w in weights[net.front :]]
         assert dense == [(b, a) for a, b in itertools.pairwise(net.sizes)]
-        assert len(weights) == len(memory) + 1 == depth + 1 + (embedding != "none") + scale
+        assert len(weights) == len(memory) + 1 == hidden + 1 + (embedding != "none") + scale
         assert all(isinstance(layer, dict) for layer in weights)
         assert all(one == () or hasattr(one, "_fields") for one in memory)  # as a model folder takes them
         matrices = [w for layer in weights for w in layer.values() if w.ndim == 2 and min(w.shape) > 1]
@@ -212,8 +243,9 @@ def test_flops_are_counted():
     """`flops` counts 2 a multiply-add: three products a layer, but no gradient of the table itself."""
     assert Net(16, 3, 2, 64).flops(64) == 6 * 64 * (16 * 64 + 64 * 64 + 64 * 3) - 2 * 64 * 16 * 64 == 1_908_736
     assert Net(16, 3, 2, 64).parameters == 16 * 64 + 64 + 64 * 64 + 64 + 64 * 3 + 3 == 5_443
-    for depth, batch, embedding in itertools.product((0, 1, 3), (1, 32), EMBEDDINGS):
-        net = Net(7, 2, depth, 5, embedding=embedding)
+    for depth, batch, embedding, block in itertools.product((0, 1, 3), (1, 32), EMBEDDINGS, BLOCKS):
+        net = Net(7, 2, depth, 5, embedding=embedding, block=block, learned_scale=batch == 1)
+        assert len(net.sizes) == 2 + (2 * depth + 1 if block == "residual" and depth else depth)
         total = 0
         for i, (a, b) in enumerate(itertools.pairwise(net.sizes)):
             forward = weight_gradient = input_gradient = 2 * batch * a * b
@@ -259,6 +291,42 @@ def test_a_learned_scale_is_its_layer_in_front_of_the_first_dense_layer(embeddin
     np.testing.assert_array_equal(net.predict(start, first, x), plain.predict(without, kept, x))
 
 
+def test_a_residual_block_leaves_features_out_in_two_places():
+    """In a residual net dropout stands behind a block's activation and behind its second layer, each with draws of its
+    own; nowhere else."""
+    net = Net(**SHAPE | {"width": 8}, activation="tanh", block="residual")
+    weights, memory = random_state(net, np.random.default_rng(2))
+    x, key, p = np.random.default_rng(1).normal(size=(3, ROWS)).astype(np.float32), np.uint32(77), np.float32(0.4)
+    masks = []
+
+    def drop(i, h):
+        own = key ^ np.uint32(0x9E3779B9 * (i + 1) % 2**32)
+        masks.append(np.asarray(Dropout(p).apply((), (), jnp.ones((8, ROWS)), training=True, key=own)[0]))
+        return h * masks[-1]
+
+    dense = lambda i, h: weights[i]["w"] @ h + weights[i]["b"]  # noqa: E731
+    h = dense(0, x)
+    for i in (1, 3):
+        h = h + drop(i + 1, dense(i + 1, drop(i, np.tanh(dense(i, h)))))
+    expected = dense(5, np.tanh(h))
+    got, carried = net.apply(weights, memory, jnp.asarray(x), training=True, key=key, dropout=p)
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+    assert carried == ((),) * 5
+    assert len({mask.tobytes() for mask in masks}) == 4
+    assert {round(float(m), 4) for mask in masks for m in mask.ravel()} == {0, 1.6667}
+
+
+def test_an_idle_residual_block_hands_on_what_it_is_given():
+    """With W₂ and b₂ at 0 a block adds nothing: the net is its first layer, the activation and its last layer."""
+    net = Net(**SHAPE, activation="tanh", block="residual")
+    weights, memory = random_state(net, np.random.default_rng(2))
+    idle = tuple(jax.tree.map(np.zeros_like, w) if i in (2, 4) else w for i, w in enumerate(weights))
+    x = np.random.default_rng(1).normal(size=(ROWS, 3)).astype(np.float32)
+    expected = Net(**SHAPE | {"depth": 1}, activation="tanh").predict((weights[0], weights[-1]), ((),), x)
+    np.testing.assert_allclose(net.predict(idle, memory, x), expected, rtol=1e-5, atol=1e-6)
+    assert np.abs(net.predict(weights, memory, x) - expected).max() > 0.1
+
+
 def test_edges_are_kept_and_not_learned():
     """The edges given to `init` are the memory, untouched by a step; a net without bins has no use for them."""
     edges = np.sort(np.random.default_rng(0).normal(size=(3, 17)), 1).astype(np.float32)
@@ -290,6 +358,11 @@ def test_initialisers_of_a_net(name):
         gain = math.sqrt(2) if about.scaled and i < net.depth else 1.0
         np.testing.assert_array_equal(weights[i]["w"], about.of(rng, a, b, gain))
         assert not weights[i]["b"].any()
+    net, rng = dataclasses.replace(net, block="residual"), np.random.default_rng(4)
+    weights, _ = net.init(np.random.default_rng(4), name)
+    for i, (a, b) in enumerate(itertools.pairwise(net.sizes)):
+        gain = math.sqrt(2) if about.scaled and i in (1, 3) else 1.0  # in front of an activation
+        np.testing.assert_array_equal(weights[i]["w"], about.of(rng, a, b, gain))
     with pytest.raises(SlalomError, match=r"^initialiser must be one of auto, .* Did you mean 'he_normal'\?$"):
         net.init(rng, "he_norml")
 

@@ -43,6 +43,7 @@ RECIPES = st.builds(
     normalisation=st.sampled_from(["none", "batch_norm", "layer_norm"]),
     placement=st.sampled_from(["before", "after"]),
     learned_scale=st.sampled_from(["none", "learned"]),
+    block=st.sampled_from(["plain", "residual"]),
     dropout=st.floats(0, 1, exclude_max=True),
     weight_decay=st.floats(0, 1e300),
 )
@@ -143,6 +144,10 @@ def test_net_of_a_recipe():
     ]
     assert len({recipe.net(5, 2) for recipe in linear}) == 1
     assert Recipe(placement="after").net(5, 2) == Recipe(placement="before").net(5, 2)
+    residual = {"block": "residual", "normalisation": "batch_norm"}
+    assert Recipe(**residual, placement="after").net(5, 2) == Recipe(**residual).net(5, 2)
+    assert Recipe(**residual).net(5, 2) == Net(5, 2, 2, 128, normalisation="batch_norm", block="residual")
+    assert Recipe(**residual, depth=0).net(5, 2) == Recipe(depth=0).net(5, 2)
     assert Recipe(learned_scale="learned").net(5, 2) == Net(5, 2, 2, 128, learned_scale=True)
 
 
@@ -164,6 +169,8 @@ WHOLE = "Recipe({}=…) must be a whole number in {}. Got {}."
         ({"activation": "relo"}, one_of("activation", ACTIVATIONS, "relo", "relu")),
         ({"normalisation": "batchnorm"}, one_of("normalisation", NORMALISATIONS, "batchnorm", "batch_norm")),
         ({"placement": "xyz"}, "placement must be one of before, after. Got 'xyz'."),
+        ({"block": "resnet"}, "block must be one of plain, residual. Got 'resnet'."),
+        ({"learned_scale": True}, "learned_scale must be one of none, learned. Got True."),
         ({"rule": "adma"}, one_of("rule", rules.REGISTRY, "adma", "adam")),
         ({"schedule": "cosin"}, one_of("schedule", schedules.REGISTRY, "cosin", "cosine")),
         ({"rule": 5}, "rule must be a name or a table with a name. Got 5."),
