@@ -61,7 +61,7 @@ class Plain:
             learned, carried = self.norm.init(rng, b, b) if self.norm and self.normalised(i) else ({}, ())
             weights.append({**dense, **learned})
             memory.append(carried)
-        last, _ = Dense().init(rng, *sizes[-2:], draw=draw)
+        last, _ = Dense().init(rng, sizes[-2], outputs, draw=draw)
         return [*weights, last], memory
 
     def apply(

@@ -42,7 +42,7 @@ def step_seconds(structure: Structure, width: int, device: str = "cpu") -> float
         + batch
         * net.width
         * (len(hidden) * ELEMENT + net.body.norms_learned * NORMALISED[net.normalisation] + acts * curved)
-        + batch * net.inputs * (ELEMENT + EMBEDDED[net.embedding])
+        + batch * (net.inputs * ELEMENT + net.resolved * EMBEDDED[net.embedding])
         + net.parameters * PARAMETER
         + (len(hidden) + 1) * LAYER / width
     )

@@ -46,7 +46,7 @@ NORMALISATIONS: dict[str, Callable[[int], Layer | None]] = {  # of a layer's wid
     "group_norm": lambda width: GroupNorm(groups=_groups(width)),
 }
 PLACEMENTS = ("before", "after")  # the activation
-EMBEDDINGS: dict[str, tuple[Layer | None, int]] = {  # of the columns, and how many features each column becomes
+EMBEDDINGS: dict[str, tuple[Layer | None, int]] = {  # of the columns, and how many features each becomes unless said
     "none": (None, 1),
     "periodic": (Periodic(), 4),
     "piecewise_linear": (PiecewiseLinear(), 16),
@@ -59,8 +59,10 @@ class Net:
 
     One hidden layer is dense → (normalisation) → activation → (normalisation) → dropout; `placement` says on which side
     of the activation the normalisation stands. The last layer is dense. depth 0 is a linear model. With residual
-    blocks (`blocks.Residual`) there are 2 · depth + 1 hidden layers, and the normalisation has its place. An
-    `embedding` stands in front of all: each column becomes 4 features (periodic) or 16 (piecewise_linear). With a
+    blocks (`blocks.Residual`) there are 2 · depth + 1 hidden layers, and the normalisation has its place.
+
+    An `embedding` stands in front of all: each of the first `embedded` columns (-1: of all) becomes `embedding_size`
+    features (0: 4 of periodic, 16 of piecewise_linear); the other columns stay as they are, behind them. With a
     `learned_scale` every feature is multiplied by a number of its own in front of the first dense layer.
 
     weights: a tuple of dicts of arrays, memory: a tuple of () and NamedTuples of arrays, one of each a hidden layer,
@@ -83,16 +85,30 @@ class Net:
     embedding: str = "none"
     learned_scale: bool = False
     block: str = "plain"
+    embedding_size: int = 0
+    embedded: int = -1
 
     @property
     def bins(self) -> int:
-        """Bins of each column whose edges `init` takes; 0 where the embedding has none."""
-        return EMBEDDINGS[self.embedding][1] if self.embedding == "piecewise_linear" else 0
+        """Bins of each embedded column whose edges `init` takes; 0 where the embedding has none."""
+        return self.size if self.embedding == "piecewise_linear" else 0
+
+    @property
+    def size(self) -> int:
+        """Features that each embedded column becomes."""
+        return self.embedding_size or EMBEDDINGS[self.embedding][1]
+
+    @property
+    def resolved(self) -> int:
+        """How many columns, the first ones, an embedding takes."""
+        if self.embedding == "none":
+            return 0
+        return self.inputs if self.embedded < 0 else self.embedded
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Features before, between and after the dense layers; the first is the number of embedded columns."""
-        return (self.inputs * EMBEDDINGS[self.embedding][1], *self.body.hidden, self.outputs)
+        """Features before, between and after the dense layers; the first is what embedded and other columns make."""
+        return (self.inputs + self.resolved * (self.size - 1), *self.body.hidden, self.outputs)
 
     @property
     def parameters(self) -> int:
@@ -100,16 +116,18 @@ class Net:
         dense = sum((a + 1) * b for a, b in zip(self.sizes, self.sizes[1:], strict=False))
         gains = 2 * self.width * self.body.norms_learned
         scale = self.sizes[0] if self.learned_scale else 0
-        return dense + gains + scale + self.inputs * sum(self._embedding_parameters())
+        return dense + gains + scale + self.resolved * sum(self._embedding_parameters())
 
     def flops(self, batch: int) -> int:
         """Floating-point operations of one training step on `batch` rows: 6 B Σ w − 2 B d h₁ (matrix products only).
 
-        Behind a periodic embedding the first layer passes its gradient on as well: 6 B Σ w, the embedding's W included.
+        Behind a periodic embedding the first layer passes the gradient of embedded columns on as well, and the
+        embedding's own W counts.
         """
         products = [a * b for a, b in zip(self.sizes, self.sizes[1:], strict=False)]
-        mixing = self.inputs * self._embedding_parameters()[0]
-        return 6 * batch * (sum(products) + mixing) - (0 if mixing else 2 * batch * products[0])
+        mixing = self.resolved * self._embedding_parameters()[0]
+        passed = self.resolved * self.size * self.sizes[1] if mixing else 0  # features whose gradient is needed
+        return 6 * batch * (sum(products) + mixing) - 2 * batch * (products[0] - passed)
 
     @property
     def bias_is_lost(self) -> bool:
@@ -122,7 +140,7 @@ class Net:
         """(of the matrix, others) that the embedding learns for each column."""
         if self.embedding != "periodic":
             return 0, 0
-        waves, mixtures = Periodic.waves, self.sizes[0] // self.inputs - 1
+        waves, mixtures = Periodic.waves, self.size - 1
         return waves * mixtures, 2 * waves + mixtures
 
     @property
@@ -138,13 +156,14 @@ class Net:
         return (self.embedding != "none") + self.learned_scale
 
     def init(
-        self, rng: np.random.Generator, initialiser: str = "auto", edges: Array | None = None
+        self, rng: np.random.Generator, initialiser: str = "auto", edges: Array | None = None, sigma: float = 0.0
     ) -> tuple[Tree, Tree]:
         """(weights, memory) before the first step, NumPy float32.
 
         initialiser: a name of `slalom.layers.INITIALISERS`, for the dense layers; auto draws N(0, gain² / in) with the
-        gain of the activation behind the layer. edges: [D, bins + 1] of a piecewise_linear embedding, in the units of
-        the scaled columns (`slalom.layers.quantile_edges`); other embeddings have none.
+        gain of the activation behind the layer. edges: [embedded, bins + 1] of a piecewise_linear embedding, in the
+        units of the scaled columns (`slalom.layers.quantile_edges`); other embeddings have none. sigma: spread of the
+        first frequencies of a periodic one; 0: the layer's own.
         """
         if initialiser not in INITIALISERS:
             raise unknown("initialiser", initialiser, INITIALISERS)
@@ -152,8 +171,9 @@ class Net:
         gain = ACTIVATIONS[self.activation].gain if scaled else 1.0
         embed, front = EMBEDDINGS[self.embedding][0], []
         if embed:
+            embed = Periodic(sigma) if sigma and isinstance(embed, Periodic) else embed
             given = {"edges": edges} if self.bins else {}
-            front.append(embed.init(rng, self.inputs, self.sizes[0], **given))
+            front.append(embed.init(rng, self.resolved, self.resolved * self.size, **given))
         if self.learned_scale:
             front.append(Scale().init(rng, self.sizes[0], self.sizes[0]))
         weights, memory = self.body.init(rng, self.sizes[0], self.outputs, gain, draw)
@@ -167,7 +187,8 @@ class Net:
         carried, first = list(memory[:front]), weights[front]
         embed = EMBEDDINGS[self.embedding][0]
         if embed:
-            x, carried[0] = embed.apply(weights[0], memory[0], x, training=training, key=key)
+            made, carried[0] = embed.apply(weights[0], memory[0], x[: self.resolved], training=training, key=key)
+            x = namespace(x).concatenate([made, x[self.resolved :]]) if self.resolved < self.inputs else made
         if self.learned_scale:
             # W (s x) = (W diag s) x: `Scale` without a product for the gradient in x, which nothing else needs
             scale = namespace(x).swapaxes(weights[front - 1]["scale"], -1, -2)

@@ -33,11 +33,18 @@ EVERY_NET += [
     for a, n in itertools.product(("relu", "silu"), NORMALISATIONS)
 ]
 EVERY_NET += [Net(**SHAPE, normalisation="batch_norm", embedding="periodic", learned_scale=True, block="residual")]
+EVERY_NET += [
+    Net(**SHAPE, activation="silu", embedding=e, embedding_size=k, embedded=d, learned_scale=True, block=b)
+    for e, k, d, b in (
+        ("periodic", 8, -1, "plain"), ("periodic", 2, 2, "residual"), ("periodic", 0, 1, "plain"),
+        ("piecewise_linear", 5, 2, "plain"), ("piecewise_linear", 32, -1, "residual"),
+    )
+]  # fmt: skip
 
 
 def name_of(net):
     parts = (net.activation, net.normalisation, net.placement, net.embedding, net.block)
-    return "-".join(parts) + "-scaled" * net.learned_scale
+    return "-".join(parts) + "-scaled" * net.learned_scale + f"-{net.embedding_size}-{net.embedded}"
 
 
 EACH_NET = pytest.mark.parametrize("net", EVERY_NET, ids=name_of)
@@ -108,6 +115,8 @@ def embedded(net, own, kept, x):
     """Each column as its features, side by side, for rows x [N, D]."""
     parts = []
     for i, column in enumerate(x.T):
+        if i == net.embedded:
+            return np.concatenate([*parts, x[:, i:]], 1)
         if net.embedding == "periodic":
             waves = np.cos(2 * np.pi * np.outer(column, own["frequency"][i]) + own["phase"][i, :, 0])
             parts += [column[:, None], waves @ own["w"][i].T + own["b"][i, :, 0]]
@@ -122,7 +131,7 @@ def embedded(net, own, kept, x):
 
 def random_state(net, rng, dtype=np.float32):
     """Weights and memory with no element at its starting value, so that every term of the formula counts."""
-    edges = np.sort(rng.normal(size=(net.inputs, net.bins + 1)), 1).astype(np.float32) if net.bins else None
+    edges = np.sort(rng.normal(size=(net.resolved, net.bins + 1)), 1).astype(np.float32) if net.bins else None
     weights, memory = net.init(rng, edges=edges)
     weights = jax.tree.map(lambda a: (a + 0.3 * rng.normal(size=a.shape)).astype(dtype), weights)
     size = (net.width, 1)
@@ -253,6 +262,37 @@ def test_flops_are_counted():
         if embedding == "periodic":
             total += 3 * 2 * batch * 7 * 3 * 16  # three mixtures of 16 waves for each of 7 columns
         assert net.flops(batch) == total
+
+
+@pytest.mark.parametrize(("size", "embedded"), [(0, -1), (8, -1), (6, 2), (0, 1)])
+@pytest.mark.parametrize("embedding", ["periodic", "piecewise_linear"])
+def test_embeddings_are_counted(embedding, size, embedded):
+    """Of an embedding of any size, of some columns or all, `parameters`, `sizes`, `bins` and `flops` say what `init`
+    makes and a step computes: the gradient of what it made of the columns, where there is something to learn in it."""
+    net = Net(**SHAPE, embedding=embedding, embedding_size=size, embedded=embedded, learned_scale=True)
+    k, d = size or {"periodic": 4, "piecewise_linear": 16}[embedding], 3 if embedded < 0 else embedded
+    weights, memory = net.init(np.random.default_rng(0))
+    assert net.sizes == (d * k + 3 - d, 5, 5, 2)
+    assert net.parameters == sum(leaf.size for leaf in jax.tree.leaves(weights))
+    assert net.bins == (k if embedding == "piecewise_linear" else 0)
+    assert weights[1]["scale"].shape == (net.sizes[0], 1)
+    if embedding == "periodic":
+        assert weights[0]["w"].shape == (d, k - 1, 16)
+    else:
+        assert memory[0].edges.shape == (d, k + 1)
+    learned = embedding == "periodic"
+    first = 2 * net.sizes[0] * 5 + (d * k * 5 if learned else 0)  # W x, the gradient in W, and that in x where needed
+    assert net.flops(7) == 2 * 7 * (first + 3 * (25 + 10) + (3 * d * 16 * (k - 1) if learned else 0))
+
+
+def test_sigma_spreads_the_first_frequencies():
+    """A periodic embedding starts with frequencies of spread sigma, 0.1 where it is 0, and all else is the same."""
+    net = Net(300, 2, 1, 5, embedding="periodic")
+    own, wide = (net.init(np.random.default_rng(0), sigma=sigma)[0] for sigma in (0.0, 2.5))
+    np.testing.assert_allclose(wide[0]["frequency"], 25 * own[0]["frequency"], rtol=1e-6)
+    assert abs(wide[0]["frequency"].std() / 2.5 - 1) < 0.05
+    for a, b in zip(jax.tree.leaves(own), jax.tree.leaves(wide), strict=True):
+        assert a.shape == (300, 16, 1) or np.array_equal(a, b)
 
 
 @pytest.mark.parametrize("embedding", ["periodic", "piecewise_linear"])

@@ -14,6 +14,8 @@ NETS = {
     "learned scale": {"learned_scale": "learned"},
     "residual": {"block": "residual"},
     "residual, batch norm": {"block": "residual", "normalisation": "batch_norm", "activation": "silu"},
+    "eight of periodic": {"embedding": "periodic", "embedding_size": 8, "embedding_sigma": 0.5},
+    "five bins": {"embedding": "piecewise_linear", "embedding_size": 5},
     "residual, periodic, scale": {"block": "residual", "embedding": "periodic", "learned_scale": "learned"},
 }
 
