@@ -42,14 +42,15 @@ FLOORS = (
     "record",
     # parts: in each folder the contract, then the algorithms, which do not know each other, then the registry
     "layers.base rules.base schedules.base scaling.base data.base",
-    "rules.optax_bridge",
+    "rules.optax_bridge data.treatments",
     " ".join(sorted({name for room in ROOMS for name in members(room)} - WRAPPERS - {"rules.optax_bridge"}))
     + " data.columns data.frames data.read data.split data.target"
     " averages back_propagation losses metrics plan executor journal folder baselines board cache seats",
     " ".join(sorted(WRAPPERS)) + " data.encoded",
     "layers rules schedules scaling data",
     # nets
-    "net unit walk described nested",
+    "blocks unit walk described nested",
+    "net",
     "recipe step descent",
     # lanes and what stands beside them
     "room cost",

@@ -33,13 +33,16 @@ def step_seconds(structure: Structure, width: int, device: str = "cpu") -> float
     """
     net, batch = structure.net, structure.batch_size
     if device != "cpu":
-        work = batch * net.depth * net.width * DEVICE_ELEMENT + net.flops(batch) * DEVICE_FLOP
-        return SUPPLIERS * (work + (net.depth + 1) * DEVICE_LAYER / width)
-    element = ELEMENT + NORMALISED[net.normalisation] + (0.0 if net.activation in STRAIGHT else CURVED)
+        work = batch * sum(net.body.hidden) * DEVICE_ELEMENT + net.flops(batch) * DEVICE_FLOP
+        return SUPPLIERS * (work + (len(net.body.hidden) + 1) * DEVICE_LAYER / width)
+    hidden, curved = net.body.hidden, 0.0 if net.activation in STRAIGHT else CURVED
+    acts = net.depth + (net.block == "residual")  # a residual net has one activation a block, and one behind them all
     return (
         net.flops(batch) * FLOP
-        + batch * net.depth * net.width * element
-        + batch * net.inputs * (ELEMENT + EMBEDDED[net.embedding])
+        + batch
+        * net.width
+        * (len(hidden) * ELEMENT + net.body.norms_learned * NORMALISED[net.normalisation] + acts * curved)
+        + batch * (net.inputs * ELEMENT + net.resolved * EMBEDDED[net.embedding])
         + net.parameters * PARAMETER
-        + (net.depth + 1) * LAYER / width
+        + (len(hidden) + 1) * LAYER / width
     )

@@ -34,7 +34,8 @@ def structure_of(recipe: Recipe, prepared: Prepared) -> Structure:
     """The structure that a recipe has on this data."""
     outputs = prepared.target.outputs
     check_target(recipe, prepared.target.task)
-    return Structure(recipe.net(prepared.width, outputs), recipe.batch_size, loss_of(prepared))
+    net = recipe.net(prepared.width, outputs, prepared.columns.numeric)
+    return Structure(net, recipe.batch_size, loss_of(prepared))
 
 
 def check_target(recipe: Recipe, task: str) -> None:

@@ -19,7 +19,7 @@ from slalom.recipe import Recipe
 from slalom.types import Array, Tree
 from slalom.unit import Unit
 
-FORMAT = 2  # of the model folder; a newer one is refused
+FORMAT = 3  # of the model folder; a newer one is refused
 
 
 @dataclass(frozen=True, repr=False)

@@ -92,13 +92,13 @@ class Prepared:
         return self.padded * (1 + self.stored.index(name) * len(self.all_folds) + fold)
 
     def edges(self, name: str, fold: int, bins: int) -> Array:
-        """The bins of a piecewise linear embedding: quantiles of the training rows of a fold, scaled as in the program
-        (once)."""
+        """The bins of a piecewise linear embedding of the columns of numbers: quantiles of the training rows of a fold,
+        scaled as in the program (once)."""
         key = ("edges", name, fold, bins)
         if key not in self._fitted:
             numbers, first = self.in_race(name, fold)
             train, found = first + self.all_folds[fold].train, []
-            for column in range(self.width):
+            for column in range(self.columns.numeric):
                 u = (self.x[train, column] - numbers.centre[column]) / numbers.spread[column]
                 found.append(quantile_edges((u / np.hypot(1, u / numbers.clip))[:, None], bins))
             self._fitted[key] = np.concatenate(found)

@@ -91,7 +91,7 @@ def heat_of(task, split=ONE_FOLD, units=("z_score",), **shape):
         pl.DataFrame(x, schema=["a", "b", "c"]), y, target, split, set(scaling.REGISTRY), units, whole=False
     )
     loss = {"regression": "squared_error", "binary": "logistic", "multiclass": "softmax"}[task]
-    net = Recipe(**COMMON).with_fields(shape).net(prepared.width, target.outputs)
+    net = Recipe(**COMMON).with_fields(shape).net(prepared.width, target.outputs, prepared.columns.numeric)
     data = Placed(Data(prepared.x, prepared.y))
     return Heat(
         Structure(net, BATCH, loss), prepared, data, find_metric(None, target.task), Shuffles(SEED), SEED,
