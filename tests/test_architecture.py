@@ -54,7 +54,7 @@ FLOORS = (
     # lanes and what stands beside them
     "room cost",
     "lane space table prepare model shuffles racer",
-    "program",
+    "program objective",
     # heats
     "heat result order",
     # races
