@@ -45,7 +45,7 @@ FLOORS = (
     "rules.optax_bridge",
     " ".join(sorted({name for room in ROOMS for name in members(room)} - WRAPPERS - {"rules.optax_bridge"}))
     + " data.columns data.frames data.read data.split data.target"
-    " averages back_propagation losses metrics plan executor journal folder baselines board cache seats",
+    " averages back_propagation calibration losses metrics plan executor journal folder baselines board cache seats",
     " ".join(sorted(WRAPPERS)) + " data.encoded",
     "layers rules schedules scaling data",
     # nets
@@ -59,7 +59,7 @@ FLOORS = (
     "heat result order",
     # races
     "crew entry verdict compared",
-    "pace",
+    "pace calibrated",
     "track",
     "finish report opened",
     "start",

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from slalom.calibrated import calibrated
 from slalom.compared import finite_or_none
 from slalom.crew import Crew
 from slalom.entry import Entry
@@ -73,7 +74,7 @@ def crowned(ranked: list[Entry], prepared: Prepared, metric: Metric, track: Trac
         else:
             note = "there was no time to train the winner on all folds: the model is that of the first fold."
     assert moment is not None
-    model = model_of(entry.heat, entry.recipe, fold, moment)
+    model = calibrated(model_of(entry.heat, entry.recipe, fold, moment), entry, metric)
     return Winner(f"recipe {entry.number}", entry.recipe, cost, epoch, model, note)
 
 
@@ -136,7 +137,8 @@ def test_score(model: Model, prepared: Prepared, metric: Metric) -> float | None
     rows = prepared.split.test
     if not len(rows):
         return None
-    return metric.score_of(metric.cost(prepared.labels[rows], model.answer(prepared.columns(prepared.test_rows))))
+    answer = model.answer(prepared.columns(prepared.test_rows))
+    return metric.score_of(metric.cost(prepared.labels[rows], answer, model.threshold))
 
 
 def best_of(winner: Winner, prepared: Prepared, metric: Metric) -> Best:

@@ -96,6 +96,12 @@ class Prepared:
         """The first row of a stored scaling's variant of X."""
         return self.padded * (1 + self.stored.index(name) * len(self.all_folds) + fold)
 
+    def as_raced(self, name: str, fold: int, rows: Array) -> Array:
+        """Rows of X as the first layer gets them in the program: [M, D] float32, in a scaling fitted to a fold."""
+        numbers, first = self.in_race(name, fold)
+        u = (self.x[first + rows, : self.width] - numbers.centre) / numbers.spread
+        return np.asarray(u / np.hypot(1, u / numbers.clip), np.float32)
+
     def edges(self, name: str, fold: int, bins: int) -> Array:
         """The bins of a piecewise linear embedding: quantiles of the training rows of a fold, scaled as in the program
         (once)."""

@@ -151,7 +151,7 @@ class Space:
         }
         if self.classes:
             drawn["label_smoothing"] = float(rng.choice([0.0, 0.02, 0.1], p=[0.8, 0.1, 0.1]))
-        else:
+        elif self.fixed.get("loss") != "poisson":  # which has a unit of its own
             drawn["target_scaling"] = _choice(rng, TARGET_SCALINGS)
         searched = {"rule": rules.REGISTRY.get(rule) if isinstance(rule, str) else None}
         for part, cls in (searched | {"schedule": schedules.REGISTRY[schedule]}).items():
