@@ -120,14 +120,14 @@ def _continued(given: Given, amount: dict[str, Any], fixed: dict[str, Any]) -> d
 
 
 def _refuse_made_in_python(folder: Path, source: str, target: str, metric: str, data: dict[str, Any]) -> None:
-    from slalom.metrics import METRICS
+    from slalom.metrics import is_named
 
     why = ""
     if not source or not target:
         why = "Its rows came from Python"
     elif data.get("validation_rows"):
         why = "Its validation rows came from Python"
-    elif metric not in METRICS:
+    elif not is_named(metric):
         why = f"Its metric {metric!r} is a function in Python"
     if why:
         raise SlalomError(

@@ -9,7 +9,7 @@ import numpy as np
 
 from slalom.heat import Heat
 from slalom.lane import REESTIMATED, call_steps
-from slalom.losses import measured, predictions
+from slalom.losses import constant, measured, predictions
 from slalom.racer import Moment, Racer
 from slalom.rules import Rule
 from slalom.seats import device
@@ -207,12 +207,12 @@ class Crew:
             return float("inf"), True
         prepared, loss = self.heat.prepared, self.heat.structure.loss
         labels = prepared.labels[prepared.all_folds[racer.fold].choose]
-        unit = prepared.unit(racer.recipe.target_scaling, racer.fold)
+        unit, number = prepared.unit(racer.recipe.unit, racer.fold), racer.knobs.loss  # type: ignore[union-attr]
         y = unit(labels) if unit else labels
-        nothing = np.full_like(outputs, unit.mean if unit else 0.0)  # a prediction that knows nothing
-        usual = max(unit.variance if unit else 1.0, measured(loss, nothing, y))
+        nothing, usual = constant(loss, unit.mean if unit else 0.0, unit.variance if unit else 1.0, number)
+        usual = max(usual, measured(loss, np.full_like(outputs, nothing), y, number))
         cost = self.heat.metric.cost(labels, predictions(loss, outputs, unit.inverse if unit else None))
-        return cost, bool(measured(loss, outputs, y) > HOPELESS * usual)
+        return cost, bool(measured(loss, outputs, y, number) > HOPELESS * usual)
 
     def _leave(self, step: int, seconds: float) -> None:
         """Hand the states back to the racers."""

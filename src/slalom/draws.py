@@ -152,7 +152,7 @@ def read(name: str, plain: Any, usual: Draw | None, whole: bool = False) -> Draw
     values = list(plain) if isinstance(plain, (list, tuple)) else [plain]
     if not values or not all(isinstance(value, (str, Real)) for value in values):
         raise wrong(where, "names or numbers, one at least", plain)
-    return Choice.of({value: 1.0 for value in values})
+    return Choice.of(dict.fromkeys(values, 1.0))
 
 
 def _range(where: str, plain: dict[str, Any], usual: Draw | None, whole: bool) -> Range:

@@ -10,19 +10,20 @@ from typing import Any
 import jax
 import numpy as np
 
+from slalom.calibrated import calibrated
 from slalom.compared import finite_or_none
 from slalom.crew import Crew
 from slalom.entry import Entry
-from slalom.errors import wrong
-from slalom.heat import LOSS_OF, Heat
+from slalom.fields import named
+from slalom.heat import Heat
 from slalom.metrics import Metric
 from slalom.model import Model
+from slalom.objective import loss_of
 from slalom.order import Order
 from slalom.prepare import Prepared
 from slalom.racer import Moment, Racer
 from slalom.recipe import Recipe
 from slalom.result import Best, Result
-from slalom.fields import named
 from slalom.step import Structure
 from slalom.table import Table
 from slalom.track import Track
@@ -32,25 +33,8 @@ CONSTANT = "mean or majority"
 
 def structure_of(recipe: Recipe, prepared: Prepared) -> Structure:
     """The structure that a recipe has on this data."""
-    outputs = prepared.target.outputs
-    check_target(recipe, prepared.target.task)
-    net = recipe.net(prepared.width, outputs, prepared.columns.numeric)
-    return Structure(net, recipe.batch_size, loss_of(prepared))
-
-
-def check_target(recipe: Recipe, task: str) -> None:
-    """SlalomError where a regression would smooth labels, or classes would be scaled."""
-    if task == "regression" and recipe.label_smoothing:
-        raise wrong("label_smoothing", "0 for a regression, which has no labels", recipe.label_smoothing)
-    if task == "classification" and recipe.target_scaling != Recipe().target_scaling:
-        raise wrong("target_scaling", "left away for classes", recipe.target_scaling)
-
-
-def loss_of(prepared: Prepared) -> str:
-    """The loss that fits the target."""
-    if prepared.target.task == "regression":
-        return LOSS_OF["regression"]
-    return LOSS_OF["binary" if prepared.target.outputs == 1 else "multiclass"]
+    net = recipe.net(prepared.width, prepared.target.outputs, prepared.columns.numeric)
+    return Structure(net, recipe.batch_size, loss_of(recipe, prepared))
 
 
 def class_count(prepared: Prepared) -> int:
@@ -93,7 +77,7 @@ def crowned(ranked: list[Entry], prepared: Prepared, metric: Metric, track: Trac
         else:
             note = "there was no time to train the winner on all folds: the model is that of the first fold."
     assert moment is not None
-    model = model_of(entry.heat, entry.recipe, fold, moment)
+    model = calibrated(model_of(entry.heat, entry.recipe, fold, moment), entry, metric)
     again = entry.seeds, entry.replicated[0]
     return Winner(f"recipe {entry.number}", entry.recipe, cost, epoch, model, note, *again)
 
@@ -128,7 +112,7 @@ def model_of(heat: Heat, recipe: Recipe, fold: int, moment: Moment) -> Model:
         weights=moment.weights,
         memory=moment.memory,
         loss=heat.structure.loss,
-        unit=prepared.unit(recipe.target_scaling, fold),
+        unit=prepared.unit(recipe.unit, fold),
     )
 
 
@@ -145,7 +129,7 @@ def _constant(prepared: Prepared, metric: Metric) -> Winner:
     weights = ({"w": np.zeros((net.outputs, net.inputs), np.float32), "b": bias},)
     model = Model(
         recipe, prepared.columns, prepared.target, prepared.fitted(recipe.scaling, 0), net, weights, (),
-        loss_of(prepared), prepared.unit("z_score", 0),
+        loss_of(recipe, prepared), prepared.unit(recipe.unit, 0),
     )  # fmt: skip
     rows = fold.choose if len(fold.choose) else fold.train
     cost = metric.cost(prepared.labels[rows], model.answer(np.zeros((len(rows), prepared.width))))  # whatever the row
@@ -157,7 +141,8 @@ def test_score(model: Model, prepared: Prepared, metric: Metric) -> float | None
     rows = prepared.split.test
     if not len(rows):
         return None
-    return metric.score_of(metric.cost(prepared.labels[rows], model.answer(prepared.columns(prepared.test_rows))))
+    answer = model.answer(prepared.columns(prepared.test_rows))
+    return metric.score_of(metric.cost(prepared.labels[rows], answer, model.threshold))
 
 
 def best_of(winner: Winner, prepared: Prepared, metric: Metric) -> Best:

@@ -8,6 +8,7 @@ import numpy as np
 from slalom.cost import CHECK, RACER, step_seconds
 from slalom.lane import MOST_ORDERS, call_lanes, width
 from slalom.metrics import Metric
+from slalom.objective import number_of
 from slalom.prepare import Prepared
 from slalom.program import Blueprint, Program, Programs
 from slalom.racer import Racer, draw_key
@@ -17,7 +18,6 @@ from slalom.shuffles import Shuffles
 from slalom.step import Kind, Knobs, State, Structure, settings_vector
 from slalom.types import Array, Tree
 
-LOSS_OF = {"regression": "squared_error", "binary": "logistic", "multiclass": "softmax"}
 CHECKS = 50  # scores taken over a full horizon, about
 CHECK_SECONDS = 0.005  # of modelled work between two scores, where 20 scores are enough
 
@@ -120,12 +120,13 @@ class Heat:
             squash=np.float32(0 if np.isinf(scaling.clip) else 1 / scaling.clip**2),
             table=np.int32(table),
             order=np.int32(0),  # a crew says which
-            target=np.int32(self.prepared.first_target(recipe.target_scaling, racer.fold)),
+            target=np.int32(self.prepared.first_target(recipe.unit, racer.fold)),
             key=draw_key(self.seed, racer.replicate, racer.number),
             dropout=np.float32(recipe.dropout),
             penalty=np.float32(recipe.penalty),
             l1=np.float32(recipe.l1),
             smoothing=np.float32(recipe.label_smoothing),
+            loss=number_of(recipe, self.structure.loss, self.prepared, racer.fold),
             settings=vector,
         )
 

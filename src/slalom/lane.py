@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from slalom.cost import step_seconds
+from slalom.losses import number_shape
 from slalom.room import Room
 from slalom.seats import kind_of_device
 from slalom.step import Kind, Knobs, State, Structure, outputs, rebuilt, reestimated, seen, step, to_score
@@ -180,12 +181,14 @@ def build_average(structure: Structure, room: Room, width: int, lanes: int) -> C
     return average
 
 
-def empty_knobs(columns: int, settings: int) -> Knobs:
+def empty_knobs(structure: Structure, columns: int, settings: int) -> Knobs:
     """The numbers of a racer, all zero: their shapes and types."""
+    shape = number_shape(structure.loss, structure.net.outputs)
     vector, zero, place = np.zeros(columns, np.float32), np.float32(0), np.int32(0)
     return Knobs(
         centre=vector, factor=vector, squash=zero, table=place, target=place, order=place, key=np.uint32(0),
-        dropout=zero, penalty=zero, l1=zero, smoothing=zero, settings=np.zeros(settings, np.float32),
+        dropout=zero, penalty=zero, l1=zero, smoothing=zero, loss=np.zeros(shape, np.float32),
+        settings=np.zeros(settings, np.float32),
     )  # fmt: skip
 
 

@@ -14,18 +14,24 @@ from slalom import scaling
 from slalom.data import Columns, Target, frame_of
 from slalom.errors import SlalomError
 from slalom.losses import predictions
+from slalom.metrics import decided
 from slalom.net import Net
 from slalom.recipe import Recipe
 from slalom.types import Array, Tree
 from slalom.unit import Unit
 
 FORMAT = 3  # of the model folder; a newer one is refused
+OLDER = (2,)  # formats that are still read: 2 knew neither temperature nor threshold
 
 
 @dataclass(frozen=True, repr=False)
 class Model:
     """A trained net with everything that stands around it: encoding of the columns, scaling, and the target's unit
-    (None for classes)."""
+    (None for classes).
+
+    temperature: T > 0, which the logits of classes are divided by. threshold: of two classes the second is predicted
+    where its probability is above it. Both are those of `slalom.calibration`.
+    """
 
     recipe: Recipe
     columns: Columns
@@ -36,6 +42,8 @@ class Model:
     memory: Tree
     loss: str
     unit: Unit | None
+    temperature: float = 1.0
+    threshold: float = 0.5
 
     def __repr__(self) -> str:
         sizes = " x ".join(map(str, self.net.sizes))
@@ -47,7 +55,7 @@ class Model:
         Columns are found by name; a missing one raises SlalomError, others are ignored.
         """
         answer = self._answer(self.encoded(x))
-        return self.target.decode(answer.argmax(1)) if self.target.task == "classification" else answer
+        return self.target.decode(decided(answer, self.threshold)) if self.target.task == "classification" else answer
 
     def predict_proba(self, x: Any) -> Array:
         """Probabilities [N, classes], float64, columns in the order of `classes`; SlalomError for a regression."""
@@ -74,7 +82,7 @@ class Model:
         with np.errstate(over="ignore", invalid="ignore"):
             x = np.asarray(self.scaler(table), np.float32)
             outputs = self.net.predict(self.weights, self.memory, x)
-        return predictions(self.loss, outputs, self.unit.inverse if self.unit else None)
+        return predictions(self.loss, outputs, self.unit.inverse if self.unit else None, self.temperature)
 
     def save(self, folder: str | Path) -> None:
         """Write `model.json` and `weights.safetensors` into a folder (made if it is not there)."""
@@ -101,6 +109,8 @@ class Model:
             "unit": unit,
             "net": {field.name: getattr(self.net, field.name) for field in fields(self.net)},
             "loss": self.loss,
+            "temperature": self.temperature,
+            "threshold": self.threshold,
         }
         arrays = {name: np.asarray(value, order="C") for name, value in arrays.items()}
         _replace(folder / "weights.safetensors", safetensors.numpy.save(arrays))
@@ -123,11 +133,14 @@ class Model:
             raise SlalomError(f"{folder} holds a model that cannot be read: {error}.") from None
         if not isinstance(about, dict):
             raise SlalomError(f"{folder} holds a damaged model: model.json must be one object.")
-        if about.get("format") != FORMAT:
+        if about.get("format") not in (*OLDER, FORMAT):
+            known = " and ".join(map(str, (*OLDER, FORMAT)))
             raise SlalomError(
-                f"{folder} holds a model of format {about.get('format')}. This Slalom reads format {FORMAT}: take that"
+                f"{folder} holds a model of format {about.get('format')}. This Slalom reads formats {known}: take that"
                 " which wrote it."
             )
+        if about["format"] == 2:
+            about |= {"temperature": 1.0, "threshold": 0.5}
         return cls._from_parts(folder, about, arrays)
 
     @classmethod
@@ -162,6 +175,8 @@ class Model:
                 memory=memory,
                 loss=about["loss"],
                 unit=unit,
+                temperature=_positive(about["temperature"]),
+                threshold=float(about["threshold"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise SlalomError(f"{folder} holds a damaged model: {type(error).__name__}: {error}.") from None
@@ -188,6 +203,13 @@ def _scaler_from_plain(prefix: str, plain: dict[str, Any], arrays: dict[str, Arr
     scaler = kind(**settings, **vectors)
     scaler(np.zeros((1, columns)))  # refuses another number of columns
     return scaler
+
+
+def _positive(number: Any) -> float:
+    """A number above 0, as a temperature must be."""
+    if not (isinstance(number, (int, float)) and 0 < number < math.inf):
+        raise ValueError(f"the temperature is {number!r}")
+    return float(number)
 
 
 def _like(value: Array, expected: Array) -> Array:

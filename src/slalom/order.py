@@ -6,9 +6,9 @@ from numbers import Integral
 from typing import Any
 
 from slalom.errors import SlalomError, unknown, wrong
+from slalom.fields import check_fields, named
 from slalom.plan import PLANS
 from slalom.recipe import Recipe
-from slalom.fields import check_fields, named
 from slalom.space import check_space
 
 

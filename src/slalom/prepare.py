@@ -19,7 +19,7 @@ from slalom.scaling import InRace, RobustClip
 from slalom.scaling.base import beside
 from slalom.seats import blank, give_back
 from slalom.types import Array
-from slalom.unit import Unit
+from slalom.unit import MEAN, Unit
 
 CHUNK = 2**16  # rows that are scaled at once: what is made on the way stays small
 Sink = Callable[[range, Array], None]
@@ -42,7 +42,7 @@ class Prepared:
     an outlier then costs the other rows no digits, as it would beside mean and standard deviation. The scalings that
     are centre and spread are applied to it inside the step.
     y: [U F P] float32: the target in each of U units, one variant a fold, since each fold fits the unit to its own
-    training rows. Classes have no unit.
+    training rows. A target that may be counts is there in units of its mean as well. Classes have no unit.
     """
 
     columns: Columns
@@ -68,6 +68,11 @@ class Prepared:
         """D, the columns as numbers."""
         return len(self.columns.names)
 
+    @cached_property
+    def negative(self) -> int:
+        """How many targets of a regression are below 0."""
+        return int((self.labels < 0).sum())
+
     @property
     def all_folds(self) -> tuple[Fold, ...]:
         """The folds and, last, the whole."""
@@ -91,6 +96,12 @@ class Prepared:
         """The first row of a stored scaling's variant of X."""
         return self.padded * (1 + self.stored.index(name) * len(self.all_folds) + fold)
 
+    def as_raced(self, name: str, fold: int, rows: Array) -> Array:
+        """Rows of X as the first layer gets them in the program: [M, D] float32, in a scaling fitted to a fold."""
+        numbers, first = self.in_race(name, fold)
+        u = (self.x[first + rows, : self.width] - numbers.centre) / numbers.spread
+        return np.asarray(u / np.hypot(1, u / numbers.clip), np.float32)
+
     def edges(self, name: str, fold: int, bins: int) -> Array:
         """The bins of a piecewise linear embedding of the columns of numbers: quantiles of the training rows of a fold,
         scaled as in the program (once)."""
@@ -111,6 +122,13 @@ class Prepared:
         if ("target", name, fold) not in self._fitted:
             self._fitted["target", name, fold] = Unit.fit(name, self.labels[self.all_folds[fold].train])
         return self._fitted["target", name, fold]
+
+    def class_counts(self, fold: int) -> Array:
+        """How many training rows of a fold each class has (counted once)."""
+        if ("counts", fold) not in self._fitted:
+            codes = self.labels[self.all_folds[fold].train].astype(int)
+            self._fitted["counts", fold] = np.bincount(codes, minlength=len(self.target.classes))
+        return self._fitted["counts", fold]
 
     def first_target(self, name: str, fold: int) -> int:
         """The first row of y in a unit, for a fold."""
@@ -159,6 +177,8 @@ def prepare(
     y = np.asarray(target.encode(labels), np.float64)
     folds = tuple(Fold(*rows) for rows in zip(split.train, split.choose, split.evidence, strict=True))
     none = np.array([], int)
+    if target.task == "regression" and not (y < 0).any():
+        units = (*units, MEAN)  # of poisson
     everything = Fold(fitted_on, none, none) if whole and len(folds) > 1 else None
     made = Prepared(
         columns, len(y), test_rows, target, split, y, folds, everything, padded=bucket(len(y)),

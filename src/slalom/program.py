@@ -107,7 +107,7 @@ class Blueprint:
         rows = lambda *shape: np.zeros((self.orders, *shape), np.int32)  # noqa: E731
         stacked = lambda tree: jax.tree.map(lambda a: np.stack([a] * self.places), tree)  # noqa: E731
         state = stacked(State(*self.start, room.empty()))
-        knobs = stacked(empty_knobs(self.x[1], self.settings))
+        knobs = stacked(empty_knobs(self.structure, self.x[1], self.settings))
         one, rates = np.int32(1), np.full((self.places, self.steps), 1e-3, np.float32)
         walk = (place, one, one, one, state, knobs, rates, rows(self.steps, self.structure.batch_size), data)
         look = (one, state.weights, state.memory, knobs, rows(*score_shape(self.score_rows)), data.x)

@@ -13,11 +13,13 @@ from slalom import rules, scaling, schedules
 from slalom.blocks import BLOCKS
 from slalom.errors import SlalomError, unknown, wrong
 from slalom.layers import ACTIVATIONS, INITIALISERS
+from slalom.losses import CHOICES as LOSSES
 from slalom.nested import SCHEDULES, as_table, decaying, flattened, forget_decay, with_decay
 from slalom.net import EMBEDDINGS, NORMALISATIONS, PLACEMENTS, Net
 from slalom.record import from_plain, settings_of, to_plain, within
 from slalom.rules import Rule
 from slalom.schedules import ByEpoch, Custom, Schedule, Warmup
+from slalom.unit import MEAN
 
 CHOICES: dict[str, Collection[str]] = {
     "scaling": scaling.REGISTRY,
@@ -30,6 +32,7 @@ CHOICES: dict[str, Collection[str]] = {
     "placement": PLACEMENTS,
     "block": BLOCKS,
     "learned_scale": ("none", "learned"),
+    "loss": ("auto", *LOSSES["regression"], *LOSSES["classification"]),
 }
 # field: (type, the interval it must lie in)
 RANGES: dict[str, tuple[type, str]] = {
@@ -39,6 +42,9 @@ RANGES: dict[str, tuple[type, str]] = {
     "l1": (float, "[0, inf)"),
     "dropout": (float, "[0, 1)"),
     "label_smoothing": (float, "[0, 1)"),
+    "huber_delta": (float, "(0, inf)"),
+    "quantile": (float, "(0, 1)"),
+    "class_weight": (float, "[0, 1]"),
     "batch_size": (int, "[1, 1048576]"),
     "epochs": (int, "[1, 1000000]"),
     "depth": (int, "[0, 100]"),
@@ -69,7 +75,12 @@ class Recipe:
     (w −= η λ w) with adamw, added to the gradient (g += λ w) with every other rule, as in PyTorch. Where it is None
     the rule's own holds: 0.01 with adamw, 0 with most others. l1: λ₁ ≥ 0 of the L1 penalty on all parameters, added to
     the gradient (g += λ₁ sign w). label_smoothing: share of a label that is spread evenly over the classes.
-    target_scaling: name of the scaler of a regression target. schedule_by: whether schedule and warm-up move with every
+    loss: what the steps descend. Of a regression squared_error (auto), huber (its corners at ± huber_delta > 0, in the
+    net's unit of the target), absolute_error, quantile (the quantile in (0, 1) of the target is predicted) or poisson
+    (counts: the net puts out the logarithm of their mean); of classes cross_entropy (auto). Only the loss that they
+    belong to reads huber_delta and quantile. class_weight: a training row of a class with n_c of n rows in C classes
+    has the weight (n / (C n_c))^class_weight: 0 weighs all rows alike, 1 all classes.
+    target_scaling: name of the scaler of a regression target; of poisson it is the target's mean. schedule_by: whether schedule and warm-up move with every
     step, or once an epoch: their lengths are then epochs.
 
     Raises SlalomError where a field is outside its range or a name is unknown.
@@ -103,6 +114,10 @@ class Recipe:
     embedding_sigma: float = 0.0
     initialiser: str = "auto"
     schedule_by: str = "step"
+    loss: str = "auto"
+    huber_delta: float = 1.0
+    quantile: float = 0.5
+    class_weight: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rule", from_plain("rule", self.rule, rules.REGISTRY))
@@ -164,6 +179,11 @@ class Recipe:
         """The schedule with its warm-up in front, moved by epoch where that is asked for."""
         whole = Warmup(self.schedule, self.warmup) if self.warmup else self.schedule
         return ByEpoch(whole, self.epochs) if self.schedule_by == "epoch" else whole
+
+    @property
+    def unit(self) -> str:
+        """The unit that a regression target is learnt in: a scaler's name, or `mean`, that of poisson."""
+        return MEAN if self.loss == "poisson" else self.target_scaling
 
     @property
     def penalty(self) -> float:

@@ -49,6 +49,7 @@ class Knobs(NamedTuple):
     penalty: Array  # [] λ of the term λ w added to the gradient
     l1: Array  # [] λ₁ of the term λ₁ sign(w) added to the gradient
     smoothing: Array  # [] of the labels
+    loss: Array  # [] δ or τ of the loss, or [C] the weights of the classes
     settings: Array  # [S] of the rule, in the order of its fields, betas as 1 − β
 
 
@@ -106,7 +107,7 @@ def gradient_of(
 
     def loss(weights: Tree) -> tuple[Array, Tree]:
         outputs, after = net.apply(weights, memory, batch, training=True, key=key, dropout=knobs.dropout)
-        return LOSSES[structure.loss](outputs, targets, knobs.smoothing), after
+        return LOSSES[structure.loss](outputs, targets, knobs.smoothing, knobs.loss), after
 
     gradient, after = jax.grad(loss, has_aux=True)(weights)
     penalised = lambda g, w: g + (knobs.penalty * w + signed(knobs.l1, w))  # noqa: E731

@@ -10,6 +10,8 @@ from slalom import scaling
 from slalom.errors import wrong
 from slalom.types import Array
 
+MEAN = "mean"  # the name of the unit y / mean(y), which is no scaling of columns
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -33,9 +35,17 @@ class Unit:
     @classmethod
     def fit(cls, name: str, y: Array) -> "Unit":
         """Fit the scaler of that name to the training targets y [N]; SlalomError where it turns them into a bound that
-        nothing comes back from (1 / (1 + e⁻ʸ) of y = 100 is 1)."""
+        nothing comes back from (1 / (1 + e⁻ʸ) of y = 100 is 1).
+
+        The name `mean` is the unit of targets that are 0 or above, y / mean(y), and y itself where all of them are 0:
+        in it counts have the mean 1, and the logarithm of what a net predicts starts out near 0.
+
+        >>> Unit.fit("mean", np.array([0.0, 1.0, 5.0]))(np.array([4.0])).tolist()
+        [2.0]
+        """
         y = np.asarray(y, np.float64)
-        scaler = scaling.REGISTRY[name].fit(y[:, None])
+        counts = scaling.ZScore(np.zeros(1), np.array([float(y.mean()) or 1.0]))  # 0 stays 0
+        scaler = counts if name == MEAN else scaling.REGISTRY[name].fit(y[:, None])
         z = scaler(y[:, None])[:, 0]
         straight = scaler.in_race()
         if not np.isfinite(scaler.inverse(z[:, None])).all():

@@ -32,6 +32,7 @@ ORACLES = {
     "rmse": oracle.root_mean_squared_error,
     "mae": oracle.mean_absolute_error,
     "r2": oracle.r2_score,
+    "pinball": oracle.mean_pinball_loss,
     "log_loss": lambda y, p: oracle.log_loss(y, p, labels=range(p.shape[1])),
     "accuracy": lambda y, p: oracle.accuracy_score(y, p.argmax(1)),
     "balanced_accuracy": lambda y, p: oracle.balanced_accuracy_score(y, p.argmax(1)),
@@ -87,11 +88,12 @@ def test_overflow_is_the_worst_and_says_nothing():
 
 
 def test_edges_of_the_formulas():
-    """R² of a constant target is 0 where it is met and the worst where it is missed; log loss is bounded by 1e-15;
-    the area under the curve of one class alone is the worst."""
+    """R² of a constant target is 1 where it is met and 0 where it is missed, as scikit-learn's, whatever the rounding of
+    its mean; log loss is bounded by 1e-15; the area under the curve of one class alone is the worst."""
     r2, log_loss, auc = METRICS["r2"], METRICS["log_loss"], METRICS["auc"]
-    assert r2.of(np.full(3, 2.0), np.full(3, 2.0)) == 0
-    assert r2.cost(np.full(3, 2.0), np.array([2.0, 2.0, 3.0])) == math.inf
+    for value in (2.0, 0.1):
+        assert r2.of(np.full(3, value), np.full(3, value)) == 1
+        assert r2.of(np.full(3, value), np.array([value, value, 3.0])) == 0
     sure_and_wrong = np.array([[1.0, 0.0]])
     assert log_loss.of(np.array([1.0]), sure_and_wrong) == -math.log(1e-15)
     assert log_loss.of(np.array([0.0]), sure_and_wrong) == 0
@@ -122,15 +124,15 @@ def test_callable_is_a_metric():
 @pytest.mark.parametrize(
     ("metric", "task", "sentence"),
     [
-        ("rsme", "regression", "metric must be one of rmse, mae, r2. Got 'rsme'. Did you mean 'rmse'?"),
+        ("rsme", "regression", "metric must be one of rmse, mae, r2, pinball. Got 'rsme'. Did you mean 'rmse'?"),
         (
             "acuracy",
             "classification",
             "metric must be one of log_loss, accuracy, balanced_accuracy, f1, auc. Got 'acuracy'."
             " Did you mean 'accuracy'?",
         ),
-        ("auc", "regression", "metric must be one for regression: rmse, mae, r2. Got 'auc'."),
-        ("", "regression", "metric must be one of rmse, mae, r2. Got ''."),
+        ("auc", "regression", "metric must be one for regression: rmse, mae, r2, pinball. Got 'auc'."),
+        ("", "regression", "metric must be one of rmse, mae, r2, pinball. Got ''."),
     ],
 )
 def test_unknown_metric_is_one_sentence(metric, task, sentence):

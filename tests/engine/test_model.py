@@ -193,7 +193,8 @@ def test_newer_format_is_one_sentence(folder, found):
     about(folder, format=found)
     assert (
         sentence_of(folder)
-        == f"{folder} holds a model of format {found}. This Slalom reads format {FORMAT}: take that which wrote it."
+        == f"{folder} holds a model of format {found}. This Slalom reads formats 2 and 3: take that"
+        " which wrote it."
     )
 
 

@@ -1,0 +1,47 @@
+"""The winner's model with a temperature and a threshold, fitted on the choosing rows that its racers were scored on."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from slalom.calibration import temperature, threshold
+from slalom.entry import Entry
+from slalom.losses import predictions
+from slalom.metrics import Metric
+from slalom.model import Model
+from slalom.types import Array
+
+MOST_ROWS = 2**16  # that are looked at
+
+
+def calibrated(model: Model, entry: Entry, metric: Metric) -> Model:
+    """The model with the temperature and, where the metric looks at decisions between two classes, the threshold that
+    fit the racers' predictions of choosing rows at their best moments; those of all folds together, none of which was
+    trained on. A regression's model stays as it is."""
+    if model.target.task != "classification":
+        return model
+    outputs, y = on_choosing_rows(entry)
+    if not len(y):
+        return model
+    logits = np.concatenate([0 * outputs, outputs]) if len(outputs) == 1 else outputs
+    hot = temperature(logits, y)
+    if not metric.counted or len(model.target.classes) != 2:
+        return replace(model, temperature=hot)
+    p = predictions(model.loss, outputs, None, hot)[:, 1]
+    return replace(model, temperature=hot, threshold=threshold(p, y, metric.counted, entry.heat.seed))
+
+
+def on_choosing_rows(entry: Entry) -> tuple[Array, Array]:
+    """(outputs [C, M], labels [M]) of an entry's racers at their best moments on the choosing rows of their folds; of
+    many rows every so manieth."""
+    prepared, net = entry.heat.prepared, entry.heat.structure.net
+    outputs, labels = [np.zeros((net.outputs, 0))], [np.zeros(0)]
+    for racer in entry.racers:
+        rows = prepared.folds[racer.fold].choose
+        rows = rows[:: max(1, -(-len(rows) * len(entry.racers) // MOST_ROWS))]
+        if racer.best is None or not len(rows):
+            continue
+        x = prepared.as_raced(entry.recipe.scaling, racer.fold, rows)
+        outputs.append(net.predict(racer.best.weights, racer.best.memory, x).astype(np.float64))
+        labels.append(prepared.labels[rows])
+    return np.concatenate(outputs, axis=1), np.concatenate(labels)
