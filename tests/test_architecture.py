@@ -45,7 +45,7 @@ FLOORS = (
     "rules.optax_bridge",
     " ".join(sorted({name for room in ROOMS for name in members(room)} - WRAPPERS - {"rules.optax_bridge"}))
     + " data.columns data.frames data.read data.split data.target"
-    " averages back_propagation losses metrics plan executor journal folder baselines board cache seats",
+    " averages back_propagation losses metrics selection statistics plan executor journal folder baselines board cache seats",
     " ".join(sorted(WRAPPERS)) + " data.encoded",
     "layers rules schedules scaling data",
     # nets
@@ -54,15 +54,16 @@ FLOORS = (
     # lanes and what stands beside them
     "room cost",
     "lane space table prepare model shuffles racer",
-    "program",
+    "program ensemble",
     # heats
     "heat result order",
     # races
-    "crew entry verdict compared",
+    "crew entry verdict compared scored",
     "pace",
     "track",
     "finish report opened",
-    "start",
+    "combined refitting",
+    "start continued ending",
     "racing fitting",
     # the bench
     "bench bench.cases",

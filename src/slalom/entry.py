@@ -1,5 +1,7 @@
 """Entries: the recipes of a race, each with its racers, and how it ended."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slalom.heat import Heat
@@ -7,6 +9,8 @@ from slalom.racer import Racer
 from slalom.recipe import Recipe
 
 FINISHED, DIVERGED, OUT_OF_TIME = "finished", "diverged", "out of time"
+CONTENDERS = 40  # recipes that may be members of the ensemble
+OF_EACH = 3  # and so many of each structure
 
 
 @dataclass(eq=False)
@@ -48,3 +52,16 @@ class Entry:
     def epoch_cost(self) -> float:
         """Modelled core-seconds of one epoch of all its racers."""
         return sum(self.heat.epoch_cost(racer.fold) for racer in self.racers)
+
+
+def contenders(ranked: Sequence[Entry]) -> list[Entry]:
+    """Of entries, the best first, those that may be members of the ensemble: the best 40, and behind them the best 3 of
+    each structure, which err in other rows."""
+    scored = [entry for entry in ranked if math.isfinite(entry.best[0]) and all(racer.best for racer in entry.racers)]
+    seen: dict[object, int] = {}
+    found = []
+    for place, entry in enumerate(scored):
+        seen[entry.heat.structure] = seen.get(entry.heat.structure, 0) + 1
+        if place < CONTENDERS or seen[entry.heat.structure] <= OF_EACH:
+            found.append(entry)
+    return found

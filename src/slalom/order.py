@@ -22,6 +22,7 @@ class Order:
     seed: int = 0
     task: str = "auto"
     metric: Any = None
+    refit: bool | str = False
 
     def __post_init__(self) -> None:
         if self.seconds is not None and not (isinstance(self.seconds, (int, float)) and 0 < self.seconds < math.inf):
@@ -41,5 +42,7 @@ class Order:
             raise SlalomError("recipes must not be given beside recipe: just that one recipe is run.")
         if self.task not in ("auto", "regression", "classification"):
             raise wrong("task", "one of auto, regression, classification", self.task)
+        if not isinstance(self.refit, bool) and self.refit != "all":
+            raise wrong("refit", "True, False or 'all'", self.refit)
         object.__setattr__(self, "fixed", named(self.fixed))
         check_fields(self.fixed)
