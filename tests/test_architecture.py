@@ -45,7 +45,8 @@ FLOORS = (
     "rules.optax_bridge",
     " ".join(sorted({name for room in ROOMS for name in members(room)} - WRAPPERS - {"rules.optax_bridge"}))
     + " data.columns data.frames data.read data.split data.target"
-    " averages back_propagation losses metrics selection statistics plan executor journal folder baselines board cache seats",
+    " averages back_propagation losses metrics selection statistics plan executor journal folder baselines board cache"
+    " seats",
     " ".join(sorted(WRAPPERS)) + " data.encoded",
     "layers rules schedules scaling data",
     # nets
@@ -89,7 +90,7 @@ OUTSIDE = {
     "subprocess": "baselines bench.contest",
     "torch": "bench.torch_rivals",
     "optax": "rules.optax_bridge",
-    "jax": "record losses seats room lane program step crew finish descent walk bench.jax_rival bench.measure",
+    "jax": "record losses seats room lane program step crew scored finish descent walk bench.jax_rival bench.measure",
     "jaxlib": "seats program",
 }
 ANYWHERE_IN = {"jax": ("layers", "rules")}  # rooms whose members may use a package or not

@@ -182,7 +182,7 @@ def kept(folder: Path, about: dict[str, Any] | None, metric: Metric) -> Combined
         return None
     try:
         with np.load(folder / EVIDENCE, allow_pickle=False) as arrays:
-            evidence, single = arrays["ensemble"], arrays["single"] if "single" in arrays else None
+            evidence, single = arrays["ensemble"], arrays.get("single")
         cost = metric.cost_of(about["score"])
         return Combined(Ensemble.load(folder), about["recipes"], cost, about.get("test"), evidence, single)
     except (KeyError, ValueError, OSError) as error:
@@ -212,7 +212,8 @@ def _folder_name(entry: Entry, racer: Racer) -> str:
 
 def _first_of_folds(entry: Entry) -> list[Racer]:
     """The first racer of each fold: the winner as a single network."""
-    return list({racer.fold: racer for racer in reversed(entry.racers)}[f] for f in range(len(entry.heat.prepared.folds)))
+    firsts = {racer.fold: racer for racer in reversed(entry.racers)}
+    return [firsts[fold] for fold in sorted(firsts)]
 
 
 def _asked(entry: Entry, kind: str) -> list[Asked]:

@@ -78,7 +78,7 @@ class Ensemble:
 
     def answer(self, table: Array) -> Array:
         """Predictions for encoded rows [N, D]: [N] in the target's unit, or probabilities [N, classes]."""
-        return sum(weight * model.answer(table) for model, weight in zip(self.members, self.weights, strict=True))  # type: ignore[return-value]
+        return sum(weight * model.answer(table) for model, weight in zip(self.members, self.weights, strict=True))
 
     def save(self, folder: str | Path, *, predicts: bool = False) -> None:
         """Write `ensemble.json` and a folder for each model, in the place of an older ensemble.

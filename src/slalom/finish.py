@@ -94,9 +94,7 @@ def crowned(ranked: list[Entry], prepared: Prepared, metric: Metric, track: Trac
     return Winner(f"recipe {entry.number}", entry.recipe, cost, epoch, model, note)
 
 
-def trained_again(
-    track: Track, entry: Entry, fold: int, epoch: float, halted: Callable[[], bool]
-) -> Moment | None:
+def trained_again(track: Track, entry: Entry, fold: int, epoch: float, halted: Callable[[], bool]) -> Moment | None:
     """The recipe trained up to an epoch on the rows of a fold that has none to be scored on, as `Prepared.whole`; None
     where it was halted or diverged."""
     heat = entry.heat

@@ -155,8 +155,8 @@ def prepare(
 
     frame: its columns are forgotten one by one, where nobody else holds them. scalings: the names that may be raced.
     units: the scalings of a regression target that may be. whole: whether a fold of all rows but the test rows is
-    wanted besides. refit: whether one of all rows that are not test rows is ("all": of all rows), where the whole is not
-    the same. sink: called with the encoded columns, some at a time, from several threads: (which, [N, some]
+    wanted besides. refit: whether one of all rows that are not test rows is ("all": of all rows), where the whole is
+    not the same. sink: called with the encoded columns, some at a time, from several threads: (which, [N, some]
     float64).
     """
     fitted_on = np.unique(np.concatenate(split.train))

@@ -64,8 +64,8 @@ def race(
     fixed: recipe fields that all racers share, named as in `Recipe.flat`. seed: of splits, draws and first weights.
     out: the folder to leave everything in; it must not hold anything yet. extend: the folder of a finished race that
     more recipes are added to, on the same data. refit: whether the winner is trained once more at the end on all rows
-    that are not test rows ("all": on those too); scores stay those of the model before. progress: called with a `Status` a few times a second.
-    began: the time.perf_counter() at which the seconds started to count.
+    that are not test rows ("all": on those too); scores stay those of the model before. progress: called with a
+    `Status` a few times a second. began: the time.perf_counter() at which the seconds started to count.
 
     Raises SlalomError where something given cannot be used, before anything is written.
 

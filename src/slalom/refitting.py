@@ -11,7 +11,9 @@ from slalom.model import Model
 from slalom.track import Track
 
 NO_TIME = "the refit was given up, since time ran out or it diverged: the model is the one before it."
-NOTHING = "the folds are cross-fitted, so that the model is trained on all rows but the test rows in any case: no refit."
+NOTHING = (
+    "the folds are cross-fitted, so that the model is trained on all rows but the test rows in any case: no refit."
+)
 EARLIER = "the winner is that of the race before, which this one does not refit."
 
 
@@ -43,5 +45,7 @@ def refitted(entry: Entry, track: Track, halted: Callable[[], bool]) -> Refit | 
         return None
     where = f"all {rows:,} rows" if rows == prepared.rows else f"all {rows:,} rows that are not test rows"
     where += ", the test rows too," if test and rows == prepared.rows else ""
-    note = f"the winner was trained once more on {where} for {epochs:.3g} epochs: all scores are of the model before that."
+    note = (
+        f"the winner was trained once more on {where} for {epochs:.3g} epochs: all scores are of the model before that."
+    )
     return Refit(model_of(entry.heat, entry.recipe, fold, moment), rows, epochs, note)

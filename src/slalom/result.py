@@ -36,9 +36,9 @@ class Gain:
 
     recipes: the weight of each in the mean, by name. nets: how many models that are. score: on choosing rows
     (optimistic: it was put together by it). rows: evidence rows. single, ensemble: the scores of the winner and of the
-    ensemble on them; where folds are cross-fitted each row is predicted by the nets that did not train on it. gain, low,
-    high: by how much the ensemble is better (the difference of the scores, above 0 where it is) and the 95 % interval,
-    None below 30 rows. test: its score on test rows. used: whether it is the race's model, since low is above 0.
+    ensemble on them; where folds are cross-fitted each row is predicted by the nets that did not train on it. gain,
+    low, high: by how much the ensemble is better (the difference of the scores, above 0 where it is) and the 95 %
+    interval, None below 30 rows. test: its score on test rows. used: whether it is the race's model: low is above 0.
     """
 
     recipes: dict[str, float]

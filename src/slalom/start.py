@@ -55,8 +55,9 @@ def prepared_for(order: Order, table: Table, notes: list[str], sink: Sink | None
     unit = one.target_scaling if one else order.fixed.get("target_scaling")
     units = [unit] if unit else list(TARGET_SCALINGS)
     whole = not table.validation
-    given = {"whole": whole, "refit": order.refit, "sink": sink}
-    prepared = prepare(table.taken(), table.labels, target, rows, scalings, units, **given)
+    prepared = prepare(
+        table.taken(), table.labels, target, rows, scalings, units, whole=whole, refit=order.refit, sink=sink
+    )
     notes += prepared.columns.notes
     return prepared, metric
 
