@@ -52,7 +52,7 @@ def _ensemble(result: Result) -> list[str]:
     )
     if not several:
         what = (
-            "the winner's alone" if list(gain.recipes) == [result.best.name] else f"of {next(iter(gain.recipes))} alone"
+            "the winner alone" if list(gain.recipes) == [result.best.name] else f"of {next(iter(gain.recipes))} alone"
         )
         return [f"The ensemble is {what} ({nets}): no mean with another was better on the choosing rows."]
     score = numbers([gain.score])[0]

@@ -145,7 +145,7 @@ def test_a_plateau_falls_where_it_fell(entries, monkeypatch):
     monkeypatch.setattr(Crew, "advance", lambda self, *given: seen.append(self.racers[0]) or advance(self, *given))
     schedule = {"schedule": "plateau", "schedule.patience": 1, "learning_rate": 0.5, "schedule.threshold": 0.5}
     result = large(True, recipes=1, epochs=12, fixed=schedule)
-    raced, again = entries[0].racers[0], [one for one in seen if one.fold == 1][0]
+    raced, again = entries[0].racers[0], next(one for one in seen if one.fold == 1)
     before, after = (entries[0].heat.steps_per_epoch(fold) for fold in (0, 1))
     assert len(raced.falls) > 1
     assert after > before
