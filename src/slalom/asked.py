@@ -8,6 +8,7 @@ from typing import Any
 from slalom.errors import SlalomError, wrong
 
 Given = dict[str, Any]
+REFIT = {None: False, "train": True, "all": "all"}  # option -> argument
 KEPT = ("target", "seed", "task", "metric", "out")  # what a continued race cannot have otherwise
 
 
@@ -34,6 +35,7 @@ def wanted(given: Given) -> dict[str, Any]:
         raise SlalomError(f"--target must be given: the column of {file} to predict.")
     out = given.get("out") or (None if given.get("dry_run") else free_folder(file))
     named = {name: given[name] for name in ("task", "metric") if given.get(name)}
+    named |= {"refit": REFIT[given.get("refit")]}
     return {"X": file, "target": given["target"], "seed": given.get("seed") or 0, "out": out, "fixed": fixed} | (
         amount | named | own
     )
@@ -116,6 +118,7 @@ def _continued(given: Given, amount: dict[str, Any], fixed: dict[str, Any]) -> d
     return {
         "X": file, "target": target, "seed": seed, "task": task, "metric": metric, "extend": folder,
         "fixed": order.get("fixed", {}) | fixed, "space": order.get("space", {}), **_amount(folder, order, amount),
+        "refit": REFIT[given["refit"]] if given.get("refit") else order.get("refit", False),
     }  # fmt: skip
 
 

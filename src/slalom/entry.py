@@ -1,5 +1,6 @@
 """Entries: the recipes of a race, each with its racers, and how it ended."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -8,6 +9,8 @@ from slalom.racer import Racer
 from slalom.recipe import Recipe
 
 FINISHED, DIVERGED, OUT_OF_TIME = "finished", "diverged", "out of time"
+CONTENDERS = 40  # recipes that may be members of the ensemble
+OF_EACH = 3  # and so many of each structure
 
 
 @dataclass(eq=False)
@@ -30,6 +33,18 @@ class Entry:
     def best(self) -> tuple[float, int]:
         """(cost, step) of the best moment; (∞, 0) where there is none or a racer diverged."""
         return _best(self.racers)
+
+    @property
+    def runs(self) -> list[Racer]:
+        """Its racers that have a best moment, those with new seeds too."""
+        return [racer for racer in (*self.racers, *self.again) if racer.best]
+
+    @property
+    def chosen(self) -> list[Racer]:
+        """Of each fold the racer whose best moment cost least: the single networks of this recipe."""
+        best = sorted(self.runs, key=lambda racer: (racer.best.cost, racer.replicate))  # type: ignore[union-attr]
+        first = {racer.fold: racer for racer in reversed(best)}
+        return [first[fold] for fold in sorted(first)]
 
     @property
     def seeds(self) -> int:
@@ -71,6 +86,19 @@ class Entry:
         """The seeds of which a racer did not come to an epoch."""
         steps = epochs * self.heat.steps_per_epoch(0)
         return {racer.replicate for racer in self.racers if racer.step < steps and not racer.diverged}
+
+
+def contenders(ranked: Sequence[Entry]) -> list[Entry]:
+    """Of entries, the best first, those that may be members of the ensemble: the best 40, and behind them the best 3 of
+    each structure, which err in other rows."""
+    scored = [entry for entry in ranked if math.isfinite(entry.best[0]) and all(racer.best for racer in entry.racers)]
+    seen: dict[object, int] = {}
+    found = []
+    for place, entry in enumerate(scored):
+        seen[entry.heat.structure] = seen.get(entry.heat.structure, 0) + 1
+        if place < CONTENDERS or seen[entry.heat.structure] <= OF_EACH:
+            found.append(entry)
+    return found
 
 
 def _mean_curve(racers: Sequence[Racer]) -> dict[int, float]:

@@ -3,6 +3,7 @@
 import math
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -23,7 +24,7 @@ from slalom.order import Order
 from slalom.prepare import Prepared
 from slalom.racer import Moment, Racer
 from slalom.recipe import Recipe
-from slalom.result import Best, Result
+from slalom.result import ENSEMBLE, Best, Result
 from slalom.step import Structure
 from slalom.table import Table
 from slalom.track import Track
@@ -67,25 +68,25 @@ def crowned(ranked: list[Entry], prepared: Prepared, metric: Metric, track: Trac
         return _constant(prepared, metric)
     cost, step = entry.best
     epoch = step / entry.heat.steps_per_epoch(0)
-    runs = [racer.best for racer in (*entry.racers, *entry.again) if racer.fold == 0 and racer.best]
-    moment, fold, note = min(runs, key=lambda moment: moment.cost), 0, ""
+    moment, fold, note = entry.chosen[0].best, 0, ""
     if prepared.whole:
-        again = _whole(track, entry, epoch, lambda: track.interrupted or time.perf_counter() > limit)
+        fold = len(prepared.folds)
+        again = trained_again(track, entry, fold, epoch, lambda: track.interrupted or time.perf_counter() > limit)
         if again is not None:
-            track.racer_steps += again.step
-            moment, fold = again, len(prepared.folds)
+            moment = again
         else:
-            note = "there was no time to train the winner on all folds: the model is that of the first fold."
+            fold, note = 0, "there was no time to train the winner on all folds: the model is that of the first fold."
     assert moment is not None
     model = calibrated(model_of(entry.heat, entry.recipe, fold, moment), entry, metric)
     again = entry.seeds, entry.replicated[0]
     return Winner(f"recipe {entry.number}", entry.recipe, cost, epoch, model, note, *again)
 
 
-def _whole(track: Track, entry: Entry, epoch: float, halted: Any) -> Moment | None:
-    """The recipe trained on all rows but the test rows, up to an epoch; None where time ran out or it diverged."""
+def trained_again(track: Track, entry: Entry, fold: int, epoch: float, halted: Callable[[], bool]) -> Moment | None:
+    """The recipe trained up to an epoch on the rows of a fold that has none to be scored on, as `Prepared.whole`; None
+    where it was halted or diverged."""
     heat = entry.heat
-    racer = Racer(entry.number, entry.recipe, len(heat.prepared.folds))
+    racer = Racer(entry.number, entry.recipe, fold)
     longer = heat.steps_per_epoch(racer.fold) / heat.steps_per_epoch(0)
     # It has no choosing rows to be scored on: a plateau falls where the first fold's did.
     racer.falls = [(step * longer, factor) for step, factor in entry.racers[0].falls]
@@ -97,6 +98,7 @@ def _whole(track: Track, entry: Entry, epoch: float, halted: Any) -> Moment | No
     finite = all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(racer.state.weights))
     if racer.step < stop or not finite:
         return None
+    track.racer_steps += racer.step
     return Crew(heat, [racer]).moment()
 
 
@@ -205,7 +207,7 @@ def about_wave(track: Track, prepared: Prepared, compile_seconds: float) -> dict
 def race_settings(order: Order, table: Table, fingerprint: str, track: Track, result: Result) -> dict[str, Any]:
     """race.toml: everything that is needed to repeat the race."""
     best, metric = result.best, result.metric
-    kept = ("seed", "task", "seconds", "recipes", "epochs", "space")
+    kept = ("seed", "task", "seconds", "recipes", "epochs", "space", "refit")
     return {
         "slalom": version("slalom"),
         "data": {
@@ -236,6 +238,7 @@ def race_settings(order: Order, table: Table, fingerprint: str, track: Track, re
             "test": best.test,
             "recipe": best.recipe.to_plain(),
         },
+        ENSEMBLE: result.gain.plain() if result.gain else None,
     }
 
 

@@ -58,6 +58,11 @@ class RunFolder:
         """Where the model is."""
         return self.path / "model" if self.path else None
 
+    @property
+    def ensemble(self) -> Path | None:
+        """Where the ensemble is."""
+        return self.path / "ensemble" if self.path else None
+
     def settings(self) -> dict[str, Any]:
         """What race.toml holds."""
         assert self.path

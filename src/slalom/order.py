@@ -27,6 +27,7 @@ class Order:
     task: str = "auto"
     metric: Any = None
     plan: str = "halving"
+    refit: bool | str = False
 
     def __post_init__(self) -> None:
         if self.seconds is not None and not (isinstance(self.seconds, (int, float)) and 0 < self.seconds < math.inf):
@@ -48,6 +49,8 @@ class Order:
             raise wrong("task", "one of auto, regression, classification", self.task)
         if self.plan not in PLANS:
             raise unknown("plan", str(self.plan), PLANS)
+        if not isinstance(self.refit, bool) and self.refit != "all":
+            raise wrong("refit", "True, False or 'all'", self.refit)
         object.__setattr__(self, "fixed", named(self.fixed))
         check_fields(self.fixed)
         self._check_space()

@@ -10,7 +10,7 @@ SURPLUS = 1.5  # recipes planned, as a multiple of those that the cost model say
 WIDEST = 2000  # recipes of one start, however small they are
 FINISHERS = 3  # recipes that a start takes to the end of their horizon, at least
 SHARE = 0.45  # of the racers' time that the plan is made for: another start and the finalists come behind it
-KEEP = 4  # one in so many stays at a rung
+KEEP = 3  # one in so many stays at a rung
 TOP = 9  # recipes to each that a `top_k` plan keeps after one epoch
 PLANS = ("halving", "top_k")
 RESERVE = 0.05  # of the seconds, for saving and the last scores
@@ -80,7 +80,7 @@ def flat(recipes: int, epochs: int) -> Plan:
 
 
 def halving(recipes: int, epochs: int, drops: int = 2) -> Plan:
-    """Successive halving: one in four stays at each rung, at a sixteenth and a quarter of the horizon.
+    """Successive halving: one in three stays at each rung, at a ninth and a third of the horizon.
 
     Fewer drops where the horizon has not the epochs for them, or where less than one recipe would be left.
 
@@ -131,7 +131,7 @@ def for_seconds(
     epoch_costs: core-seconds of one epoch of one recipe, a number for each structure. start: seconds that reading and
     compiling take before racers run. most: recipes that memory has room for. steps: of an epoch. kind: one of PLANS.
 
-    The plan fills SHARE of the racers' time, with recipes of which one in sixteen comes to its end: of the horizon that
+    The plan fills SHARE of the racers' time, with recipes of which one in nine comes to its end: of the horizon that
     2,500 steps make. Where that would be fewer than 6 trainings' worth the horizon is shorter, where it would be more
     than 24 the horizon grows, fourfold and to 200 epochs at most, and then the field. Half as many recipes again are
     planned as the model says will fit; the measured speed may only take away recipes that have not started, never a

@@ -21,6 +21,16 @@ class Moment(NamedTuple):
     weights: Tree
     memory: Tree
 
+    @property
+    def nbytes(self) -> int:
+        """How much memory its weights take."""
+        return sum(array.nbytes for layer in (*self.weights, *self.memory) for array in _arrays(layer))
+
+
+def _arrays(layer: Any) -> list[Any]:
+    """The arrays of one layer: of a dict, of a NamedTuple, or none."""
+    return list(layer.values() if isinstance(layer, dict) else layer)
+
 
 @dataclass(eq=False)
 class Racer:

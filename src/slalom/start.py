@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from slalom import plan as planning
+from slalom.combined import reserve
 from slalom.cost import step_seconds
 from slalom.data import Target, split, split_given
 from slalom.draws import Choice
@@ -53,7 +54,9 @@ def prepared_for(order: Order, table: Table, notes: list[str], sink: Sink | None
     scalings = scalings_of(order, len(table.frame) * table.frame.width * len(rows.train))
     units = units_of(order)
     whole = not table.validation
-    prepared = prepare(table.taken(), table.labels, target, rows, scalings, units, whole=whole, sink=sink)
+    prepared = prepare(
+        table.taken(), table.labels, target, rows, scalings, units, whole=whole, refit=order.refit, sink=sink
+    )
     notes += prepared.columns.notes
     return prepared, metric
 
@@ -198,8 +201,8 @@ def end_of(order: Order, prepared: Prepared, plan: Plan, heats: list[Heat], bega
     """The time.perf_counter() at which racers must stop, so that the rest is done within the limit."""
     if order.seconds is None:
         return math.inf
-    end = began + order.seconds * (1 - planning.RESERVE) - 0.5
-    if prepared.whole:  # time to train the winner once more on all rows
-        places = [heat.epoch_cost(len(prepared.folds)) * heat.width for heat in heats]
-        end -= 1.5 * plan.epochs * max(places)
+    end = began + min(order.seconds * (1 - planning.RESERVE) - 0.5, order.seconds - 1.0)
+    for fold in range(len(prepared.folds), len(prepared.all_folds)):  # time to train the winner once more on more rows
+        end -= 1.5 * plan.epochs * max(heat.epoch_cost(fold) * heat.width for heat in heats)
+    end -= reserve(prepared, heats, order.seconds, workers(cores()))
     return max(end, began + 0.5 * order.seconds)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from slalom.crew import Crew, together
-from slalom.entry import DIVERGED, FINISHED, OUT_OF_TIME, Entry
+from slalom.entry import DIVERGED, FINISHED, OUT_OF_TIME, Entry, contenders
 from slalom.executor import Executor, Task
 from slalom.heat import Heat
 from slalom.pace import Pace
@@ -18,7 +18,8 @@ from slalom.step import Kind
 
 TASKS = 4  # a core and rung, at least, where there are racers enough
 LEAST = 9  # recipes of a further start, where there is time left behind the last rung
-SPARE = 5  # dropped recipes whose weights are kept
+SPARE = 5  # dropped recipes whose best weights are kept in any case, should all survivors diverge
+SPARE_BYTES = 2**28  # of the best weights of dropped recipes that may be members of the ensemble
 
 
 class Status(NamedTuple):
@@ -256,9 +257,12 @@ class Track:
         return DIVERGED if entry.diverged else FINISHED if entry.epochs >= self.plan.epochs else OUT_OF_TIME
 
     def _forget(self) -> None:
-        """Free the weights of those that ended, but for a few that come next should all survivors diverge."""
+        """Free the weights of those that ended, but for the best moments of those that may be members of the ensemble,
+        and of a few that come next should all survivors diverge."""
         ended = sorted((entry for entry in self.started if entry.outcome), key=lambda e: (e.best[0], e.number))
+        kept, room = set(contenders(ended)), SPARE_BYTES
         for place, entry in enumerate(ended):
+            room -= sum(racer.best.nbytes for racer in entry.racers if racer.best) if entry in kept else 0
             for racer in entry.racers:
                 racer.state = None
-                racer.best = racer.best if place < SPARE else None
+                racer.best = racer.best if place < SPARE or (entry in kept and room >= 0) else None
