@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 STEPS = 2500  # of the horizon that is usual
 MOST_EPOCHS = 200  # of any horizon
-TRAININGS = (6, 24)  # to the end, that a start costs: with fewer the horizon is cut, with more it grows, fourfold at most
+TRAININGS = (6, 24)  # to the end, that a start costs: with fewer the horizon is cut, with more it grows
 SURPLUS = 1.5  # recipes planned, as a multiple of those that the cost model says will fit
 WIDEST = 2000  # recipes of one start, however small they are
 FINISHERS = 3  # recipes that a start takes to the end of their horizon, at least
@@ -45,8 +45,8 @@ class Plan:
     def recipe_epochs(self) -> int:
         """Epochs that all recipes together run.
 
-        >>> halving(16, 16).recipe_epochs()
-        40
+        >>> halving(9, 9).recipe_epochs()
+        21
         """
         total, before = 0, 0
         for rung in self.rungs:
@@ -61,7 +61,7 @@ class Plan:
             count at rung j = started (last / started)^(j / drops),  at most the plan's own
 
         >>> halving(160, 64).counts(160), halving(160, 64).counts(40)
-        ((160, 40, 10), (40, 11, 3))
+        ((160, 52, 17), (40, 13, 4))
         """
         drops = len(self.rungs) - 1
         share = self.rungs[-1].recipes / self.rungs[0].recipes
@@ -85,9 +85,9 @@ def halving(recipes: int, epochs: int, drops: int = 2) -> Plan:
     Fewer drops where the horizon has not the epochs for them, or where less than one recipe would be left.
 
     >>> halving(48, 32).rungs
-    (Rung(recipes=48, epochs=2), Rung(recipes=12, epochs=8), Rung(recipes=3, epochs=32))
+    (Rung(recipes=48, epochs=4), Rung(recipes=16, epochs=11), Rung(recipes=5, epochs=32))
     >>> halving(40, 5).rungs, halving(2, 5).rungs
-    ((Rung(recipes=40, epochs=1), Rung(recipes=10, epochs=5)), (Rung(recipes=2, epochs=5),))
+    ((Rung(recipes=40, epochs=2), Rung(recipes=13, epochs=5)), (Rung(recipes=2, epochs=5),))
     """
     while drops and (epochs < 2 * KEEP ** (drops - 1) or recipes < KEEP**drops):
         drops -= 1
@@ -138,7 +138,7 @@ def for_seconds(
     horizon.
 
     >>> for_seconds(60, 2, [0.2], steps=50).rungs
-    (Rung(recipes=62, epochs=2), Rung(recipes=15, epochs=10), Rung(recipes=3, epochs=39))
+    (Rung(recipes=36, epochs=4), Rung(recipes=12, epochs=13), Rung(recipes=4, epochs=39))
     """
     core_seconds = SHARE * max(seconds * (1 - RESERVE) - start, seconds * 0.3) * cores
     affordable = max(core_seconds / (sum(epoch_costs) / len(epoch_costs)), 1.0)  # epochs of one recipe, in all

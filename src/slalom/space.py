@@ -19,8 +19,8 @@ from slalom.record import settings_of
 
 # How likely a member of a registry is drawn; one that is not named here is drawn as well, with UNNAMED.
 LIKELY_RULES = {
-    "adamw": 0.40, "muon": 0.25, "nesterov": 0.08, "adam": 0.08, "schedule_free_adamw": 0.06, "lion": 0.05, "radam": 0.04,
-    "amsgrad": 0.04, "rmsprop": 0.04, "momentum": 0.04, "ema": 0.04, "adagrad": 0.03, "sgd": 0.03, "nadam": 0.03,
+    "adamw": 0.40, "muon": 0.25, "nesterov": 0.08, "adam": 0.08, "schedule_free_adamw": 0.06, "lion": 0.05,
+    "radam": 0.04, "amsgrad": 0.04, "rmsprop": 0.04, "momentum": 0.04, "ema": 0.04, "adagrad": 0.03, "sgd": 0.03, "nadam": 0.03,
     "lookahead": 0.03, "averaged_momentum": 0.005, "velocity_momentum": 0.005, "nadam_simple": 0.005,
 }  # fmt: skip
 LIKELY_SCALINGS = {"quantile_normal": 0.45, "z_score": 0.2, "robust_clip": 0.2, "min_max": 0.05, "none": 0.02}
@@ -47,6 +47,7 @@ DRAWS: dict[str, Draw] = {
     "warmup": Choice.of({0.0: 0.5, 0.05: 0.3, 0.1: 0.2}),
     "dropout": Range(0.02, 0.4, log=False, zero=0.3),
     "l1": Range(1e-6, 1e-4, zero=0.9),
+    "embedding_sigma": Range(0.1, 2.0),  # of periodic embeddings
     "initialiser": Choice.of(INITIALISED),
 }
 OF_CLASSES: dict[str, Draw] = {"label_smoothing": Choice.of({0.0: 0.7, 0.02: 0.15, 0.1: 0.15})}
@@ -67,9 +68,9 @@ class Space:
     Recipe 0 is the default one, behind it come the caller's own and the portfolio, and then draws: a Latin hypercube.
 
     fixed: fields that every recipe has (as `--set` gives them). given: draws of fields in place of Slalom's own (as
-    `--space` gives them, see `slalom.fields.drawn_by`). also: the caller's own recipes. rows: training rows; batches larger than
-    those leave the space. epochs: the horizon of all recipes. most_rules: how many update rules there is time to
-    compile. classes: whether the target is classes (then labels may be smoothed) or numbers (then it may be scaled).
+    `--space` gives them, see `slalom.fields.drawn_by`). also: the caller's own recipes. rows: training rows; batches
+    larger than those leave the space. epochs: the horizon of all recipes. most_rules: how many update rules there is
+    time to compile. classes: whether the target is classes (then labels may be smoothed) or numbers (then it may be scaled).
     scalings: those that there is room to store.
     """
 
@@ -218,6 +219,10 @@ class Space:
         free = usual | {name: draw for name, draw in self.draws.items() if name not in SHAPE_FIELDS and "." not in name}
         free = {name: draw for name, draw in free.items() if name != "rule" and name not in self.fixed}
         fields = {name: pick(name, draw) for name, draw in free.items()}
+        if base.embedding != "periodic":
+            fields.pop("embedding_sigma", None)
+        if self.fixed.get("loss", base.loss) == "poisson":
+            fields.pop("target_scaling", None)  # it has a unit of its own
         schedule = fields.get("schedule", self.fixed.get("schedule"))
         parts = {"rule": type(own) if named else None, "schedule": schedules.REGISTRY.get(str(schedule))}
         for part, cls in parts.items():
