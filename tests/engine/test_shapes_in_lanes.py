@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from slalom import Recipe, fit, load
-from slalom.cost import step_seconds
+from slalom.cost import EMBEDDED, FURTHER, step_seconds
 from slalom.crew import Crew
 from slalom.finish import model_of
 from slalom.recipe import parse_value
@@ -97,6 +97,8 @@ def test_a_larger_embedding_of_more_columns_costs_more():
         times = [of(1, embedding=embedding), *(of(embedding=embedding, embedding_size=k) for k in (0, 24, 32))]
         assert sorted(times) == times
         assert len(set(times)) == 4
+        assert times[1] - times[0] > 2 * 128 * EMBEDDED[embedding]  # two columns more
+        assert times[3] - times[2] > 3 * 8 * 128 * FURTHER[embedding]  # eight numbers more of three columns
     assert of() < of(learned_scale="learned") < 1.01 * of() < of(block="residual")
 
 
