@@ -401,6 +401,12 @@ def test_numbers_of_more_than_two_values_come_first():
     np.testing.assert_array_equal(columns(shuffled), x)
     encoded = Encoded(columns, frame)
     np.testing.assert_array_equal(np.concatenate([encoded.some(range(i, i + 1)) for i in range(9)], 1), x)
+    encoded.done(range(0, 1))  # of the cells of half, one of two columns
+    missing = range(names.index("half is missing"), names.index("half is missing") + 1)
+    np.testing.assert_array_equal(encoded.some(missing), x[:, missing])
+    encoded.done(missing)
+    with pytest.raises(KeyError):
+        encoded.some(missing)
 
 
 def test_digits():
