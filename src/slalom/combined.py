@@ -91,7 +91,7 @@ def combine(
     spent = [_member_seconds(entry) for entry in few]
 
     def fits(counts: tuple[int, ...], new: int) -> bool:
-        return sum(s for s, c in zip(spent, counts, strict=True) if c) + spent[new] <= most / 2
+        return sum(s for s, c in zip(spent, counts, strict=False) if c) + spent[new] <= most / 2
 
     chosen = greedy(parts[:count], cost, rounds, allowed=fits, late=late)
     weights = {entry: c / sum(chosen.counts) for entry, c in zip(few, chosen.counts, strict=False) if c}

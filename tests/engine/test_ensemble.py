@@ -385,6 +385,20 @@ def test_it_predicts_only_where_the_gain_is_shown(entries, monkeypatch, tmp_path
         assert RunFolder.extend(folder).settings()["ensemble"]["recipes"] == told["recipes"] == result.gain.recipes
 
 
+def test_work_that_is_not_worth_it_is_left_out(monkeypatch):
+    """Where there is time for fewer evaluations there are fewer candidates; for less work, fewer contenders and members:
+    the winner alone at the least."""
+    usual = small(LARGE, LARGE_Y, **WIDE)
+    assert len(usual.gain.recipes) > 1
+    for name, value in (("affordable", lambda evaluations: (1, 30)), ("MOST_SECONDS", 1e-9), ("BYTES", 1)):
+        with monkeypatch.context() as patch:
+            patch.setattr(combined, name, value)
+            assert list(small(LARGE, LARGE_Y, **WIDE).gain.recipes) == [usual.best.name]
+    monkeypatch.setattr(combined, "predicted", lambda *given: None)  # the workers came to no end
+    late = small(LARGE, LARGE_Y, **WIDE)
+    assert (late.ensemble, late.gain, late.model) == (None, None, late.single)
+
+
 def test_too_few_evidence_rows_show_nothing():
     """Below 30 evidence rows there is no interval, and the single network predicts."""
     result = small(X[:60], Y[:60])
