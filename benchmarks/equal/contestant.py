@@ -1,4 +1,5 @@
-"""A contestant's process: `python -m benchmarks.equal.contestant NAME FOLDER`; without a folder it only imports."""
+"""A contestant's process: `python -m benchmarks.equal.contestant NAME FOLDER`; without a folder it only says whether it
+could run, which brings all its packages into memory."""
 
 import importlib
 import sys
@@ -11,26 +12,19 @@ DOORS = {  # name: the function that does it
     "halving": "halving:contest",
     "trees": "trees:contest",
 }
-NOT_OFFERED = 3  # how a process ends that has nothing to run
 
 
-def main() -> int:
-    """Take part."""
-    module, _, door = DOORS[sys.argv[1]].partition(":")
+def main(name: str, folder: str = "") -> str | None:
+    """Take part; what is handed back is why it could not."""
+    module, _, door = DOORS[name].partition(":")
     found = importlib.import_module(f"benchmarks.equal.{module}")
-    from benchmarks.equal import ours
+    if not folder:
+        return (found.lacking(name) if module == "ours" else "") or None
     from benchmarks.equal.task import Task
 
-    if len(sys.argv) < 3:
-        importlib.import_module("slalom.racing" if module == "ours" else "benchmarks.equal.task")
-        return 0
-    try:
-        getattr(found, door)(Task.read(Path(sys.argv[2])))
-    except ours.NotOffered as why:
-        print(why, file=sys.stderr)
-        return NOT_OFFERED
-    return 0
+    getattr(found, door)(Task.read(Path(folder)))
+    return None
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.equal import costs
-from benchmarks.equal.contestant import DOORS, NOT_OFFERED
+from benchmarks.equal.contestant import DOORS
 from benchmarks.equal.sets import DataSet
 
 ROOT = Path(__file__).parents[2]
@@ -105,8 +105,7 @@ def contested(data: DataSet, contestant: str, seed: int, seconds: float, cores: 
     return {
         "set": data.name, "contestant": contestant, "seed": seed, "limit": seconds, "cores": cores,
         "seconds": round(ended.seconds, 2), "late": ended.code is None or ended.seconds > seconds,
-        "skipped": ended.word if ended.code == NOT_OFFERED else "",
-        "failure": ended.word if not answers and ended.code != NOT_OFFERED else "",
+        "failure": "" if answers else ended.word or "it left nothing in time",
         "kept_programs": bool(programs), "answers": answers, "about": about, "day": time.strftime("%Y-%m-%d"),
     }  # fmt: skip
 

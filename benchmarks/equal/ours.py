@@ -11,10 +11,6 @@ SAVING = 0.7  # seconds kept for the predictions behind the race, which ends wit
 SINGLE, ENSEMBLE, TOP_K = "slalom", "slalom ensemble", "slalom-topk"
 
 
-class NotOffered(Exception):
-    """This Slalom has no such plan."""
-
-
 def contest(task: Task) -> None:
     """A race with defaults: the best network alone and, where the result has one, the ensemble."""
     result = _raced(task)
@@ -26,15 +22,20 @@ def contest(task: Task) -> None:
 
 def contest_top_k(task: Task) -> None:
     """The plan of Egele et al. (2023, https://arxiv.org/abs/2307.15422) as a baseline of Slalom's own: every recipe for
-    one epoch, then the best K to their end.
+    one epoch, then the best K to their end."""
+    _save(task, TOP_K, single_of(_raced(task, plan="top_k")))
 
-    Raises NotOffered where `slalom.race` takes no plan.
+
+def lacking(contestant: str) -> str:
+    """Why this Slalom cannot run a contestant; nothing where it can.
+
+    >>> lacking("slalom")
+    ''
     """
     import slalom
 
-    if "plan" not in inspect.signature(slalom.race).parameters:
-        raise NotOffered("slalom.race takes no plan")
-    _save(task, TOP_K, single_of(_raced(task, plan="top_k")))
+    offered = "plan" in inspect.signature(slalom.race).parameters
+    return "" if contestant != TOP_K or offered else "slalom.race takes no plan"
 
 
 def single_of(result: Any) -> Any:

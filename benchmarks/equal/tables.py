@@ -20,7 +20,6 @@ NAMES = {
     "halving": "scikit-learn, halving",
     "trees": "boosted trees",
 }
-LABELS_OF = {"slalom": ("slalom", "slalom ensemble")}  # a contestant's answers, where it may have several
 Group = tuple[float, int, bool]  # seconds, cores, whether compiled programs were kept: only such runs compare
 
 
@@ -28,8 +27,7 @@ def groups(told: Told) -> dict[Group, list[Told]]:
     """The runs that compare with each other."""
     found: dict[Group, list[Told]] = {}
     for run in told["runs"]:
-        if not run["skipped"]:
-            found.setdefault((run["limit"], run["cores"], run["kept_programs"]), []).append(run)
+        found.setdefault((run["limit"], run["cores"], run["kept_programs"]), []).append(run)
     return dict(sorted(found.items()))
 
 
@@ -209,7 +207,7 @@ def line(run: Told) -> str:
         f"{label} " + ", ".join(f"{name} {value:.5g}" for name, value in one.items())
         for label, one in run["answers"].items()
     )
-    state = run["skipped"] or said or f"nothing in time: {run['failure']}"
+    state = said or f"nothing in time: {run['failure']}"
     late = ", late" if run["late"] else ""
     return (
         f"{run['set']}, seed {run['seed']}, {run['contestant']}: {state} ({run['seconds']:.1f} s{late},"

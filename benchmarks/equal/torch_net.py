@@ -140,14 +140,13 @@ def epochs_of(recipe: dict[str, Any], data: Data, task: Task, epochs: int, seed:
         return told.numpy()
 
     for epoch in range(epochs):
-        order = torch.randperm(n)
-        for step in range(steps):
-            batch = order[step * size : (step + 1) * size]
+        order = torch.randperm(n)[: steps * size]  # a short last batch is left out: batch norm would suffer
+        for step, (inputs, wanted) in enumerate(zip(x[order].split(size), y[order].split(size), strict=True)):
             for group in rule.param_groups:
                 group["lr"] = recipe["rate"] * share(recipe, (epoch + step / steps) / epochs)
             rule.zero_grad(set_to_none=True)
-            out = net(x[batch])
-            loss(out if data.classes else out[:, 0], y[batch]).backward()
+            out = net(inputs)
+            loss(out if data.classes else out[:, 0], wanted).backward()
             rule.step()
         validation = answer(1)
         yield (task.cost(validation) if np.isfinite(validation).all() else math.inf), answer
