@@ -3,8 +3,8 @@
     python -m benchmarks.equal_time [--rtdl DIR] [--tables DIR] [--sets california adult …] [--seconds 60] [--seeds 5]
         [--contestants slalom optuna halving trees slalom-topk] [--json build/equal_time.json] [--page docs/results.md]
 
-rtdl: a folder with california.npz and adult.npz (X_num, X_cat, y, idx_train, idx_val, idx_test). tables: a folder of CSV
-files, named in benchmarks/equal/sets.py. Without them there are scikit-learn's sets. Contestants run one after the
+rtdl: a folder with california.npz and adult.npz (X_num, X_cat, y, idx_train, idx_val, idx_test). tables: a folder of
+CSV files, named in benchmarks/equal/sets.py. Without them there are scikit-learn's sets. Contestants run one after the
 other, each in a process of its own. Every run is written to the file at once; what stands in it is not run again, so
 that a run that was cut off goes on where it was (--again CONTESTANT runs one anew). With --page the tables of that page
 are written from all that the file holds, with --seeds 0 without a run.

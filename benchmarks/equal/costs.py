@@ -8,8 +8,8 @@ LEAST = 1e-7  # a probability below counts as this, so that one row cannot decid
 def rmse(y: np.ndarray, predicted: np.ndarray) -> float:
     """Root of the mean squared error of predictions [N].
 
-    >>> rmse(np.array([0.0, 0.0]), np.array([3.0, 4.0])) ** 2
-    12.5
+    >>> rmse(np.array([0.0, 0.0]), np.array([1.0, 7.0]))
+    5.0
     """
     return float(np.sqrt(np.mean((np.asarray(predicted, np.float64) - y) ** 2)))
 

@@ -15,7 +15,7 @@ MOST_CODES = 250  # words of one column that trees tell apart
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """Training, validation and test rows [N, D], float32; the first `numbers` columns hold numbers, not places of words."""
+    """Training, validation and test rows [N, D], float32; the first `numbers` columns are numbers, not words."""
 
     train: np.ndarray
     validation: np.ndarray

@@ -32,7 +32,11 @@ def space(rows: int, prefix: str) -> list[dict[str, Any]]:
         "batch_size": [size for size in (32, 64, 128, 256, 512) if size <= rows // 4] or [max(rows // 4, 1)],
     }
     adam = {"solver": ["adam"], "learning_rate_init": loguniform(3e-4, 1e-2)}
-    descent = {"solver": ["sgd"], "learning_rate_init": loguniform(3e-3, 3e-1), "learning_rate": ["constant", "adaptive"]}
+    descent = {
+        "solver": ["sgd"],
+        "learning_rate_init": loguniform(3e-3, 3e-1),
+        "learning_rate": ["constant", "adaptive"],
+    }
     return [{prefix + name: values for name, values in (shared | one).items()} for one in (adam, descent)]
 
 

@@ -16,7 +16,7 @@ from benchmarks.equal.encoded import for_nets
 from benchmarks.equal.task import Task
 from benchmarks.equal.torch_net import Data, epochs_of
 
-WHOLE = 30  # trainings of the first recipe to their horizon that would fill the time: pruning makes it several times more
+WHOLE = 15  # trainings of the first recipe to their horizon would fill the time; pruning makes more of them
 SHORTEST, LONGEST = 9, 200  # epochs of a horizon
 BATCHES = (32, 64, 128, 256, 512)
 FIRST = {  # two recipes that every study begins with: a plain net, and one with periodic features
@@ -94,7 +94,7 @@ def data_of(task: Task) -> Data:
 
 
 def horizon(task: Task, data: Data) -> int:
-    """Epochs of a training, by the time that one epoch of the first recipe takes: the second of two, the first warms up."""
+    """Epochs of a training, by the time that an epoch of the first recipe takes: the second of two, after a warm-up."""
     fixed = optuna.trial.FixedTrial(first(FIRST, len(task.y), task.classes))
     recipe = suggested(fixed, len(task.y), task.classes)
     trained = epochs_of(recipe, data, task, 2, 0)

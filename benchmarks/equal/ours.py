@@ -1,4 +1,4 @@
-"""The contestant Slalom: a race as users call it; and, where it can, one that keeps the best after their first epoch."""
+"""The contestant Slalom: a race as users call it; and, where it can, one that keeps the best after one epoch."""
 
 import inspect
 from typing import Any

@@ -46,7 +46,7 @@ def dealt(n: int, seed: int) -> Rows:
 
 
 def tidied(frame: pl.DataFrame) -> pl.DataFrame:
-    """Cells without blanks and quotation marks around them, empty ones missing; words that are numbers become numbers."""
+    """Cells without blanks and quotation marks around them, empty ones missing; words that are numbers as numbers."""
     made = []
     for column in frame.iter_columns():
         if column.dtype == pl.String:
@@ -126,9 +126,7 @@ TABLES: dict[str, Callable[[Path], DataSet]] = {
         from_csv, "churn", file="Telco-Customer-Churn.csv", target="Churn", metric="log_loss", drop=("customerID",)
     ),
     "bank": partial(from_csv, "bank", file="bank.csv", target="y", metric="log_loss"),
-    "titanic": partial(
-        from_csv, "titanic", file="titanic.csv", target="survived", metric="log_loss", drop=("alive",)
-    ),
+    "titanic": partial(from_csv, "titanic", file="titanic.csv", target="survived", metric="log_loss", drop=("alive",)),
     "penguins": partial(from_csv, "penguins", file="penguins.csv", target="species", metric="log_loss"),
     "mammography": partial(
         from_csv, "mammography", file="mammography.csv", target=None, metric="log_loss", header=False
@@ -145,7 +143,7 @@ SKLEARN: dict[str, Callable[[], DataSet]] = {
 
 
 def loaders(rtdl: Path | None, tables: Path | None) -> dict[str, Callable[[], DataSet]]:
-    """All sets that can be read, by name, with what reads them: those of the folders that are given, and scikit-learn's.
+    """All sets that can be read, by name, with what reads them: those of the folders given, and scikit-learn's.
 
     >>> list(loaders(None, None))
     ['diabetes', 'breast cancer', 'wine', 'digits', 'iris']

@@ -43,9 +43,7 @@ def answers(runs: list[Told]) -> dict[str, dict[str, dict[int, Told | None]]]:
 
 def metric_of(by_label: dict[str, dict[int, Told | None]]) -> str:
     """The metric that decides in a set: the first of what is told."""
-    return next(
-        (next(iter(one)) for seeds in by_label.values() for one in seeds.values() if one is not None), "rmse"
-    )
+    return next((next(iter(one)) for seeds in by_label.values() for one in seeds.values() if one is not None), "rmse")
 
 
 def digits(metric: str, value: float) -> str:
@@ -69,8 +67,8 @@ def cell(metric: str, seeds: dict[int, Told | None] | None) -> str:
 
 
 def differences(metric: str, mine: dict[int, Told | None], other: dict[int, Told | None]) -> list[float]:
-    """What the rival costs more than Slalom, for each seed that both ran: above 0 where Slalom is better; infinite where
-    one of them left nothing in time."""
+    """What the rival costs more than Slalom, for each seed that both ran: above 0 where Slalom is better; infinite
+    where one of them left nothing in time."""
     sign = -1.0 if metric in costs.LARGER_IS_BETTER else 1.0
     cost = lambda one: math.inf if one is None else sign * one[metric]  # noqa: E731
     pairs = [(cost(mine[seed]), cost(other[seed])) for seed in sorted(mine.keys() & other.keys())]

@@ -1,4 +1,4 @@
-"""A contestant's task as it lies in a folder: rows without the test rows' answers, the deadline, and what is left there."""
+"""A contestant's task as it lies in a folder: rows, but no targets of test rows, the deadline, and what it leaves."""
 
 import json
 import os

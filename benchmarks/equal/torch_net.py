@@ -47,7 +47,7 @@ class PiecewiseLinear(nn.Module):
 
 
 class Net(nn.Module):
-    """Embedding of the columns of numbers, hidden layers (linear, normalisation, activation, dropout), and the outputs."""
+    """Embedding of the numbers, hidden layers (linear, normalisation, activation, dropout), and the outputs."""
 
     def __init__(self, recipe: dict[str, Any], x: torch.Tensor, numbers: int, outputs: int) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ def share(recipe: dict[str, Any], done: float) -> float:
 
 @dataclass(eq=False)
 class Data:
-    """Rows as tensors: for each scaling training, validation and test rows; and the target in the unit that is trained."""
+    """Rows as tensors: for each scaling training, validation and test rows; and the target as it is trained."""
 
     scaled: dict[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
     numbers: int

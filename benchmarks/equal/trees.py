@@ -36,8 +36,8 @@ def contest(task: Task) -> None:
     best = np.inf
     for number in count():
         model = kind(
-            max_iter=MOST_TREES, early_stopping=True, n_iter_no_change=PATIENCE, categorical_features=rows.words or None,
-            random_state=task.seed, **drawn(rng, number),
+            max_iter=MOST_TREES, early_stopping=True, n_iter_no_change=PATIENCE, random_state=task.seed,
+            categorical_features=rows.words or None, **drawn(rng, number),
         )  # fmt: skip
         model.fit(rows.train, task.y, X_val=rows.validation[seen], y_val=task.y_validation[seen])
         trees = max(int(np.argmax(model.validation_score_[1:])), 0)  # the best moment, not the last
