@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import sets
+from benchmarks import page, pooled, sets
 from slalom import seats
 from slalom.executor import Threads, cores
 from slalom.order import Order
@@ -27,14 +27,15 @@ from slalom.start import entered, prepared_for
 from slalom.table import table_of
 from slalom.track import Track
 
-RECIPES, EPOCHS, RULES = 96, 45, 6
-RESAMPLES = 200
+RECIPES, EPOCHS, RULES, SHAPES = 66, 45, 4, 6
+BUDGETS = (6, 12, 24)  # trainings to the end that a plan costs
+DEFAULT = Recipe().flat()
 
 
 def pool(task: str, rows: int, count: int) -> list[Recipe]:
     """The recipes of the pool, the same numbers for every set."""
     space = Space(rows, EPOCHS, most_rules=RULES, classes=task == "classification")
-    return space.recipes(0, 10_000, count, space.shapes(99))
+    return space.recipes(0, 10_000, count, space.shapes(SHAPES))
 
 
 def run(path: Path, names: list[str], count: int) -> None:
@@ -65,16 +66,45 @@ def run(path: Path, names: list[str], count: int) -> None:
         print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
 
 
+def choose(path: Path, count: int, page_file: Path | None) -> None:
+    """Print the portfolio, the share of each field in it, and how the plans would have done."""
+    done: dict[str, Any] = json.loads(path.read_text())
+    names = list(done)
+    table = np.array([pooled.regrets(_ends(done[name])) for name in names])
+    recipes = done[names[0]]["recipes"]
+    now = np.full(len(names), np.inf)
+    for place, i in enumerate(pooled.portfolio(table, count)):
+        now = np.minimum(now, table[:, i])
+        fields = {k: v for k, v in Recipe.from_plain(recipes[i]["recipe"]).flat().items() if v != DEFAULT.get(k)}
+        print(f"{place + 1}. recipe {i}: regret of the best so far {now.mean():.3f}\n   {fields}")
+    lines = [f"| plan | {' | '.join(f'{b} trainings' for b in BUDGETS)} |", "|---|" + "--:|" * len(BUDGETS)]
+    for plan, rungs in pooled.PLANS.items():
+        means = [np.mean([pooled.tried(done[n]["recipes"], rungs, b, EPOCHS) for n in names]) for b in BUDGETS]
+        lines.append(f"| {plan} | " + " | ".join(f"{mean:.3f}" for mean in means) + " |")
+    text = "\n".join([f"{len(names)} sets, {len(recipes)} recipes each, {EPOCHS} epochs.", "", *lines])
+    print(text)
+    if page_file:
+        page.write(page_file, {"plans": text}, {"plans": ("plans", lambda told: told["plans"])})
+
+
+def _ends(one: dict[str, Any]) -> np.ndarray:
+    """The best cost of each recipe of a set."""
+    return np.array([pooled.best_until(recipe["curve"], EPOCHS) for recipe in one["recipes"]])
+
+
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("verb", choices=["run", "choose"])
     parser.add_argument("--json", type=Path, default=Path("build/pool.json"))
     parser.add_argument("--sets", nargs="*", default=list(sets.NAMED))
-    parser.add_argument("--recipes", type=int, default=RECIPES)
+    parser.add_argument("--recipes", type=int, default=RECIPES, help="of the pool, or of the portfolio")
+    parser.add_argument("--page", type=Path, help="the page whose table of plans is written")
     given = parser.parse_args()
     if given.verb == "run":
         run(given.json, given.sets, given.recipes)
+    else:
+        choose(given.json, given.recipes if given.recipes != RECIPES else 16, given.page)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ KEEP = 3  # one in so many stays at a rung
 TOP = 9  # recipes to each that a `top_k` plan keeps after one epoch
 PLANS = ("halving", "top_k")
 RESERVE = 0.05  # of the seconds, for saving and the last scores
-STRUCTURE_SECONDS = 20  # a race opens one structure in so many seconds: compiling one costs 3 core-seconds
-RULE_SECONDS = 12  # and one update rule in so many, each of which is compiled for every structure
+STRUCTURE_SECONDS = 15  # a race opens √(seconds / 15) structures: compiling one costs two core-seconds
+RULE_SECONDS = 6  # and takes √(seconds / 6) update rules, each of which costs most of a core-second in every structure
 
 
 @dataclass(frozen=True)
@@ -106,15 +106,24 @@ def top_k(recipes: int, epochs: int) -> Plan:
 
 
 def rules_for(seconds: float | None, recipes: int | None) -> int:
-    """How many update rules a race may use: one for each 12 seconds, two at least, since each has to be compiled for
-    every structure.
+    """How many update rules a race may use: √(seconds / 6), two at least, since each is compiled for every structure.
 
-    >>> rules_for(300, None), rules_for(60, None), rules_for(8, None), rules_for(8, 64), rules_for(None, 64)
-    (25, 5, 2, 99, 99)
+    >>> [rules_for(seconds, None) for seconds in (8, 60, 300, 3600)], rules_for(8, 64), rules_for(None, 64)
+    ([2, 3, 7, 24], 99, 99)
     """
     if seconds is None or recipes is not None:
         return 99
-    return max(2, int(seconds / RULE_SECONDS))
+    return max(2, int((seconds / RULE_SECONDS) ** 0.5))
+
+
+def structures_for(seconds: float) -> int:
+    """How many structures recipes are drawn in: √(seconds / 15), one at least. Programs then take an eighth of the time
+    of a minute, and less of a longer race.
+
+    >>> [structures_for(seconds) for seconds in (8, 60, 300, 3600)]
+    [1, 2, 4, 15]
+    """
+    return max(1, int((seconds / STRUCTURE_SECONDS) ** 0.5))
 
 
 def for_seconds(

@@ -117,7 +117,7 @@ def plan_of(order: Order, prepared: Prepared, notes: list[str]) -> tuple[Plan, S
     if order.recipes and order.epochs:
         return planning.flat(order.recipes, order.epochs), space.shapes(max(1, min(8, order.recipes // 16)))
     assert order.seconds is not None
-    shapes, folds = space.shapes(max(1, int(order.seconds / planning.STRUCTURE_SECONDS))), len(prepared.folds)
+    shapes, folds = space.shapes(planning.structures_for(order.seconds)), len(prepared.folds)
     structures = [structure_of(space.default().with_fields(shape), prepared) for shape in shapes]
     costs = [
         max(1, space.rows // s.batch_size) * step_seconds(s, width(s), kind_of_device()) * folds for s in structures

@@ -16,19 +16,19 @@ def table(plan):
     return [(rung.recipes, rung.epochs) for rung in plan.rungs]
 
 
-# Each line is a plan; from left to right a race goes on, the recipes become a quarter and the epochs fourfold.
+# Each line is a plan; from left to right a race goes on, the recipes become a third and the epochs threefold.
 HALVINGS = [
     # recipes, epochs    rungs
     (1, 1, [(1, 1)]),
     (2, 5, [(2, 5)]),  # too few to drop any
-    (4, 1, [(4, 1)]),  # one epoch cannot be cut
-    (4, 2, [(4, 1), (1, 2)]),
-    (9, 7, [(9, 2), (2, 7)]),
-    (16, 7, [(16, 2), (4, 7)]),  # too few epochs for two drops
-    (16, 8, [(16, 1), (4, 2), (1, 8)]),
-    (48, 32, [(48, 2), (12, 8), (3, 32)]),
-    (100, 50, [(100, 3), (25, 12), (6, 50)]),
-    (1000, 200, [(1000, 12), (250, 50), (62, 200)]),
+    (3, 1, [(3, 1)]),  # one epoch cannot be cut
+    (3, 2, [(3, 1), (1, 2)]),
+    (8, 7, [(8, 2), (2, 7)]),
+    (9, 5, [(9, 2), (3, 5)]),  # too few epochs for two drops
+    (9, 9, [(9, 1), (3, 3), (1, 9)]),
+    (48, 32, [(48, 4), (16, 11), (5, 32)]),
+    (100, 50, [(100, 6), (33, 17), (11, 50)]),
+    (1000, 200, [(1000, 22), (333, 67), (111, 200)]),
 ]
 
 
@@ -40,16 +40,16 @@ def test_halving_is_the_table(recipes, epochs, rungs):
 
 @given(recipes=st.integers(1, 3000), epochs=st.integers(1, 1000))
 def test_every_halving_keeps_its_laws(recipes, epochs):
-    """All start, one in four stays at each rung for four times the epochs, the last rung is the horizon; a further rung
-    would leave nobody, or no epochs between two rungs."""
+    """All start, one in three stays at each rung for three times the epochs, the last rung is the horizon; a further
+    rung would leave nobody, or no epochs between two rungs."""
     plan = halving(recipes, epochs)
     rungs = table(plan)
     assert (plan.recipes, plan.epochs) == (recipes, epochs) == (rungs[0][0], rungs[-1][1])
     for (more, early), (fewer, late) in itertools.pairwise(rungs):
-        assert fewer == more // 4 >= 1 or fewer == more // 4
+        assert fewer == more // 3 >= 1
         assert 1 <= early < late
-        assert abs(early - late / 4) <= 0.75
-    assert len(rungs) == 3 or rungs[-1][0] < 4 or epochs < 2 * 4 ** (len(rungs) - 1)
+        assert abs(early - late / 3) <= 0.75
+    assert len(rungs) == 3 or rungs[-1][0] < 3 or epochs < 2 * 3 ** (len(rungs) - 1)
 
 
 def test_top_k_is_one_epoch_and_then_the_best_to_the_end():
@@ -75,11 +75,11 @@ def test_costs_are_counted(recipes, epochs):
 
 DESCENTS = [
     # plan              started    recipes at each rung
-    (halving(160, 64), 160, (160, 40, 10)),
-    (halving(160, 64), 80, (80, 20, 5)),  # fewer started: as many to the end by their share
-    (halving(160, 64), 20, (20, 8, 3)),  # three at least
-    (halving(160, 64), 2, (2, 2, 2)),
-    (halving(16, 64), 16, (16, 4, 1)),
+    (halving(90, 45), 90, (90, 30, 10)),
+    (halving(90, 45), 45, (45, 15, 5)),  # fewer started: as many to the end by their share
+    (halving(90, 45), 12, (12, 6, 3)),  # three at least
+    (halving(90, 45), 2, (2, 2, 2)),
+    (halving(9, 45), 9, (9, 3, 1)),
     (flat(20, 5), 7, (7,)),
 ]
 
@@ -108,9 +108,9 @@ MINUTES = [
     # core-seconds of an epoch    rungs
     (100.0, [(2, 1)]),
     (30.0, [(2, 1)]),
-    (2.0, [(24, 1), (6, 3)]),
-    (0.2, [(62, 2), (15, 10), (3, 39)]),
-    (0.02, [(233, 6), (58, 25), (14, 99)]),
+    (2.0, [(21, 1), (7, 3)]),
+    (0.2, [(36, 4), (12, 13), (4, 39)]),
+    (0.02, [(141, 11), (47, 33), (15, 99)]),
 ]
 
 
@@ -191,4 +191,4 @@ def test_plans_measure_nothing():
     """No clock and no random number is read where plans are made."""
     source = inspect.getsource(planning)
     assert not [word for word in ("import time", "perf_counter", "random", "numpy", "jax") if word in source]
-    assert halving(16, 16) == Plan((Rung(16, 1), Rung(4, 4), Rung(1, 16)))
+    assert halving(9, 9) == Plan((Rung(9, 1), Rung(3, 3), Rung(1, 9)))
