@@ -163,7 +163,7 @@ def cost_of(metric: Metric) -> Callable[[Array, Array], float]:
         return metric.cost
 
     def cost(y: Array, prediction: Array) -> float:
-        value = statistics.cost(metric.name, y, prediction) if np.isfinite(prediction).all() else np.inf
+        value = statistics.cost(metric.name, y, prediction) if np.isfinite(prediction.sum()) else np.inf
         return value if np.isfinite(value) else np.inf
 
     return cost

@@ -386,8 +386,8 @@ def test_it_predicts_only_where_the_gain_is_shown(entries, monkeypatch, tmp_path
 
 
 def test_work_that_is_not_worth_it_is_left_out(monkeypatch):
-    """Where there is time for fewer evaluations there are fewer candidates; for less work, fewer contenders and members:
-    the winner alone at the least."""
+    """Where there is time for fewer evaluations, less work or less memory, fewer recipes are looked at: the winner
+    alone at the least. Where the workers come to no end there is no ensemble."""
     usual = small(LARGE, LARGE_Y, **WIDE)
     assert len(usual.gain.recipes) > 1
     for name, value in (("affordable", lambda evaluations: (1, 30)), ("MOST_SECONDS", 1e-9), ("BYTES", 1)):

@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 
+from slalom import combined, statistics
 from slalom import prepare as prepare_room
 from slalom.crew import Crew
 from slalom.errors import SlalomError
@@ -174,12 +175,32 @@ def test_no_time_leaves_the_model_before(entries, monkeypatch, tmp_path):
     np.testing.assert_array_equal(load(tmp_path / "run").predict(LARGE), result.model.predict(LARGE))
 
 
-def test_refitted_model_is_in_the_folder(tmp_path):
-    """What predicts from the folder is the refitted network, whatever the ensemble gains."""
-    result = large(True, out=tmp_path / "run")
+def test_refitted_model_is_in_the_folder(monkeypatch, tmp_path):
+    """What predicts from the folder is the refitted network, also where the ensemble gains; the sentences say so."""
+    monkeypatch.setattr(combined, "difference", lambda *given: statistics.Difference(0.2, 0.1, 0.3))
+    result = large(True, out=tmp_path / "run", recipes=6, epochs=3, seed=1, fixed={"schedule": "constant"})
     np.testing.assert_array_equal(load(tmp_path / "run").predict(LARGE), result.model.predict(LARGE))
-    assert not result.gain.used
-    assert "winner's, which was refitted" in " ".join(verdict(result)) or len(result.gain.recipes) == 1
+    assert (result.gain.low, result.gain.used, result.model) == (0.1, False, result.single)
+    assert len(result.gain.recipes) > 1
+    assert "winner's, which was refitted" in " ".join(verdict(result))
+
+
+def test_baselines_never_see_test_rows(monkeypatch, entries):
+    """Also where a refit is on the test rows, no baseline is fitted to them: their folds are those of any race."""
+    seen = []
+
+    class Seen(NoBaselines):
+        def __init__(self, numbers, labels, folds, wanted, classes):
+            seen.append((folds, wanted))
+
+    monkeypatch.setattr(racing, "Baselines", Seen)
+    for refit in (False, "all"):
+        large(refit)
+    for plain, other in zip(*seen, strict=True):
+        assert [rows.tolist() for rows in plain] == [rows.tolist() for rows in other]
+    test = entries[0].heat.prepared.split.test
+    assert not np.isin(test, seen[1][0][-1]).any()
+    assert np.isin(test, seen[1][1][-1]).all()
 
 
 def test_time_for_a_refit_is_set_aside(monkeypatch):

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from slalom.executor import Queue, Threads
 from slalom.finish import about_wave
 from slalom.pace import MEASURED, SAFETY, Pace
 from slalom.plan import Plan, Rung, flat
+from slalom.racer import Moment
 from slalom.track import Track
 
 from .heats import BATCH, TRAIN, compiled, heat_of, racer
@@ -211,3 +213,21 @@ def test_a_race_bounded_by_seconds_fills_them(tmp_path):
     assert 0 < found["useful_share"] <= 1
     assert 0 < found["start_seconds"] < found["seconds"]
     assert 4.5 < found["seconds"] < 7
+
+
+@pytest.mark.parametrize(("room", "kept"), [(2**28, 43), (0, track.SPARE), (20 * 80, 20)])
+def test_best_weights_are_kept_for_the_ensemble(shapes, monkeypatch, room, kept):
+    """Of recipes that ended the 40 best and the three best of each structure keep their best weights, while those take
+    no more memory than is set aside; a few keep them in any case, and nobody keeps the state of the training."""
+    monkeypatch.setattr(track, "SPARE_BYTES", room)
+    ended = entries(shapes[0], 50) + entries(shapes[1], 9, first=50)
+    for entry in ended:
+        entry.outcome, one = "dropped at rung 1", entry.racers[0]
+        one.costs, one.state = {5: float(entry.number)}, object()
+        memory = NamedTuple("Memory", [("mean", np.ndarray)])(np.zeros(10, np.float32))
+        one.best = Moment(float(entry.number), 5, ({"w": np.zeros(10, np.float32)},), (memory,))
+    assert ended[0].racers[0].best.nbytes == 80
+    Track(PLAN, list(shapes), ended, OneByOne(1), math.inf, started=ended)._forget()
+    there = [entry.number for entry in ended if entry.racers[0].best]
+    assert there == ([*range(40), 50, 51, 52] if kept == 43 else list(range(kept)))
+    assert all(entry.racers[0].state is None for entry in ended)
