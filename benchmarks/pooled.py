@@ -1,6 +1,7 @@
 """What a pool says: which recipes make the best portfolio, and how good plans would have been, tried out on paper."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,9 @@ def best_until(curve: Sequence[Sequence[float | None]], epoch: float) -> float:
     >>> best_until([[1, 3.0], [2, 1.0], [3, 2.0]], 2), best_until([[1, None]], 1)
     (1.0, inf)
     """
-    return min((cost for at, cost in curve if cost is not None and at is not None and at <= epoch + 1e-9), default=np.inf)
+    return min(
+        (cost for at, cost in curve if cost is not None and at is not None and at <= epoch + 1e-9), default=np.inf
+    )
 
 
 def regrets(costs: np.ndarray) -> np.ndarray:
@@ -76,7 +79,7 @@ def tried(recipes: Sequence[dict[str, Any]], plan: Plan, budget: float, epochs: 
         if rungs[0][0] > len(alive):
             alive = rng.integers(0, len(recipes), rungs[0][0])
         alive = alive[: rungs[0][0]]
-        for (_, end), (stay, _) in zip(rungs, rungs[1:], strict=False):
+        for (_, end), (stay, _) in pairwise(rungs):
             alive = alive[np.argsort(scores[end][alive], kind="stable")[:stay]]
         found.append(regret[alive].min())
     return float(np.mean(found))

@@ -1,10 +1,10 @@
 """The pool: recipes trained to their end on many data sets, out of which portfolio, shapes and plan are chosen.
 
-    python -m benchmarks.portfolio run --json build/pool.json          hours of one core, set after set; goes on where it was
-    python -m benchmarks.portfolio choose --json build/pool.json       the portfolio, and how plans would have done
+    python -m benchmarks.portfolio run --json build/pool.json       set after set, for an hour; goes on where it was
+    python -m benchmarks.portfolio choose --json build/pool.json    the portfolio, and how plans would have done
 
-Every recipe of the pool is trained on every set for all its epochs, and scored on choosing rows some fifty times. A plan
-can then be tried out on paper: which recipes it would have dropped, and how good the best of the others ended.
+Every recipe of the pool is trained on every set for all its epochs, and scored on choosing rows some fifty times. A
+plan can then be tried out on paper: which recipes it would have dropped, and how good the best of the others ended.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Thirty-one data sets that Slalom can make or that scikit-learn ships: what the portfolio and the space are tuned on."""
+"""Thirty-one data sets that Slalom can make or scikit-learn ships: what the portfolio and the space are tuned on."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -20,7 +20,7 @@ def wanted(given: Given) -> dict[str, Any]:
     ('houses.csv', 'price', {'depth': 1}, None)
     """
     fixed = fields(given.get("fixed") or ())
-    own = {"space": space_of(given["space"])} if given.get("space") else {}
+    own: Given = {"space": space_of(given["space"])} if given.get("space") else {}
     if given.get("also"):
         own["also"] = [recipe_of(file, "--also") for file in given["also"]]
     amount = {name: given.get(name) for name in ("seconds", "recipes", "epochs")}

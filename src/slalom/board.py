@@ -70,7 +70,10 @@ def _general(name: str) -> Callable[[Row], str]:
 
 
 def _net(row: Row) -> str:
-    return "" if row.get("depth") is None else f"{row['depth']} x {row['width']}" if row["depth"] else "linear"
+    if row.get("depth") is None:
+        return ""
+    blocks = " blocks" if row.get("block") == "residual" else ""
+    return f"{row['depth']} x {row['width']}{blocks}" if row["depth"] else "linear"
 
 
 # In the order of how much they tell.
@@ -79,6 +82,7 @@ FIELDS = (
     Column("learning\nrate", _general("learning_rate"), right=True),
     Column("scaling", _general("scaling")),
     Column("net", _net, right=True),
+    Column("embedding", _general("embedding")),
     Column("batch\nsize", _general("batch_size"), right=True),
     Column("schedule", _general("schedule")),
     Column("normal-\nisation", _general("normalisation")),

@@ -1,4 +1,4 @@
-"""Calibration of a trained classifier on rows that it was not trained on: a temperature, and a threshold of decision."""
+"""Calibration of a trained classifier on rows that it was not trained on: a temperature and a threshold."""
 
 from collections.abc import Callable
 
@@ -56,7 +56,7 @@ def threshold(p: Array, y: Array, counted: Callable[..., Array], seed: int = 0) 
     eight kinds.
 
     p: [N] probabilities of class 1. y: [N] 0 or 1. counted: a score of arrays of counts, larger is better. seed: of the
-    draws. Source: Efron & Tibshirani 1993, chapter 6 (bootstrap); the rule of one standard error is Breiman et al. 1984.
+    draws. Source: Efron & Tibshirani 1993, chapter 6 (bootstrap); the rule of one standard error: Breiman et al. 1984.
 
     >>> from slalom.metrics import f1_of
     >>> p, y = np.array([0.1] * 40 + [0.3] * 10 + [0.4] * 10), np.array([0] * 50 + [1] * 10)

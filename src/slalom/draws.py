@@ -5,8 +5,7 @@ import zlib
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from numbers import Real
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -78,7 +77,7 @@ class Range:
         return self._number((u - self.zero) / (1 - self.zero))
 
     def near(self, value: float, rng: np.random.Generator) -> float:
-        """A neighbour: a step of about NEAR of the range, kept inside it; a 0 mostly stays 0, and seldom becomes one."""
+        """A neighbour: a step of about NEAR of the range, kept inside it; a 0 mostly stays 0."""
         drawn, moved = self.at(rng.random()), rng.normal(0, NEAR)
         same = rng.random() < KEPT
         if value <= 0 or value not in self:
@@ -91,7 +90,7 @@ class Range:
 
     def __contains__(self, value: Any) -> bool:
         """Whether a number lies in the range, to the three digits that are drawn."""
-        if not isinstance(value, Real):
+        if not _is_number(value):
             return False
         slack = 5.1e-3 * abs(float(value))
         return self.low - slack <= value <= self.high + slack or (bool(self.zero) and value == 0)
@@ -145,12 +144,11 @@ def read(name: str, plain: Any, usual: Draw | None, whole: bool = False) -> Draw
     if isinstance(plain, dict) and ("low" in plain or "high" in plain):
         return _range(where, plain, usual, whole)
     if isinstance(plain, dict):
-        bad = [w for w in plain.values() if isinstance(w, bool) or not isinstance(w, Real) or not 0 <= w < math.inf]
-        if bad or not plain or not sum(plain.values()):
+        if not plain or not all(_is_number(w) and w >= 0 for w in plain.values()) or not sum(plain.values()):
             raise wrong(where, "a table of values with weights from 0 on, or one with low and high", plain)
         return Choice.of({value: float(w) for value, w in plain.items() if w > 0})
     values = list(plain) if isinstance(plain, (list, tuple)) else [plain]
-    if not values or not all(isinstance(value, (str, Real)) for value in values):
+    if not values or not all(isinstance(value, str) or _is_number(value) for value in values):
         raise wrong(where, "names or numbers, one at least", plain)
     return Choice.of(dict.fromkeys(values, 1.0))
 
@@ -160,13 +158,16 @@ def _range(where: str, plain: dict[str, Any], usual: Draw | None, whole: bool) -
         if key not in KEYS:
             raise unknown(f"{where}, key", str(key), KEYS)
     low, high = plain.get("low"), plain.get("high")
-    numbers = all(isinstance(v, Real) and not isinstance(v, bool) and math.isfinite(v) for v in (low, high))
-    if not numbers or not low <= high:  # type: ignore[operator]
+    if not (_is_number(low) and _is_number(high) and low <= high):
         raise wrong(where, "low and high, two numbers, low at most high", plain)
     before = usual if isinstance(usual, Range) else Range(1, 2)
-    log, zero = plain.get("log", before.log and low > 0), plain.get("zero", 0.0)  # type: ignore[operator]
-    if not isinstance(log, bool) or (log and low <= 0):  # type: ignore[operator]
+    log, zero = plain.get("log", before.log and low > 0), plain.get("zero", 0.0)
+    if not isinstance(log, bool) or (log and low <= 0):
         raise wrong(where, "log true or false; a logarithmic axis begins above 0", plain)
-    if isinstance(zero, bool) or not isinstance(zero, Real) or not 0 <= zero < 1:
+    if not (_is_number(zero) and 0 <= zero < 1):
         raise wrong(where, "zero, the share of draws that are 0, in [0, 1)", plain)
     return replace(before, low=low, high=high, log=log, zero=float(zero), whole=whole)
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and math.isfinite(value)

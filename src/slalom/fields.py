@@ -116,6 +116,6 @@ def _check_values(name: str, draw: Draw) -> None:
             f"space: setting of a {head}", setting, sorted({s for cls in owners.values() for s in settings_of(cls)})
         )
     for value in values:
-        for holder in holders or [None]:
-            fields = {name: value} if holder is None else {head: holder, name: value}
+        for holder in holders or [""]:
+            fields = {head: holder, name: value} if holder else {name: value}
             Recipe().with_fields(fields)

@@ -78,8 +78,8 @@ def crowned(ranked: list[Entry], prepared: Prepared, metric: Metric, track: Trac
             fold, note = 0, "there was no time to train the winner on all folds: the model is that of the first fold."
     assert moment is not None
     model = calibrated(model_of(entry.heat, entry.recipe, fold, moment), entry, metric)
-    again = entry.seeds, entry.replicated[0]
-    return Winner(f"recipe {entry.number}", entry.recipe, cost, epoch, model, note, *again)
+    seeds, mean = entry.seeds, entry.replicated[0]
+    return Winner(f"recipe {entry.number}", entry.recipe, cost, epoch, model, note, seeds, mean)
 
 
 def trained_again(track: Track, entry: Entry, fold: int, epoch: float, halted: Callable[[], bool]) -> Moment | None:

@@ -80,8 +80,8 @@ class Recipe:
     (counts: the net puts out the logarithm of their mean); of classes cross_entropy (auto). Only the loss that they
     belong to reads huber_delta and quantile. class_weight: a training row of a class with n_c of n rows in C classes
     has the weight (n / (C n_c))^class_weight: 0 weighs all rows alike, 1 all classes.
-    target_scaling: name of the scaler of a regression target; of poisson it is the target's mean. schedule_by: whether schedule and warm-up move with every
-    step, or once an epoch: their lengths are then epochs.
+    target_scaling: name of the scaler of a regression target; of poisson it is the target's mean. schedule_by: whether
+    schedule and warm-up move with every step, or once an epoch: their lengths are then epochs.
 
     Raises SlalomError where a field is outside its range or a name is unknown.
 

@@ -20,8 +20,8 @@ from slalom.record import settings_of
 # How likely a member of a registry is drawn; one that is not named here is drawn as well, with UNNAMED.
 LIKELY_RULES = {
     "adamw": 0.40, "muon": 0.25, "nesterov": 0.08, "adam": 0.08, "schedule_free_adamw": 0.06, "lion": 0.05,
-    "radam": 0.04, "amsgrad": 0.04, "rmsprop": 0.04, "momentum": 0.04, "ema": 0.04, "adagrad": 0.03, "sgd": 0.03, "nadam": 0.03,
-    "lookahead": 0.03, "averaged_momentum": 0.005, "velocity_momentum": 0.005, "nadam_simple": 0.005,
+    "radam": 0.04, "amsgrad": 0.04, "rmsprop": 0.04, "momentum": 0.04, "ema": 0.04, "adagrad": 0.03, "sgd": 0.03,
+    "nadam": 0.03, "lookahead": 0.03, "averaged_momentum": 0.005, "velocity_momentum": 0.005, "nadam_simple": 0.005,
 }  # fmt: skip
 LIKELY_SCALINGS = {"quantile_normal": 0.45, "z_score": 0.2, "robust_clip": 0.2, "min_max": 0.05, "none": 0.02}
 LIKELY_SCHEDULES = {"cosine": 0.4, "coslog": 0.2, "linear": 0.1, "flat_cosine": 0.1, "constant": 0.05, "step": 0.05}
@@ -56,7 +56,9 @@ DECOUPLED, COUPLED = Range(1e-3, 0.3, zero=0.2), Range(1e-6, 1e-3, zero=0.5)  # 
 
 DEFAULT = Recipe()
 PLAIN = {name: getattr(DEFAULT, name) for name in SHAPE_FIELDS}  # the shape of the default recipe
-SHAPED = {name: Choice.of(dict.fromkeys((s.get(name, d) for s in SHAPES), 1.0)) for name, d in PLAIN.items()}
+SHAPED: dict[str, Draw] = {
+    name: Choice.of(dict.fromkeys((s.get(name, d) for s in SHAPES), 1.0)) for name, d in PLAIN.items()
+}
 Shape = dict[str, Any]
 Pick = Callable[[str, Draw], Any]
 
@@ -70,8 +72,8 @@ class Space:
     fixed: fields that every recipe has (as `--set` gives them). given: draws of fields in place of Slalom's own (as
     `--space` gives them, see `slalom.fields.drawn_by`). also: the caller's own recipes. rows: training rows; batches
     larger than those leave the space. epochs: the horizon of all recipes. most_rules: how many update rules there is
-    time to compile. classes: whether the target is classes (then labels may be smoothed) or numbers (then it may be scaled).
-    scalings: those that there is room to store.
+    time to compile. classes: whether the target is classes (then labels may be smoothed) or numbers (then it may be
+    scaled). scalings: those that there is room to store.
     """
 
     rows: int
@@ -100,13 +102,14 @@ class Space:
     def draws(self) -> dict[str, Draw]:
         """The draw of each field that differs between recipes of one shape; those of learning rate and decay hang on
         the rule and stand here only where the caller gave them."""
-        stored = {"scaling": Choice.of({name: w for name, w in SCALINGS.items() if name in set(self.scalings)})}
-        return DRAWS | stored | (OF_CLASSES if self.classes else OF_NUMBERS) | self.own
+        stored = Choice.of({name: weight for name, weight in SCALINGS.items() if name in self.scalings})
+        return DRAWS | {"scaling": stored} | (OF_CLASSES if self.classes else OF_NUMBERS) | self.own
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What left the space."""
-        left, count = (), len(self._rules.values)
+        left: tuple[str, ...] = ()
+        count = len(self._rules.values)
         if self.most_rules < count and "rule" not in self.fixed:
             left = (f"the race is short: of {count} update rules it uses {', '.join(map(str, self.rules))}.",)
         gone = sorted({s["batch_size"] for s in SHAPES if self._batch(s["batch_size"]) != s["batch_size"]})
@@ -208,7 +211,7 @@ class Space:
         rng = np.random.default_rng([seed, 5, number])
         parent = parents[int(len(parents) * rng.random() ** 2)]
         row = parent.flat()
-        return self._made(parent, lambda name, draw: draw.near(row.get(name), rng))
+        return self._made(parent, lambda name, draw: draw.near(row.get(name, 0.0), rng))
 
     def _made(self, base: Recipe, pick: Pick) -> Recipe:
         """A recipe with all fields picked from their draws but for the shape and the rule."""

@@ -126,8 +126,8 @@ def plan_of(order: Order, prepared: Prepared, notes: list[str]) -> tuple[Plan, S
     most = max(planning.FINISHERS, int(BYTES_OF_RACERS / (BYTES_A_PARAMETER * largest * folds)))
     start = 3.0 + 3e-8 * prepared.rows * prepared.width  # seconds until racers run, by a model too
     steps = max(1, space.rows // max(s.batch_size for s in structures))
-    given = {"start": start, "most": most, "steps": steps, "kind": order.plan}
-    return planning.for_seconds(order.seconds, workers(cores()), costs, **given), shapes
+    plan = planning.for_seconds(order.seconds, workers(cores()), costs, start, most, steps, order.plan)
+    return plan, shapes
 
 
 def drawn(order: Order, prepared: Prepared, plan: Plan, shapes: Shapes, first: int) -> list[Recipe]:
@@ -169,8 +169,8 @@ def entered(
 def further(
     order: Order, prepared: Prepared, plan: Plan, heats: list[Heat], ranked: list[Entry], first: int
 ) -> list[Entry]:
-    """The recipes of a further start, as many as the plan has, from number `first` on: neighbours of the best so far, of their shapes and
-    rules, whose programs are there."""
+    """The recipes of a further start, as many as the plan has, from number `first` on: neighbours of the best so far,
+    of their shapes and rules, whose programs are there."""
     space = space_of(order, prepared, plan.epochs)
     parents = [entry for entry in ranked if np.isfinite(entry.best[0])][: max(PARENTS, len(ranked) // 8)]
     there = {(heat.structure, rule): heat for heat in heats for rule in heat.rules}

@@ -88,7 +88,7 @@ def test_overflow_is_the_worst_and_says_nothing():
 
 
 def test_edges_of_the_formulas():
-    """R² of a constant target is 1 where it is met and 0 where it is missed, as scikit-learn's, whatever the rounding of
+    """R² of a constant target is 1 where it is met and 0 where it is missed, as scikit-learn's, whatever rounding of
     its mean; log loss is bounded by 1e-15; the area under the curve of one class alone is the worst."""
     r2, log_loss, auc = METRICS["r2"], METRICS["log_loss"], METRICS["auc"]
     for value in (2.0, 0.1):

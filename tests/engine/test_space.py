@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from slalom import rules, schedules
 from slalom.errors import SlalomError
-from slalom.nested import decaying
 from slalom.fields import NAMES, check_fields
+from slalom.nested import decaying
 from slalom.portfolio import LEADING, RATES, SHAPE_FIELDS, SHAPES
 from slalom.recipe import Recipe
 from slalom.space import RULES, SCALINGS, SCHEDULES, Space, check_space, shape_of
@@ -227,7 +227,9 @@ def test_own_space_is_what_is_drawn():
 
 def test_forbidden_values_are_not_drawn():
     """What is forbidden is in no shape and no draw; the shapes that had it have another value."""
-    space = Space(10_000, 7, given={"forbid": {"rule": ["adamw", "muon"], "activation": "relu", "scaling": ["z_score"]}})
+    space = Space(
+        10_000, 7, given={"forbid": {"rule": ["adamw", "muon"], "activation": "relu", "scaling": ["z_score"]}}
+    )
     shapes = space.shapes(99)
     assert "relu" not in {shape["activation"] for shape in shapes}
     drawn = space.recipes(0, 1, 300, shapes)
