@@ -72,6 +72,8 @@ def choose(path: Path, count: int, page_file: Path | None) -> None:
     names = list(done)
     table = np.array([pooled.regrets(_ends(done[name])) for name in names])
     recipes = done[names[0]]["recipes"]
+    usual = np.array([one["recipe"]["target_scaling"] == DEFAULT["target_scaling"] for one in recipes])
+    table[:, ~usual] = np.inf  # half of the sets have no target to scale, and say nothing of it
     now = np.full(len(names), np.inf)
     for place, i in enumerate(pooled.portfolio(table, count)):
         now = np.minimum(now, table[:, i])

@@ -8,7 +8,7 @@ from slalom.heat import Heat
 from slalom.racer import Racer
 from slalom.recipe import Recipe
 
-FINISHED, DIVERGED, OUT_OF_TIME = "finished", "diverged", "out of time"
+FINISHED, STOPPED, DIVERGED, OUT_OF_TIME = "finished", "stopped early", "diverged", "out of time"
 CONTENDERS = 40  # recipes that may be members of the ensemble
 OF_EACH = 3  # and so many of each structure
 
@@ -68,6 +68,11 @@ class Entry:
         return any(racer.diverged for racer in self.racers)
 
     @property
+    def stopped(self) -> bool:
+        """Whether all its racers were stopped early."""
+        return all(racer.stopped_at is not None for racer in self.racers)
+
+    @property
     def epochs(self) -> float:
         """Epochs run so far."""
         return min(racer.step for racer in self.racers) / self.heat.steps_per_epoch(0)
@@ -85,7 +90,7 @@ class Entry:
     def unfinished(self, epochs: int) -> set[int]:
         """The seeds of which a racer did not come to an epoch."""
         steps = epochs * self.heat.steps_per_epoch(0)
-        return {racer.replicate for racer in self.racers if racer.step < steps and not racer.diverged}
+        return {racer.replicate for racer in self.racers if racer.step < steps and racer.over_at is None}
 
 
 def contenders(ranked: Sequence[Entry]) -> list[Entry]:

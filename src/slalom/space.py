@@ -19,7 +19,7 @@ from slalom.record import settings_of
 
 # How likely a member of a registry is drawn; one that is not named here is drawn as well, with UNNAMED.
 LIKELY_RULES = {
-    "adamw": 0.40, "muon": 0.25, "nesterov": 0.08, "adam": 0.08, "schedule_free_adamw": 0.06, "lion": 0.05,
+    "adamw": 0.40, "muon": 0.12, "nesterov": 0.08, "adam": 0.10, "schedule_free_adamw": 0.06, "lion": 0.05,
     "radam": 0.04, "amsgrad": 0.04, "rmsprop": 0.04, "momentum": 0.04, "ema": 0.04, "adagrad": 0.03, "sgd": 0.03,
     "nadam": 0.03, "lookahead": 0.03, "averaged_momentum": 0.005, "velocity_momentum": 0.005, "nadam_simple": 0.005,
 }  # fmt: skip

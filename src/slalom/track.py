@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from slalom.crew import Crew, together
-from slalom.entry import DIVERGED, FINISHED, OUT_OF_TIME, Entry, contenders
+from slalom.entry import DIVERGED, FINISHED, OUT_OF_TIME, STOPPED, Entry, contenders
 from slalom.executor import Executor, Task
 from slalom.heat import Heat
 from slalom.pace import Pace
@@ -46,6 +46,7 @@ class Track:
     at_rung: Callable[[list[Entry]], None] = lambda entries: None
     first: float = math.inf  # time.perf_counter() at which the first start should be through, where others follow
     last: float = math.inf  # the same of the last start, where finalists follow
+    patience: float = math.inf  # share of the horizon after which a racer that was not better is stopped
     more: Callable[[list[Entry]], list[Entry]] = lambda ranked: []  # the recipes of a further start
     racer_steps: int = 0  # updates of living racers
     place_steps: int = 0  # updates of all places, as computed
@@ -105,7 +106,7 @@ class Track:
 
     def _finals(self) -> None:
         """Run the best few again with new seeds, as many as the time left allows: their new scores name the winner."""
-        finished = [e for e in self.ranked() if e.outcome == FINISHED and math.isfinite(e.best[0])]
+        finished = [e for e in self.ranked() if e.outcome in (FINISHED, STOPPED) and math.isfinite(e.best[0])]
         finalists, seeds = self.pace.finals(finished, self.end - time.perf_counter())
         runs = {entry: entry.rerun(seeds) for entry in finalists}
         if not runs:
@@ -205,7 +206,8 @@ class Track:
             began = time.perf_counter()
             self.began = self.began or began
             laid_out = Crew(heat, racers)
-            made = laid_out.advance(stop, self.pace.checks(heat), self.halted)
+            patience = self.patience * heat.horizon(racers[0])
+            made = laid_out.advance(stop, self.pace.checks(heat), self.halted, patience)
             with self._lock:
                 self.racer_steps += made
                 self.place_steps += laid_out.place_steps
@@ -239,10 +241,9 @@ class Track:
                 entry.outcome = self._ended(entry)
             return []
         for entry in alive:
-            if entry.diverged:
-                entry.outcome = DIVERGED
+            entry.outcome = DIVERGED if entry.diverged else STOPPED if entry.stopped else ""
         ranked = sorted(
-            (entry for entry in alive if not entry.diverged and entry.curve), key=lambda e: (e.best[0], e.number)
+            (entry for entry in alive if not entry.outcome and entry.curve), key=lambda e: (e.best[0], e.number)
         )
         if self.halted():
             return []
@@ -254,7 +255,9 @@ class Track:
 
     def _ended(self, entry: Entry) -> str:
         """How an entry ended that no rung dropped."""
-        return DIVERGED if entry.diverged else FINISHED if entry.epochs >= self.plan.epochs else OUT_OF_TIME
+        if entry.diverged or entry.stopped:
+            return DIVERGED if entry.diverged else STOPPED
+        return FINISHED if entry.epochs >= self.plan.epochs else OUT_OF_TIME
 
     def _forget(self) -> None:
         """Free the weights of those that ended, but for the best moments of those that may be members of the ensemble,

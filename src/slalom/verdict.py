@@ -153,7 +153,7 @@ def counts(result: Result) -> str:
     for outcome, count in result.about.get("outcomes", {}).items():
         name = re.sub(r" at rung \d+", "", outcome)
         found[name] = found.get(name, 0) + count
-    order = ["finished", "dropped", "diverged", "out of time"]
+    order = ["finished", "stopped early", "dropped", "diverged", "out of time"]
     listed = [f"{found[name]} {name}" for name in sorted(found, key=lambda n: (order.index(n) if n in order else 9, n))]
     about = result.about
     recipes = f"{about['recipes']:,} recipe{'s' * (about['recipes'] != 1)}"
