@@ -16,7 +16,7 @@ from benchmarks.equal.encoded import for_nets
 from benchmarks.equal.task import Task
 from benchmarks.equal.torch_net import Data, epochs_of
 
-WHOLE = 15  # trainings of the first recipe to their horizon would fill the time; pruning makes more of them
+WHOLE = 20  # trainings of the first recipe to their horizon would fill the time; pruning makes more of them
 SHORTEST, LONGEST = 9, 200  # epochs of a horizon
 BATCHES = (32, 64, 128, 256, 512)
 FIRST = {  # two recipes that every study begins with: a plain net, and one with periodic features
