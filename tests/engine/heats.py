@@ -11,6 +11,7 @@ from slalom.data import Split, Target
 from slalom.heat import Heat
 from slalom.lane import Data
 from slalom.metrics import find_metric
+from slalom.objective import loss_of
 from slalom.prepare import prepare
 from slalom.racer import Racer
 from slalom.recipe import Recipe
@@ -90,8 +91,8 @@ def heat_of(task, split=ONE_FOLD, units=("z_score",), **shape):
     prepared = prepare(
         pl.DataFrame(x, schema=["a", "b", "c"]), y, target, split, set(scaling.REGISTRY), units, whole=False
     )
-    loss = {"regression": "squared_error", "binary": "logistic", "multiclass": "softmax"}[task]
-    net = Recipe(**COMMON).with_fields(shape).net(prepared.width, target.outputs, prepared.columns.numeric)
+    recipe = Recipe(**COMMON).with_fields(shape)
+    net, loss = recipe.net(prepared.width, target.outputs, prepared.columns.numeric), loss_of(recipe, prepared)
     data = Placed(Data(prepared.x, prepared.y))
     return Heat(
         Structure(net, BATCH, loss), prepared, data, find_metric(None, target.task), Shuffles(SEED), SEED,

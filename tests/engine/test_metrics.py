@@ -7,7 +7,7 @@ import pytest
 import sklearn.metrics as oracle
 
 from slalom.errors import SlalomError
-from slalom.metrics import METRICS, Metric, find_metric
+from slalom.metrics import METRICS, Metric, decided, find_metric, is_named
 
 ROWS = 200
 
@@ -140,3 +140,78 @@ def test_unknown_metric_is_one_sentence(metric, task, sentence):
     with pytest.raises(SlalomError) as error:
         find_metric(metric, task)
     assert str(error.value) == sentence
+
+
+@pytest.mark.parametrize("quantile", ["0.9", "0.05", "5e-1"])
+def test_pinball_of_a_quantile_is_scikit_learns(quantile):
+    """`pinball:q` is scikit-learn's loss of the quantile q under its own name; `pinball` is that of the median."""
+    metric = find_metric(f"pinball:{quantile}", "regression")
+    y, prediction = regression(1)
+    expected = oracle.mean_pinball_loss(y, prediction, alpha=float(quantile))
+    np.testing.assert_allclose(metric.of(y, prediction), expected, rtol=1e-10)
+    assert (metric.name, metric.greater, is_named(metric.name)) == (f"pinball:{quantile}", False, True)
+    assert find_metric(metric.name, "regression").of(y, prediction) == metric.of(y, prediction)
+
+
+@pytest.mark.parametrize(
+    ("metric", "sentence"),
+    [
+        ("pinball:1", "metric must be pinball:τ with a quantile τ in (0, 1), such as pinball:0.9. Got 'pinball:1'."),
+        ("pinball:", "metric must be pinball:τ with a quantile τ in (0, 1), such as pinball:0.9. Got 'pinball:'."),
+        (
+            "pinball:nan",
+            "metric must be pinball:τ with a quantile τ in (0, 1), such as pinball:0.9. Got 'pinball:nan'.",
+        ),
+        ("rmse:0.5", "metric must be one of rmse, mae, r2, pinball. Got 'rmse:0.5'. Did you mean 'rmse'?"),
+    ],
+)
+def test_a_quantile_that_is_none_is_refused(metric, sentence):
+    """What stands behind the colon is a number in (0, 1), and stands behind pinball alone."""
+    assert not is_named(metric)
+    with pytest.raises(SlalomError) as error:
+        find_metric(metric, "regression")
+    assert str(error.value) == sentence
+
+
+def test_a_class_without_rows_is_no_reason_for_nothing():
+    """Where a class has no row, AUC and balanced accuracy are those of the others, without a warning."""
+    y, p = classification(3, 4)
+    there = y != 2
+    y, p = y[there], p[there]
+    expected = np.mean([oracle.roc_auc_score(y == c, p[:, c]) for c in (0, 1, 3)])
+    np.testing.assert_allclose(METRICS["auc"].of(y, p), expected, rtol=1e-12)
+    recalls = [np.mean(p.argmax(1)[y == c] == c) for c in (0, 1, 3)]
+    np.testing.assert_allclose(METRICS["balanced_accuracy"].of(y, p), np.mean(recalls), rtol=1e-12)
+    alone, sure = np.ones(4), np.tile([0.4, 0.6], (4, 1))
+    for name in ("accuracy", "balanced_accuracy", "f1"):
+        assert METRICS[name].of(alone, sure) == 1.0
+        assert METRICS[name].of(alone - 1, sure) == 0.0
+
+
+@pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy", "f1"])
+@pytest.mark.parametrize("threshold", [0.5, 0.2, 0.8, 0.999999])
+def test_a_threshold_moves_the_decision(name, threshold):
+    """A metric of decisions is scikit-learn's of the labels p > threshold, and the same from counts; of several classes,
+    and for metrics of probabilities, a threshold means nothing."""
+    metric = METRICS[name]
+    for seed in range(3):
+        y, p = classification(seed, 2)
+        said = (p[:, 1] > threshold).astype(int)
+        labels = {"accuracy": oracle.accuracy_score, "balanced_accuracy": oracle.balanced_accuracy_score,
+                  "f1": lambda y, said: oracle.f1_score(y, said, zero_division=0)}[name](y, said)  # fmt: skip
+        np.testing.assert_allclose(metric.cost(y, p, threshold), -labels, rtol=1e-12)
+        np.testing.assert_allclose(metric.counted(*oracle.confusion_matrix(y, said).ravel()), labels, rtol=1e-12)
+        assert METRICS["log_loss"].cost(y, p, threshold) == METRICS["log_loss"].cost(y, p)
+        y, p = classification(seed, 3)
+        assert decided(p, threshold).tolist() == p.argmax(1).tolist()
+        assert metric.cost(y, p) == metric.cost(y, p, 0.5)
+
+
+def test_counts_of_nothing_are_no_nan():
+    """A score of counts that are all 0, or of one class alone, is a number: draws of a bootstrap may be so."""
+    for name in ("accuracy", "balanced_accuracy", "f1"):
+        counted = METRICS[name].counted
+        zero, some = np.array([0]), np.array([3])
+        assert counted(zero, zero, zero, zero).tolist() == [0.0]
+        assert counted(zero, zero, zero, some).tolist() == [1.0]
+        assert counted(some, zero, zero, zero).tolist() == [0.0 if name == "f1" else 1.0]

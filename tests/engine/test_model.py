@@ -283,3 +283,48 @@ print([name for name in compiled if "compile" in name])
     answer, loaded, compiled = done.stdout.splitlines()
     assert json.loads(answer) == model.predict(FRAME).tolist()
     assert (loaded, compiled) == ("[]", "[]")
+
+
+# --- temperature and threshold ----------------------------------------------------------------------------------------
+
+
+def test_temperature_and_threshold_decide(tmp_path):
+    """Logits are divided by the temperature; of two classes the second is predicted above the threshold; both are kept
+    with the model."""
+    plain = made("binary")
+    model = dataclasses.replace(plain, temperature=2.5, threshold=0.3)
+    p, hot = plain.predict_proba(FRAME)[:, 1], model.predict_proba(FRAME)[:, 1]
+    np.testing.assert_allclose(np.log(hot / (1 - hot)), np.log(p / (1 - p)) / 2.5, rtol=1e-9)
+    assert model.predict(FRAME).tolist() == np.where(hot > 0.3, "yes", "no").tolist()
+    assert model.predict(FRAME).tolist() != plain.predict(FRAME).tolist()
+    model.save(tmp_path)
+    again = load(tmp_path)
+    assert (again.temperature, again.threshold) == (2.5, 0.3)
+    np.testing.assert_array_equal(again.predict_proba(FRAME), model.predict_proba(FRAME))
+    assert again.predict(FRAME).tolist() == model.predict(FRAME).tolist()
+
+
+def test_temperature_keeps_the_order_of_several_classes():
+    """With three classes and any temperature the same class is the most probable."""
+    plain = made("multiclass")
+    hot = dataclasses.replace(plain, temperature=7.0)
+    assert hot.predict(FRAME).tolist() == plain.predict(FRAME).tolist()
+    logits = np.log(plain.predict_proba(FRAME)) / 7
+    expected = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    np.testing.assert_allclose(hot.predict_proba(FRAME), expected, rtol=1e-9)
+
+
+def test_a_model_of_the_format_before_is_read(folder):
+    """A folder of format 2, which knew neither temperature nor threshold, predicts as it did."""
+    expected = load(folder).predict(FRAME)
+    about(folder, format=2, temperature=..., threshold=...)
+    model = load(folder)
+    assert (model.temperature, model.threshold) == (1.0, 0.5)
+    np.testing.assert_array_equal(model.predict(FRAME), expected)
+
+
+@pytest.mark.parametrize("bad", [0, -1.0, None, "1"])
+def test_a_temperature_that_is_none_is_refused(folder, bad):
+    """A temperature that is no number above 0 is refused as a damaged model."""
+    about(folder, temperature=bad)
+    assert sentence_of(folder) == f"{folder} holds a damaged model: ValueError: the temperature is {bad!r}."

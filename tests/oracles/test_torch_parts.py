@@ -10,7 +10,7 @@ import pytest
 
 from slalom import layers, schedules
 from slalom.layers.batch_norm import BatchNormMemory
-from slalom.losses import softmax
+from slalom.losses import LOSSES, logistic, softmax
 from slalom.record import from_plain
 
 RECORDED = json.loads((Path(__file__).parents[1] / "recorded" / "torch.json").read_text(encoding="utf-8"))
@@ -181,3 +181,28 @@ def test_cross_entropy_with_smoothed_labels_is_pytorchs(recorded):
         np.testing.assert_allclose(mine, theirs, rtol=1e-12)
     slope = jax.grad(lambda z: softmax(z, labels, recorded["smoothing"]))(logits)
     np.testing.assert_allclose(slope.T, recorded["gradient"], rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("recorded", RECORDED["criteria"], ids=lambda r: f"{r['loss']} {r['number']}")
+def test_losses_of_a_regression_are_pytorchs(recorded):
+    """Value and gradient of the mean, also at the corners of Huber's loss and where the error is 0."""
+    outputs, y = jnp.asarray(recorded["outputs"])[None], jnp.asarray(recorded["targets"])
+    of = jax.value_and_grad(lambda z: LOSSES[recorded["loss"]](z, y, number=recorded["number"]))
+    value, slope = of(outputs)
+    np.testing.assert_allclose(value, recorded["value"], rtol=1e-12)
+    np.testing.assert_allclose(slope[0], recorded["gradient"], rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("recorded", RECORDED["weighted"], ids=lambda r: f"weights {r['weights']}")
+def test_weighted_cross_entropy_is_pytorchs(recorded):
+    """Value and gradient of Σ w ℓ / Σ w; two classes as one logit have those of the same two as two logits."""
+    logits, labels = jnp.asarray(recorded["logits"]).T, jnp.asarray(recorded["labels"], float)
+    weights = jnp.asarray(recorded["weights"])
+    value, slope = jax.value_and_grad(lambda z: softmax(z, labels, number=weights))(logits)
+    np.testing.assert_allclose(value, recorded["value"], rtol=1e-12)
+    np.testing.assert_allclose(slope.T, recorded["gradient"], rtol=1e-12, atol=1e-15)
+    two, y = logits[:1], (labels > 0).astype(float)
+    both = jnp.concatenate([0 * two, two])
+    np.testing.assert_allclose(
+        logistic(two, y, 0.2, weights[:2]), softmax(both, y, 0.2, weights[:2]), rtol=1e-12
+    )  # fmt: skip

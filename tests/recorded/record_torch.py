@@ -36,6 +36,8 @@ def recorded():
         "layers": torch_parts.layers(),
         "activations": torch_parts.activations(),
         "losses": torch_parts.losses(),
+        "criteria": torch_parts.criteria(),
+        "weighted": torch_parts.weighted(),
     }
 
 

@@ -198,3 +198,41 @@ def losses():
             "gradient": x.grad.tolist(),
         })  # fmt: skip
     return made
+
+
+def criteria():
+    """The losses of a regression, also at their corners: value and gradient of the mean over the rows."""
+    z, y = [-2.5, -0.75, 0.0, 0.25, 0.5, 1.0, 3.0, 0.0], [0.0, 0.25, 0.0, 1.0, 0.0, 1.0, 0.5, 2.0]
+    pinball = lambda z, y, tau: torch.maximum(tau * (y - z), (tau - 1) * (y - z)).mean()  # noqa: E731
+    of = {
+        "huber": lambda z, y, delta: torch.nn.HuberLoss(delta=delta)(z, y),
+        "absolute_error": lambda z, y, _: torch.nn.L1Loss()(z, y),
+        "quantile": pinball,
+        "poisson": lambda z, y, _: torch.nn.PoissonNLLLoss(log_input=True, full=False)(z, y),
+    }
+    made = []
+    for name, number in [("huber", 0.5), ("huber", 2.5), ("absolute_error", 1.0), ("quantile", 0.5), ("quantile", 0.9),
+                         ("poisson", 1.0)]:  # fmt: skip
+        x = torch.tensor(z, requires_grad=True)
+        loss = of[name](x, torch.tensor(y), number)
+        loss.backward()
+        made.append({
+            "loss": name, "number": number, "outputs": z, "targets": y, "value": loss.item(),
+            "gradient": x.grad.tolist(),
+        })  # fmt: skip
+    return made
+
+
+def weighted():
+    """Cross entropy with weights of the classes, of which one has no row: value and gradient of the mean."""
+    rng = np.random.default_rng(6)
+    logits, labels = (3 * rng.normal(size=(6, 4))).round(2).tolist(), [0, 3, 1, 1, 0, 1]
+    made = []
+    for weights in ([1.0, 1.0, 1.0, 1.0], [0.5, 2.0, 7.0, 0.1]):
+        x = torch.tensor(logits, requires_grad=True)
+        loss = torch.nn.CrossEntropyLoss(weight=torch.tensor(weights))(x, torch.tensor(labels))
+        loss.backward()
+        made.append({
+            "weights": weights, "logits": logits, "labels": labels, "value": loss.item(), "gradient": x.grad.tolist(),
+        })  # fmt: skip
+    return made

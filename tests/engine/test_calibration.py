@@ -1,0 +1,198 @@
+"""Temperature and threshold: what they minimise, when they are taken, and what they do for a race."""
+
+import importlib
+import math
+
+import numpy as np
+import pytest
+import sklearn.metrics as oracle
+
+from slalom.baselines import NAMES, Baseline
+from slalom.calibrated import on_choosing_rows
+from slalom.calibration import temperature, threshold
+from slalom.losses import predictions
+from slalom.metrics import METRICS, accuracy_of, balanced_accuracy_of, f1_of
+from slalom.racing import race
+
+racing = importlib.import_module("slalom.racing")
+COUNTED = {"accuracy": accuracy_of, "balanced_accuracy": balanced_accuracy_of, "f1": f1_of}
+
+
+def drawn(n, classes, scale, seed=0):
+    """Logits [C, n], and labels drawn with the probabilities of the logits times `scale`: T = 1 / scale is right."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(scale=2, size=(classes, n))
+    p = predictions("softmax", z * scale, None)
+    return z, (rng.random((n, 1)) > p.cumsum(1)).sum(1)
+
+
+def log_loss(z, y, t):
+    return oracle.log_loss(y, predictions("softmax", z, None, t), labels=range(len(z)))
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+@pytest.mark.parametrize("scale", [0.25, 1.0, 3.0])
+def test_the_temperature_of_many_rows_is_right(classes, scale):
+    """It finds what the logits were divided by, and no temperature of a fine grid has a smaller log loss."""
+    z, y = drawn(20_000, classes, scale)
+    t = temperature(z, y)
+    assert abs(math.log(t * scale)) < 0.05
+    grid = [log_loss(z, y, t * factor) for factor in np.exp(np.linspace(-0.1, 0.1, 21))]
+    assert log_loss(z, y, t) < min(grid) + 1e-6
+
+
+def test_the_temperature_minimises_its_formula():
+    """On few rows it minimises Σ −log p[y] and the mean of −log p over all cells, on a grid of a thousandth."""
+    z, y = drawn(12, 3, 1.0, seed=4)
+
+    def cost(t):
+        logs = np.log(predictions("softmax", z, None, t))
+        return -logs[np.arange(12), y].sum() - logs.mean()
+
+    grid = np.exp(np.arange(-3000, 3000) / 1000)
+    np.testing.assert_allclose(temperature(z, y), grid[np.argmin([cost(t) for t in grid])], rtol=2e-3)
+
+
+def test_rows_that_are_all_right_do_not_make_it_infinitely_sure():
+    """With n rows that are all right and equally sure, the wrong class keeps about 1 / (2 n)."""
+    for n in (10, 100):
+        z = np.stack([np.zeros(n), np.full(n, 3.0)])
+        p = predictions("softmax", z, None, temperature(z, np.ones(n)))
+        np.testing.assert_allclose(p[:, 0], 1 / (2 * n + 2), rtol=1e-3)
+    assert temperature(np.zeros((2, 0)), np.zeros(0)) == 1.0
+    huge = np.stack([np.zeros(5), np.full(5, 1e30)])
+    assert 0 < temperature(huge, np.ones(5)) <= 20
+
+
+def imbalanced(n, seed=0):
+    """Calibrated probabilities of a class that is rare, and labels drawn with them."""
+    rng = np.random.default_rng(seed)
+    p = 1 / (1 + np.exp(3 - 1.5 * rng.normal(size=n)))
+    return p, (rng.random(n) < p).astype(float)
+
+
+@pytest.mark.parametrize("name", ["balanced_accuracy", "f1"])
+def test_a_threshold_is_the_best_cut(name):
+    """Of all cuts between the rows the one that is taken has the best score, by scikit-learn's own; on other rows it is
+    better than 0.5."""
+    of = {"balanced_accuracy": oracle.balanced_accuracy_score, "f1": oracle.f1_score}[name]
+    p, y = imbalanced(400)
+    t = threshold(p, y, COUNTED[name])
+    assert t < 0.4
+    cuts = np.unique(p)[:-1]
+    np.testing.assert_allclose(of(y, p > t), max(of(y, p > cut) for cut in cuts), rtol=1e-12)
+    other, truth = imbalanced(20_000, seed=1)
+    assert of(truth, other > t) > of(truth, other > 0.5) + 0.05
+
+
+def test_a_gain_within_its_error_is_not_taken():
+    """Half is the best threshold of calibrated probabilities by accuracy: of forty data sets few get another, and those
+    lose next to nothing; the same data and seed give the same threshold."""
+    moved = []
+    for seed in range(40):
+        p, y = imbalanced(150, seed)
+        t = threshold(p, y, accuracy_of, seed)
+        assert t == threshold(p, y, accuracy_of, seed)
+        moved += [t] if t != 0.5 else []
+    assert len(moved) <= 20
+    other, truth = imbalanced(20_000, seed=99)
+    half = oracle.accuracy_score(truth, other > 0.5)
+    losses = [half - oracle.accuracy_score(truth, other > t) for t in moved]
+    assert sum(losses) / 40 < 0.01
+
+
+def test_the_standard_error_is_that_of_drawn_rows():
+    """A gain just above the spread of the paired difference over drawn rows is taken, one just below is not."""
+    p = np.array([0.1] * 100 + [0.4] * 10 + [0.9] * 20)
+    for right in range(11):  # of the ten at 0.4, so many are of class 1: a cut at 0.25 gains (2 right − 10) / n
+        y = np.array([0.0] * 100 + [1.0] * right + [0.0] * (10 - right) + [1.0] * 20)
+        gain = 2 * right - 10  # rows; its variance over draws is that of a sum of ± 1 over the ten
+        error = math.sqrt(10 - gain**2 / 130)
+        if abs(gain - error) > 0.5:
+            assert (threshold(p, y, accuracy_of) != 0.5) == (gain > error), right
+    assert threshold(np.full(5, 0.3), np.ones(5), f1_of) == 0.5  # nothing to cut between
+
+
+# --- in a race --------------------------------------------------------------------------------------------------------
+
+
+class NoBaselines:
+    """Stands for the process of the baselines."""
+
+    def __init__(self, *_):
+        pass
+
+    def collect(self, deadline):
+        return [Baseline(name, [], 0.0, "out of time") for name in NAMES]
+
+    def close(self):
+        pass
+
+
+FIXED = {"depth": 0, "batch_size": 32, "rule": "adam", "learning_rate": 0.03, "scaling": "z_score", "weight_decay": 0.0,
+         "label_smoothing": 0.3, "schedule": "constant", "warmup": 0.0, "dropout": 0.0, "l1": 0.0}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def raced():
+    """(metric -> a race on an imbalanced table with smoothed labels, which make a net too little sure; its entries)."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(700, 2))
+    y = np.where(rng.random(700) < 1 / (1 + np.exp(3 - 2 * x[:, 0])), "yes", "no")
+    made, seen = {}, []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(racing, "Baselines", NoBaselines)
+        of = racing.crowned
+        patch.setattr(racing, "crowned", lambda ranked, *args: (seen.append(ranked[0]), of(ranked, *args))[1])
+        for metric in ("f1", "log_loss"):
+            result = race(x, y, recipes=1, epochs=20, seed=0, fixed=FIXED, metric=metric)
+            made[metric] = result, seen[-1]
+    return made
+
+
+def test_a_winner_is_calibrated_on_its_choosing_rows(raced):
+    """The temperature is that of the racers' outputs on the choosing rows of all folds, none of which they trained on;
+    it lowers their log loss, and the score that chose the winner stays what it was."""
+    result, entry = raced["log_loss"]
+    outputs, y = on_choosing_rows(entry)
+    folds = entry.heat.prepared.folds
+    assert len(y) == sum(len(fold.choose) for fold in folds) > 400
+    np.testing.assert_array_equal(y, np.concatenate([entry.heat.prepared.labels[fold.choose] for fold in folds]))
+    z = np.concatenate([0 * outputs, outputs])
+    np.testing.assert_allclose(result.model.temperature, temperature(z, y), rtol=1e-12)
+    assert result.model.temperature < 0.8
+    assert result.model.threshold == 0.5
+    assert log_loss(z, y, result.model.temperature) < log_loss(z, y, 1.0)
+    costs = []
+    at = np.cumsum([0, *[len(fold.choose) for fold in folds]])
+    for i, racer in enumerate(entry.racers):
+        mine = slice(at[i], at[i + 1])
+        np.testing.assert_allclose(log_loss(z[:, mine], y[mine], 1.0), racer.best.cost, rtol=1e-5)
+        costs.append(racer.best.cost)
+    assert result.best.score >= np.mean(costs) * (1 - 1e-12)
+
+
+def test_a_threshold_raises_f1(raced):
+    """Chosen by F1 on an imbalanced table, the model has a threshold below half, its labels have the higher F1 on new
+    rows, and the test score is that of its labels."""
+    result, _ = raced["f1"]
+    model = result.model
+    assert model.threshold < 0.45
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(4000, 2))
+    y = np.where(rng.random(4000) < 1 / (1 + np.exp(3 - 2 * x[:, 0])), "yes", "no")
+    of = lambda labels: oracle.f1_score(y, labels, pos_label="yes")  # noqa: E731
+    p = model.predict_proba(x)[:, 1]
+    assert of(model.predict(x)) > of(np.where(p > 0.5, "yes", "no")) + 0.02
+    assert model.predict(x).tolist() == np.where(p > model.threshold, "yes", "no").tolist()
+
+
+def test_the_test_score_knows_the_threshold(raced):
+    """Test rows are scored with the decisions of the model that is handed back."""
+    result, entry = raced["f1"]
+    prepared = entry.heat.prepared
+    truth = prepared.labels[prepared.split.test]
+    answer = result.model.answer(prepared.columns(prepared.test_rows))
+    expected = oracle.f1_score(truth, answer[:, 1] > result.model.threshold)
+    np.testing.assert_allclose(result.best.test, expected, rtol=1e-12)
+    assert result.best.test != METRICS["f1"].of(truth, answer)
