@@ -12,7 +12,8 @@ SINGLE, ENSEMBLE, TOP_K = "slalom", "slalom ensemble", "slalom-topk"
 
 
 def contest(task: Task) -> None:
-    """A race with defaults: the best network alone and, where the result has one, the ensemble."""
+    """A race with users' defaults, its metric too (log loss where accuracy decides): the best network alone and, where
+    the result has one, the ensemble."""
     result = _raced(task)
     _save(task, SINGLE, single_of(result))
     ensemble = getattr(result, "ensemble", None)
@@ -49,8 +50,8 @@ def _raced(task: Task, **besides: Any) -> Any:
 
     train, validation, _ = task.frames
     result = slalom.race(
-        train, task.y, validation=(validation, task.y_validation), metric=task.metric, seed=task.seed,
-        task="classification" if task.classes else "regression", seconds=task.left() - SAVING, **besides,
+        train, task.y, validation=(validation, task.y_validation), seed=task.seed, seconds=task.left() - SAVING,
+        task="classification" if task.classes else "regression", **besides,
     )  # fmt: skip
     task.tell(tried=result.about["recipes"], winner=result.best.name, race_seconds=result.about["seconds"])
     return result
