@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 TABLE = build/breast_cancer.csv
 
-.PHONY: setup race test test-slow test-all lint docs oracles bench clean
+.PHONY: setup race test test-slow test-all lint docs oracles bench results clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/dev.stamp ## everything to work on Slalom
@@ -39,6 +39,10 @@ lint: $(VENV)/dev.stamp ## formatter, linter, types, spelling, tables of the doc
 
 bench: build/bench/made.stamp ## Slalom beside everybody else, for most of an hour; the tables of docs/performance.md
 	build/bench/bin/python -m benchmarks --json build/bench.json --page docs/performance.md
+
+results: build/bench/made.stamp ## Slalom beside Optuna and others at equal seconds, for hours; RTDL=… TABLES=… name folders of data
+	build/bench/bin/python -m benchmarks.equal_time $(if $(RTDL),--rtdl "$(RTDL)") $(if $(TABLES),--tables "$(TABLES)") \
+		--json build/equal_time.json --page docs/results.md
 
 clean: ## everything that was made but the environment and the runs
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -111,10 +111,10 @@ def text(told: Told) -> str:
     return "\n\n".join(make(told) for part, make in TABLES.values() if part in told)
 
 
-def write(file: Path, told: Told) -> None:
+def write(file: Path, told: Told, tables: dict[str, tuple[str, Callable[[Told], str]]] = TABLES) -> None:
     """Put the tables that were measured between their markers, `<!-- bench: NAME -->` and `<!-- end -->`."""
     page = file.read_text()
-    for name, (part, make) in TABLES.items():
+    for name, (part, make) in tables.items():
         if part in told:
             made = f"<!-- bench: {name} -->\n\n{make(told)}\n\n<!-- end -->"
             page, found = re.subn(rf"<!-- bench: {name} -->.*?<!-- end -->", lambda _: made, page, flags=re.DOTALL)  # noqa: B023

@@ -42,27 +42,31 @@ FLOORS = (
     "record",
     # parts: in each folder the contract, then the algorithms, which do not know each other, then the registry
     "layers.base rules.base schedules.base scaling.base data.base",
-    "rules.optax_bridge",
+    "rules.optax_bridge data.treatments",
     " ".join(sorted({name for room in ROOMS for name in members(room)} - WRAPPERS - {"rules.optax_bridge"}))
     + " data.columns data.frames data.read data.split data.target"
-    " averages back_propagation calibration losses metrics plan executor journal folder baselines board cache seats",
+    " averages back_propagation calibration losses metrics selection statistics plan executor journal folder baselines"
+    " board cache seats draws",
     " ".join(sorted(WRAPPERS)) + " data.encoded",
     "layers rules schedules scaling data",
     # nets
-    "net unit walk described nested",
+    "blocks unit walk described nested",
+    "net",
     "recipe step descent",
     # lanes and what stands beside them
     "room cost",
+    "fields portfolio",
     "lane space table prepare model shuffles racer",
-    "program objective",
+    "program objective ensemble",
     # heats
     "heat result order",
     # races
-    "crew entry verdict compared",
+    "crew entry verdict compared scored",
     "pace calibrated",
     "track",
     "finish report opened",
-    "start",
+    "combined refitting",
+    "start continued ending",
     "racing fitting",
     # the bench
     "bench bench.cases",
@@ -88,7 +92,7 @@ OUTSIDE = {
     "subprocess": "baselines bench.contest",
     "torch": "bench.torch_rivals",
     "optax": "rules.optax_bridge",
-    "jax": "record losses seats room lane program step crew finish descent walk bench.jax_rival bench.measure",
+    "jax": "record losses seats room lane program step crew scored finish descent walk bench.jax_rival bench.measure",
     "jaxlib": "seats program",
 }
 ANYWHERE_IN = {"jax": ("layers", "rules")}  # rooms whose members may use a package or not

@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from slalom.averages import ewma
     from slalom.back_propagation import SigmoidNet
     from slalom.descent import descend
+    from slalom.ensemble import Ensemble
     from slalom.errors import RaceFailed, SlalomError
     from slalom.fitting import fit
     from slalom.model import Model
     from slalom.opened import leaderboard, load
     from slalom.racing import race
     from slalom.recipe import Recipe
-    from slalom.result import Best, Result
+    from slalom.result import Best, Gain, Result
     from slalom.transformers import FeatureScaler
 
 _HOME = {
@@ -32,6 +33,8 @@ _HOME = {
     "Recipe": "slalom.recipe",
     "Result": "slalom.result",
     "Best": "slalom.result",
+    "Gain": "slalom.result",
+    "Ensemble": "slalom.ensemble",
     "Model": "slalom.model",
     "SlalomError": "slalom.errors",
     "RaceFailed": "slalom.errors",
@@ -40,7 +43,9 @@ _ROOMS = ("rules", "schedules", "scaling", "layers")
 
 __all__ = [
     "Best",
+    "Ensemble",
     "FeatureScaler",
+    "Gain",
     "Model",
     "RaceFailed",
     "Recipe",

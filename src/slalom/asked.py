@@ -8,6 +8,7 @@ from typing import Any
 from slalom.errors import SlalomError, wrong
 
 Given = dict[str, Any]
+REFIT = {None: False, "train": True, "all": "all"}  # option -> argument
 KEPT = ("target", "seed", "task", "metric", "out")  # what a continued race cannot have otherwise
 
 
@@ -19,11 +20,14 @@ def wanted(given: Given) -> dict[str, Any]:
     ('houses.csv', 'price', {'depth': 1}, None)
     """
     fixed = fields(given.get("fixed") or ())
+    own: Given = {"space": space_of(given["space"])} if given.get("space") else {}
+    if given.get("also"):
+        own["also"] = [recipe_of(file, "--also") for file in given["also"]]
     amount = {name: given.get(name) for name in ("seconds", "recipes", "epochs")}
     if given.get("recipe"):
         amount["recipe"] = recipe_of(given["recipe"])
     if given.get("extend"):
-        return _continued(given, amount, fixed)
+        return _continued(given, amount, fixed) | own
     file = given.get("file")
     if file is None:
         raise SlalomError("FILE must be given: slalom race houses.csv --target price. Or --continue DIR.")
@@ -31,8 +35,9 @@ def wanted(given: Given) -> dict[str, Any]:
         raise SlalomError(f"--target must be given: the column of {file} to predict.")
     out = given.get("out") or (None if given.get("dry_run") else free_folder(file))
     named = {name: given[name] for name in ("task", "metric") if given.get(name)}
+    named |= {"refit": REFIT[given.get("refit")]}
     return {"X": file, "target": given["target"], "seed": given.get("seed") or 0, "out": out, "fixed": fixed} | (
-        amount | named
+        amount | named | own
     )
 
 
@@ -53,20 +58,30 @@ def fields(pairs: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def recipe_of(file: Path) -> Any:
+def recipe_of(file: Path, option: str = "--recipe") -> Any:
     """The recipe in a TOML file (SlalomError)."""
     from slalom.recipe import Recipe
 
     try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise SlalomError(f"--recipe must be a TOML file. {file}: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise SlalomError(f"--recipe must be a TOML file. {file} is not UTF-8 text.") from None
-    try:
-        return Recipe.from_toml(text)
+        return Recipe.from_toml(_text(file, option))
     except SlalomError as error:
         raise SlalomError(f"{file}: {error}") from None
+
+
+def space_of(file: Path) -> dict[str, Any]:
+    """The space in a TOML file, as `race(space=…)` takes it; what it holds is checked there (SlalomError)."""
+    from slalom.folder import toml
+
+    return toml(file, _text(file, "--space"))
+
+
+def _text(file: Path, option: str) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SlalomError(f"{option} must be a TOML file. {file}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise SlalomError(f"{option} must be a TOML file. {file} is not UTF-8 text.") from None
 
 
 def free_folder(file: Path) -> Path:
@@ -102,7 +117,8 @@ def _continued(given: Given, amount: dict[str, Any], fixed: dict[str, Any]) -> d
         raise SlalomError(f"The data of {folder} must still be there. {file} is not: give its place, {again}.")
     return {
         "X": file, "target": target, "seed": seed, "task": task, "metric": metric, "extend": folder,
-        "fixed": order.get("fixed", {}) | fixed, **_amount(folder, order, amount),
+        "fixed": order.get("fixed", {}) | fixed, "space": order.get("space", {}), **_amount(folder, order, amount),
+        "refit": REFIT[given["refit"]] if given.get("refit") else order.get("refit", False),
     }  # fmt: skip
 
 

@@ -70,7 +70,10 @@ def _general(name: str) -> Callable[[Row], str]:
 
 
 def _net(row: Row) -> str:
-    return "" if row.get("depth") is None else f"{row['depth']} x {row['width']}" if row["depth"] else "linear"
+    if row.get("depth") is None:
+        return ""
+    blocks = " blocks" if row.get("block") == "residual" else ""
+    return f"{row['depth']} x {row['width']}{blocks}" if row["depth"] else "linear"
 
 
 # In the order of how much they tell.
@@ -79,6 +82,7 @@ FIELDS = (
     Column("learning\nrate", _general("learning_rate"), right=True),
     Column("scaling", _general("scaling")),
     Column("net", _net, right=True),
+    Column("embedding", _general("embedding")),
     Column("batch\nsize", _general("batch_size"), right=True),
     Column("schedule", _general("schedule")),
     Column("normal-\nisation", _general("normalisation")),
@@ -100,6 +104,11 @@ def columns_of(board: pl.DataFrame) -> tuple[list[Column], list[Column]]:
         Column("outcome", _outcome),
         Column("epochs", _general("epochs_run"), right=True),
     ]
+    again = {row["rank"]: row.get("new_seeds_score") for row in rows}
+    if any(value is not None for value in again.values()):
+        texts = dict(zip(again, numbers(again.values()), strict=True))
+        cell = lambda row: f"{texts[row['rank']]} ({row['seeds']})" if again[row["rank"]] is not None else ""  # noqa: E731
+        first.insert(3, Column("new\nseeds", cell, right=True))
     recipes = [row for row in rows if row["kind"] == "recipe"]
     differing = [field for field in FIELDS if len({field.cell(row) for row in recipes}) > 1]
     return first, differing or list(FIELDS)

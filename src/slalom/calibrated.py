@@ -32,13 +32,13 @@ def calibrated(model: Model, entry: Entry, metric: Metric) -> Model:
 
 
 def on_choosing_rows(entry: Entry) -> tuple[Array, Array]:
-    """(outputs [C, M], labels [M]) of an entry's racers at their best moments on the choosing rows of their folds; of
+    """(outputs [C, M], labels [M]) of an entry's single networks on the choosing rows of their folds; of
     many rows every so manieth."""
     prepared, net = entry.heat.prepared, entry.heat.structure.net
     outputs, labels = [np.zeros((net.outputs, 0))], [np.zeros(0)]
-    for racer in entry.racers:
+    for racer in entry.chosen:
         rows = prepared.folds[racer.fold].choose
-        rows = rows[:: max(1, -(-len(rows) * len(entry.racers) // MOST_ROWS))]
+        rows = rows[:: max(1, -(-len(rows) * len(entry.chosen) // MOST_ROWS))]
         if racer.best is None or not len(rows):
             continue
         x = prepared.as_raced(entry.recipe.scaling, racer.fold, rows)

@@ -1,4 +1,4 @@
-"""Calibration of a trained classifier on rows that it was not trained on: a temperature, and a threshold of decision."""
+"""Calibration of a trained classifier on rows that it was not trained on: a temperature and a threshold."""
 
 from collections.abc import Callable
 
@@ -59,8 +59,8 @@ def threshold(p: Array, y: Array, counted: Callable[..., Array], seed: int = 0) 
     that agree in label and both decisions are alike, so that a draw is a multinomial one of the eight kinds.
 
     p: [N] probabilities of class 1. y: [N] 0 or 1. counted: a score of arrays of counts, larger is better. seed: of the
-    parts and the draws. Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapters 6 and 17; the rule
-    of one standard error is that of Breiman et al. 1984, Classification and Regression Trees, section 3.4.3.
+    parts and the draws. Source: Efron & Tibshirani 1993 (bootstrap, chapter 6; cross-validation, 17); the rule of one
+    standard error: Breiman et al. 1984.
 
     >>> from slalom.metrics import f1_of
     >>> p, y = np.array([0.1] * 40 + [0.3] * 10 + [0.4] * 10), np.array([0] * 50 + [1] * 10)

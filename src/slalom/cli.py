@@ -60,6 +60,16 @@ def command() -> None:
     metavar="FIELD=VALUE",
     help="Fix a field of all recipes (repeatable); a name that is not known is answered with those that are.",
 )
+@click.option("--space", type=FOLDER, metavar="FILE.toml", help="Draw fields from this space instead of Slalom's own.")
+@click.option("--also", type=FOLDER, multiple=True, metavar="FILE.toml", help="Race this recipe along (repeatable).")
+@click.option(
+    "--refit",
+    is_flag=False,
+    flag_value="train",
+    type=click.Choice(["train", "all"]),
+    metavar="[all]",
+    help="Train the winner once more, on all rows that are not test rows (all: on those, too).",
+)
 @click.option("--continue", "extend", type=FOLDER, metavar="DIR", help="Add recipes to the race in this folder.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, its memory and time; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
@@ -73,6 +83,7 @@ def race(**given: Any) -> int:
       slalom race houses.csv --target price --seconds 60 --seed 0 --out runs/houses
       slalom race houses.csv --target price --set rule=adamw --set depth=3
       slalom race houses.csv --target price --recipes 64 --epochs 20 --json
+      slalom race houses.csv --target price --refit
       slalom race houses.csv --target price --dry-run
       slalom race --continue runs/houses --seconds 120
     """
@@ -117,18 +128,23 @@ def _raced(asked: dict[str, Any]) -> tuple[Any, bool]:
 @click.argument("file", type=FOLDER)
 @click.option("--out", type=FOLDER, help="A .csv file for the predictions.  [stdout]")
 @click.option("--proba", is_flag=True, help="The probability of every class, too.")
+@click.option("--single", "which", flag_value="single", help="By the winner's network.")
+@click.option(
+    "--ensemble", "which", flag_value="ensemble", help="By the mean of several.  [where the race showed a gain]"
+)
 @click.option("--quiet", "-q", is_flag=True, help="Nothing on stderr.")
-def predict(folder: Path, file: Path, out: Path | None, proba: bool, quiet: bool) -> int:
+def predict(folder: Path, file: Path, out: Path | None, proba: bool, which: str | None, quiet: bool) -> int:
     """Predict every row of FILE with the model in DIR: a CSV, in the order of the rows.
 
     \b
     Examples:
       slalom predict runs/houses new_rows.csv --out predictions.csv
       slalom predict runs/flowers new_rows.csv --proba
+      slalom predict runs/houses new_rows.csv --single
     """
     from slalom.told import predictions, write
 
-    frame = predictions(folder, file, proba=proba)
+    frame = predictions(folder, file, proba=proba, which=which)
     if out is None:
         shell.show(frame.write_csv(), raw=True)
         return 0

@@ -13,7 +13,7 @@ from slalom.types import Array
 
 def wanted_rows(prepared: Prepared) -> list[Array]:
     """The rows that the baselines predict: the choosing rows of each fold, and behind the last one's the test rows."""
-    wanted = [fold.choose for fold in prepared.all_folds]
+    wanted = [fold.choose for fold in prepared.compared_folds]
     wanted[-1] = np.concatenate([wanted[-1], prepared.split.test])
     return wanted
 

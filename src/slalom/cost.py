@@ -1,6 +1,7 @@
 """What a step costs, by a model: plans are made from it, since a plan may not depend on a clock."""
 
 from slalom.layers import Periodic
+from slalom.net import EMBEDDINGS
 from slalom.seats import SUPPLIERS
 from slalom.step import Structure
 
@@ -13,7 +14,8 @@ LAYER = 7e-6  # and lane
 CURVED = 0.7e-9  # an element of an activation that is not made of straight lines
 STRAIGHT = ("relu", "leaky_relu", "identity")
 NORMALISED = {"none": 0.0, "batch_norm": 1.3e-9, "layer_norm": 1.9e-9, "group_norm": 1.9e-9}  # an element
-EMBEDDED = {"none": 0.0, "periodic": Periodic.waves * 5.6e-9, "piecewise_linear": 16 * 1.5e-9}  # a cell of a batch
+EMBEDDED = {"none": 0.0, "periodic": Periodic.waves * 5.6e-9, "piecewise_linear": 16 * 1.5e-9}  # an embedded cell
+FURTHER = {"none": 0.0, "periodic": 3e-9, "piecewise_linear": 2.5e-9}  # each number of a cell above the embedding's own
 
 RACER = 1.5e-3  # on the host, each time that a racer is taken up: laid out, handed over, taken back
 CHECK = 0.3e-3  # on the host, each time that it is scored
@@ -33,13 +35,17 @@ def step_seconds(structure: Structure, width: int, device: str = "cpu") -> float
     """
     net, batch = structure.net, structure.batch_size
     if device != "cpu":
-        work = batch * net.depth * net.width * DEVICE_ELEMENT + net.flops(batch) * DEVICE_FLOP
-        return SUPPLIERS * (work + (net.depth + 1) * DEVICE_LAYER / width)
-    element = ELEMENT + NORMALISED[net.normalisation] + (0.0 if net.activation in STRAIGHT else CURVED)
+        work = batch * sum(net.body.hidden) * DEVICE_ELEMENT + net.flops(batch) * DEVICE_FLOP
+        return SUPPLIERS * (work + (len(net.body.hidden) + 1) * DEVICE_LAYER / width)
+    hidden, curved = net.body.hidden, 0.0 if net.activation in STRAIGHT else CURVED
+    cell = EMBEDDED[net.embedding] + (net.size - EMBEDDINGS[net.embedding][1]) * FURTHER[net.embedding]
+    acts = net.depth + (net.block == "residual")  # a residual net has one activation a block, and one behind them all
     return (
         net.flops(batch) * FLOP
-        + batch * net.depth * net.width * element
-        + batch * net.inputs * (ELEMENT + EMBEDDED[net.embedding])
+        + batch
+        * net.width
+        * (len(hidden) * ELEMENT + net.body.norms_learned * NORMALISED[net.normalisation] + acts * curved)
+        + batch * (net.inputs * ELEMENT + net.resolved * cell)
         + net.parameters * PARAMETER
-        + (net.depth + 1) * LAYER / width
+        + (len(hidden) + 1) * LAYER / width
     )

@@ -1,5 +1,6 @@
 """Crews: racers of one rule that are advanced by the same calls, taken from check to check and scored."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -74,6 +75,7 @@ class Crew:
         self.lanes, self.places = np.int32(lanes), width * self.program.lanes
         program = self.program
         self.steps = min(program.steps, call_steps(heat.structure, width, lanes, program.orders))  # the most of a call
+        self.patience = math.inf  # steps without a better score
         self.place_steps = 0  # steps that were computed, of copies and of those that diverged as well
         self.rule = np.int32(self.program.rule_index(racers[0].kind))
         self.state: State = self._stacked([racer.state for racer in self.filled])
@@ -81,9 +83,10 @@ class Crew:
         knobs = [racer.knobs._replace(order=np.int32(self.orders.index(order_of(racer)))) for racer in self.filled]  # type: ignore[union-attr]
         self.knobs: Knobs = jax.device_put(self._stacked(knobs), device())
 
-    def advance(self, stop: int, checks: Sequence[int], halted: Callable[[], bool]) -> int:
+    def advance(self, stop: int, checks: Sequence[int], halted: Callable[[], bool], patience: float = math.inf) -> int:
         """Take the racers to step `stop`, scored at the checks on the way; returns how many updates of racers were
-        made, fewer than asked for if halted."""
+        made, fewer than asked for if halted. patience: steps after which a racer that was not better is stopped."""
+        self.patience = patience
         began, racers = time.perf_counter(), self.racers
         start = step = racers[0].step
         asked: Asked | None = None  # the score under way: taken in while the next call runs
@@ -99,7 +102,7 @@ class Crew:
                 self._take(asked)
                 asked = None
                 jax.block_until_ready(before)  # one call runs while the next one is made ready, no more
-            if step < check or all(racer.diverged for racer in racers):
+            if step < check or all(racer.over_at is not None for racer in racers):
                 break
             asked = self._ask(step)
         if step > start and not (asked and asked.step == step):
@@ -188,7 +191,7 @@ class Crew:
         outputs = np.asarray(asked.answer)
         net, host = self.heat.structure.net, None  # weights come to the host where a racer was never better
         for k, racer in enumerate(self.racers):
-            if racer.diverged:
+            if racer.over_at is not None:
                 continue
             chosen = len(self.heat.prepared.all_folds[racer.fold].choose)
             cost, diverged = self._cost(outputs[k, :, :chosen].astype(np.float64), racer)
@@ -200,6 +203,8 @@ class Crew:
                 host = host or jax.tree.map(np.asarray, tuple(asked.state[:2]))
                 weights, memory = jax.tree.map(lambda a: a[k].copy(), host)  # noqa: B023
                 racer.best = Moment(cost, asked.step, net.narrowed(weights), memory)
+            if not diverged and racer.best and asked.step - racer.best.step > self.patience:
+                racer.stopped_at = asked.step
 
     def _cost(self, outputs: Array, racer: Racer) -> tuple[float, bool]:
         """(cost, whether the racer counts as diverged) for outputs [C, M] on the choosing rows of its fold."""
@@ -219,7 +224,7 @@ class Crew:
         whole = jax.tree.map(np.asarray, self.state)
         for k, racer in enumerate(self.racers):
             racer.state = jax.tree.map(lambda a: a[k].copy(), whole)  # noqa: B023
-            racer.step = step if racer.diverged_at is None else racer.diverged_at
+            racer.step = step if racer.over_at is None else racer.over_at
             racer.seconds += seconds / len(self.racers)
             if type(racer.recipe.rule).remark is not Rule.remark:
                 racer.remark = racer.recipe.rule.remark(self.program.room.unpack(racer.kind, racer.state.rule))

@@ -3,6 +3,7 @@
 import math
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -14,6 +15,7 @@ from slalom.calibrated import calibrated
 from slalom.compared import finite_or_none
 from slalom.crew import Crew
 from slalom.entry import Entry
+from slalom.fields import named
 from slalom.heat import Heat
 from slalom.metrics import Metric
 from slalom.model import Model
@@ -22,8 +24,7 @@ from slalom.order import Order
 from slalom.prepare import Prepared
 from slalom.racer import Moment, Racer
 from slalom.recipe import Recipe
-from slalom.result import Best, Result
-from slalom.space import named
+from slalom.result import ENSEMBLE, Best, Result
 from slalom.step import Structure
 from slalom.table import Table
 from slalom.track import Track
@@ -33,7 +34,7 @@ CONSTANT = "mean or majority"
 
 def structure_of(recipe: Recipe, prepared: Prepared) -> Structure:
     """The structure that a recipe has on this data."""
-    net = recipe.net(prepared.width, prepared.target.outputs)
+    net = recipe.net(prepared.width, prepared.target.outputs, prepared.columns.numeric)
     return Structure(net, recipe.batch_size, loss_of(recipe, prepared))
 
 
@@ -52,6 +53,8 @@ class Winner:
     epoch: float
     model: Model
     note: str = ""
+    seeds: int = 0
+    again: float = math.inf  # cost, the mean of new seeds
 
 
 def crowned(ranked: list[Entry], prepared: Prepared, metric: Metric, track: Track, limit: float) -> Winner:
@@ -65,23 +68,25 @@ def crowned(ranked: list[Entry], prepared: Prepared, metric: Metric, track: Trac
         return _constant(prepared, metric)
     cost, step = entry.best
     epoch = step / entry.heat.steps_per_epoch(0)
-    moment, fold, note = entry.racers[0].best, 0, ""
+    moment, fold, note = entry.chosen[0].best, 0, ""
     if prepared.whole:
-        again = _whole(track, entry, epoch, lambda: track.interrupted or time.perf_counter() > limit)
+        fold = len(prepared.folds)
+        again = trained_again(track, entry, fold, epoch, lambda: track.interrupted or time.perf_counter() > limit)
         if again is not None:
-            track.racer_steps += again.step
-            moment, fold = again, len(prepared.folds)
+            moment = again
         else:
-            note = "there was no time to train the winner on all folds: the model is that of the first fold."
+            fold, note = 0, "there was no time to train the winner on all folds: the model is that of the first fold."
     assert moment is not None
     model = calibrated(model_of(entry.heat, entry.recipe, fold, moment), entry, metric)
-    return Winner(f"recipe {entry.number}", entry.recipe, cost, epoch, model, note)
+    seeds, mean = entry.seeds, entry.replicated[0]
+    return Winner(f"recipe {entry.number}", entry.recipe, cost, epoch, model, note, seeds, mean)
 
 
-def _whole(track: Track, entry: Entry, epoch: float, halted: Any) -> Moment | None:
-    """The recipe trained on all rows but the test rows, up to an epoch; None where time ran out or it diverged."""
+def trained_again(track: Track, entry: Entry, fold: int, epoch: float, halted: Callable[[], bool]) -> Moment | None:
+    """The recipe trained up to an epoch on the rows of a fold that has none to be scored on, as `Prepared.whole`; None
+    where it was halted or diverged."""
     heat = entry.heat
-    racer = Racer(entry.number, entry.recipe, len(heat.prepared.folds))
+    racer = Racer(entry.number, entry.recipe, fold)
     longer = heat.steps_per_epoch(racer.fold) / heat.steps_per_epoch(0)
     # It has no choosing rows to be scored on: a plateau falls where the first fold's did.
     racer.falls = [(step * longer, factor) for step, factor in entry.racers[0].falls]
@@ -93,6 +98,7 @@ def _whole(track: Track, entry: Entry, epoch: float, halted: Any) -> Moment | No
     finite = all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(racer.state.weights))
     if racer.step < stop or not finite:
         return None
+    track.racer_steps += racer.step
     return Crew(heat, [racer]).moment()
 
 
@@ -144,7 +150,8 @@ def test_score(model: Model, prepared: Prepared, metric: Metric) -> float | None
 def best_of(winner: Winner, prepared: Prepared, metric: Metric) -> Best:
     """The winner as a result holds it."""
     test = test_score(winner.model, prepared, metric)
-    return Best(winner.name, winner.recipe, metric.score_of(winner.cost), winner.epoch, test)
+    again = metric.score_of(winner.again) if math.isfinite(winner.again) else None
+    return Best(winner.name, winner.recipe, metric.score_of(winner.cost), winner.epoch, test, winner.seeds, again)
 
 
 def recipe_rows(track: Track, wave: int) -> tuple[list[dict[str, Any]], list[tuple[int, float, float | None]]]:
@@ -165,6 +172,8 @@ def recipe_rows(track: Track, wave: int) -> tuple[list[dict[str, Any]], list[tup
                 "seconds": sum(racer.seconds for racer in entry.racers),
                 "parameters": entry.heat.structure.net.parameters,
                 "remark": entry.racers[0].remark,
+                "seeds": entry.seeds,
+                "again": finite_or_none(entry.replicated[0]),
             }
         )
         scores += [(entry.number, step / per_epoch, finite_or_none(cost)) for step, cost in entry.curve.items()]
@@ -198,7 +207,7 @@ def about_wave(track: Track, prepared: Prepared, compile_seconds: float) -> dict
 def race_settings(order: Order, table: Table, fingerprint: str, track: Track, result: Result) -> dict[str, Any]:
     """race.toml: everything that is needed to repeat the race."""
     best, metric = result.best, result.metric
-    kept = ("seed", "task", "seconds", "recipes", "epochs", "fixed")
+    kept = ("seed", "task", "seconds", "recipes", "epochs", "space", "refit")
     return {
         "slalom": version("slalom"),
         "data": {
@@ -213,6 +222,7 @@ def race_settings(order: Order, table: Table, fingerprint: str, track: Track, re
             "metric": metric.name,
             "greater_is_better": metric.greater,
             "recipe": order.recipe.to_plain() if order.recipe else None,
+            "also": [recipe.to_plain() for recipe in order.also],
         },
         "plan": {
             "rungs": [{"recipes": rung.recipes, "epochs": rung.epochs} for rung in track.plan.rungs],
@@ -228,6 +238,7 @@ def race_settings(order: Order, table: Table, fingerprint: str, track: Track, re
             "test": best.test,
             "recipe": best.recipe.to_plain(),
         },
+        ENSEMBLE: result.gain.plain() if result.gain else None,
     }
 
 

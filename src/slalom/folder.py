@@ -58,6 +58,11 @@ class RunFolder:
         """Where the model is."""
         return self.path / "model" if self.path else None
 
+    @property
+    def ensemble(self) -> Path | None:
+        """Where the ensemble is."""
+        return self.path / "ensemble" if self.path else None
+
     def settings(self) -> dict[str, Any]:
         """What race.toml holds."""
         assert self.path
@@ -88,6 +93,14 @@ class RunFolder:
         temporary = self.path / (name + ".tmp")
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(self.path / name)
+
+
+def toml(file: Path, text: str) -> dict[str, Any]:
+    """What TOML text from a file holds (SlalomError where it is none)."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SlalomError(f"{file} must be TOML. {error}.") from None
 
 
 def _present(settings: Any) -> Any:

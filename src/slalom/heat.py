@@ -133,11 +133,12 @@ class Heat:
     def _start(self, racer: Racer) -> tuple[Tree, Tree]:
         """(weights, memory) before the first step: drawn once, since they are the same for many recipes."""
         net, recipe, bins = self.structure.net, racer.recipe, self.structure.net.bins
-        key = (racer.replicate, racer.fold, recipe.initialiser, recipe.scaling if bins else "")
+        sigma = recipe.embedding_sigma if net.embedding == "periodic" else 0.0
+        key = (racer.replicate, racer.fold, recipe.initialiser, recipe.scaling if bins else "", sigma)
         if key not in self._starts:
             rng = np.random.default_rng([self.seed, 3, racer.replicate, racer.fold])
             edges = self.prepared.edges(recipe.scaling, racer.fold, bins) if bins else None
-            weights, memory = net.init(rng, recipe.initialiser, edges)
+            weights, memory = net.init(rng, recipe.initialiser, edges, sigma)
             self._starts[key] = (net.widened(weights, self.data.tree.x.shape[1]), memory)
         return self._starts[key]
 

@@ -17,7 +17,9 @@ CREATE TABLE IF NOT EXISTS recipes (
     epochs REAL NOT NULL,            -- run so far
     seconds REAL NOT NULL,
     parameters INTEGER NOT NULL,
-    remark TEXT NOT NULL DEFAULT ''  -- what its update rule says of the training
+    remark TEXT NOT NULL DEFAULT '', -- what its update rule says of the training
+    seeds INTEGER NOT NULL DEFAULT 0, -- new seeds that a finalist was run again with
+    again REAL                       -- cost of the best moment of their mean; NULL for none
 );
 CREATE TABLE IF NOT EXISTS scores (
     number INTEGER NOT NULL REFERENCES recipes (number),
@@ -30,6 +32,10 @@ CREATE TABLE IF NOT EXISTS waves (wave INTEGER PRIMARY KEY, about TEXT NOT NULL)
 """
 
 
+# Columns that the first journals did not have.
+LATER = {"remark": "TEXT NOT NULL DEFAULT ''", "seeds": "INTEGER NOT NULL DEFAULT 0", "again": "REAL"}
+
+
 class Journal:
     """An open journal; without a path it lives in memory. read_only: nothing is written, not even a lock beside it."""
 
@@ -40,8 +46,10 @@ class Journal:
             return
         self._database = sqlite3.connect(str(path) if path else ":memory:", isolation_level=None)
         self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;" + SCHEMA)
-        if "remark" not in [column[1] for column in self._database.execute("PRAGMA table_info(recipes)")]:
-            self._database.execute("ALTER TABLE recipes ADD COLUMN remark TEXT NOT NULL DEFAULT ''")  # an older journal
+        there = [column[1] for column in self._database.execute("PRAGMA table_info(recipes)")]
+        for name, kind in LATER.items():
+            if name not in there:  # an older journal
+                self._database.execute(f"ALTER TABLE recipes ADD COLUMN {name} {kind}")
 
     def __enter__(self) -> "Journal":
         return self
@@ -61,7 +69,7 @@ class Journal:
         with self._transaction():
             self._database.executemany(
                 "INSERT OR REPLACE INTO recipes VALUES (:number, :wave, :recipe, :outcome, :cost, :best_epoch, :epochs,"
-                " :seconds, :parameters, :remark)",
+                " :seconds, :parameters, :remark, :seeds, :again)",
                 rows,
             )
             self._database.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?)", list(scores))

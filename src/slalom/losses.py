@@ -160,9 +160,7 @@ def number_shape(loss: str, outputs: int) -> tuple[int, ...]:
     return {"logistic": (2,), "softmax": (outputs,)}.get(loss, ())
 
 
-def predictions(
-    loss: str, outputs: Array, unit: Callable[[Array], Array] | None, temperature: float = 1.0
-) -> Array:
+def predictions(loss: str, outputs: Array, unit: Callable[[Array], Array] | None, temperature: float = 1.0) -> Array:
     """Outputs [C, M] as predictions: [M] in the target's unit, or probabilities [M, classes], float64.
 
         p = softmax(z / T), or 1 / (1 + e^(−z / T));   of poisson unit(eᶻ)

@@ -26,7 +26,7 @@ def mae(y: Array, prediction: Array) -> float:
 
 
 def r2(y: Array, prediction: Array) -> float:
-    """1 − Σ(ŷ − y)² / Σ(y − mean)²; of a constant target 1 where it is met and 0 where it is missed (scikit-learn's)."""
+    """1 − Σ(ŷ − y)² / Σ(y − mean)²; of a constant target 1 if it is met and 0 if it is missed (scikit-learn's)."""
     residual, total = np.sum((prediction - y) ** 2), np.sum((y - np.mean(y)) ** 2)
     if np.ptp(y) == 0:  # not total == 0: that of 0.1s is rounding noise
         return 1.0 if residual == 0 else 0.0

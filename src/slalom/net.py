@@ -5,21 +5,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from slalom.blocks import BLOCKS, Plain
 from slalom.errors import unknown
 from slalom.layers import (
     ACTIVATIONS,
     INITIALISERS,
     BatchNorm,
-    Dense,
-    Dropout,
     GroupNorm,
     Layer,
     LayerNorm,
     Periodic,
     PiecewiseLinear,
+    Scale,
 )
 from slalom.layers.base import namespace
-from slalom.layers.dense import product
 from slalom.types import Array, Tree
 
 COLUMNS = 8  # X is kept in multiples of so many columns
@@ -47,7 +46,7 @@ NORMALISATIONS: dict[str, Callable[[int], Layer | None]] = {  # of a layer's wid
     "group_norm": lambda width: GroupNorm(groups=_groups(width)),
 }
 PLACEMENTS = ("before", "after")  # the activation
-EMBEDDINGS: dict[str, tuple[Layer | None, int]] = {  # of the columns, and how many features each column becomes
+EMBEDDINGS: dict[str, tuple[Layer | None, int]] = {  # of the columns, and how many features each becomes unless said
     "none": (None, 1),
     "periodic": (Periodic(), 4),
     "piecewise_linear": (PiecewiseLinear(), 16),
@@ -59,11 +58,16 @@ class Net:
     """The shape of a net: what changes the compiled program, and nothing else.
 
     One hidden layer is dense → (normalisation) → activation → (normalisation) → dropout; `placement` says on which side
-    of the activation the normalisation stands. The last layer is dense. depth 0 is a linear model. An `embedding`
-    stands in front of all: each column becomes 4 features (periodic) or 16 (piecewise_linear).
+    of the activation the normalisation stands. The last layer is dense. depth 0 is a linear model. With residual
+    blocks (`blocks.Residual`) there are 2 · depth + 1 hidden layers, and the normalisation has its place.
+
+    An `embedding` stands in front of all: each of the first `embedded` columns (-1: of all) becomes `embedding_size`
+    features (0: 4 of periodic, 16 of piecewise_linear); the other columns stay as they are, behind them. With a
+    `learned_scale` every feature is multiplied by a number of its own in front of the first dense layer.
 
     weights: a tuple of dicts of arrays, memory: a tuple of () and NamedTuples of arrays, one of each a hidden layer,
-    and the weights of the last layer behind. With an embedding its own stand in front of both.
+    and the weights of the last layer behind. Those of the embedding and, behind them, of the scale stand in front of
+    both.
 
     >>> net = Net(inputs=3, outputs=1, depth=1, width=4)
     >>> weights, memory = net.init(np.random.default_rng(0))
@@ -79,120 +83,138 @@ class Net:
     normalisation: str = "none"
     placement: str = "before"
     embedding: str = "none"
+    learned_scale: bool = False
+    block: str = "plain"
+    embedding_size: int = 0
+    embedded: int = -1
 
     @property
     def bins(self) -> int:
-        """Bins of each column whose edges `init` takes; 0 where the embedding has none."""
-        return EMBEDDINGS[self.embedding][1] if self.embedding == "piecewise_linear" else 0
+        """Bins of each embedded column whose edges `init` takes; 0 where the embedding has none."""
+        return self.size if self.embedding == "piecewise_linear" else 0
+
+    @property
+    def size(self) -> int:
+        """Features that each embedded column becomes."""
+        return self.embedding_size or EMBEDDINGS[self.embedding][1]
+
+    @property
+    def resolved(self) -> int:
+        """How many columns, the first ones, an embedding takes."""
+        if self.embedding == "none":
+            return 0
+        return self.inputs if self.embedded < 0 else self.embedded
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Features before, between and after the dense layers; the first is the number of embedded columns."""
-        return (self.inputs * EMBEDDINGS[self.embedding][1], *[self.width] * self.depth, self.outputs)
+        """Features before, between and after the dense layers; the first is what embedded and other columns make."""
+        return (self.inputs + self.resolved * (self.size - 1), *self.body.hidden, self.outputs)
 
     @property
     def parameters(self) -> int:
         """How many numbers are learned."""
         dense = sum((a + 1) * b for a, b in zip(self.sizes, self.sizes[1:], strict=False))
-        gains = 2 * self.width * self.depth if self.normalisation != "none" else 0
-        return dense + gains + self.inputs * sum(self._embedding_parameters())
+        gains = 2 * self.width * self.body.norms_learned
+        scale = self.sizes[0] if self.learned_scale else 0
+        return dense + gains + scale + self.resolved * sum(self._embedding_parameters())
 
     def flops(self, batch: int) -> int:
         """Floating-point operations of one training step on `batch` rows: 6 B Σ w − 2 B d h₁ (matrix products only).
 
-        Behind a periodic embedding the first layer passes its gradient on as well: 6 B Σ w, the embedding's W included.
+        Behind a periodic embedding the first layer passes the gradient of embedded columns on as well, and the
+        embedding's own W counts.
         """
         products = [a * b for a, b in zip(self.sizes, self.sizes[1:], strict=False)]
-        mixing = self.inputs * self._embedding_parameters()[0]
-        return 6 * batch * (sum(products) + mixing) - (0 if mixing else 2 * batch * products[0])
+        mixing = self.resolved * self._embedding_parameters()[0]
+        passed = self.resolved * self.size * self.sizes[1] if mixing else 0  # features whose gradient is needed
+        return 6 * batch * (sum(products) + mixing) - 2 * batch * (products[0] - passed)
 
     @property
     def bias_is_lost(self) -> bool:
         """Whether the biases of the hidden layers change nothing: batch norm behind them takes the mean away. They
-        start at 0, have the gradient 0, and are left out of the training's arithmetic."""
+        start at 0, have the gradient 0, and are left out of the training's arithmetic. Of a residual block those of
+        its first dense layer stay."""
         return self.normalisation == "batch_norm" and self.placement == "before"
 
     def _embedding_parameters(self) -> tuple[int, int]:
         """(of the matrix, others) that the embedding learns for each column."""
         if self.embedding != "periodic":
             return 0, 0
-        waves, mixtures = Periodic.waves, self.sizes[0] // self.inputs - 1
+        waves, mixtures = Periodic.waves, self.size - 1
         return waves * mixtures, 2 * waves + mixtures
 
+    @property
+    def body(self) -> Plain:
+        """The dense layers and what stands between them."""
+        norm = NORMALISATIONS[self.normalisation](self.width)
+        kind = BLOCKS[self.block] if self.depth else Plain
+        return kind(self.depth, self.width, self.activation, norm, self.placement)
+
+    @property
+    def front(self) -> int:
+        """How many layers with weights of their own stand in front of the first dense layer."""
+        return (self.embedding != "none") + self.learned_scale
+
     def init(
-        self, rng: np.random.Generator, initialiser: str = "auto", edges: Array | None = None
+        self, rng: np.random.Generator, initialiser: str = "auto", edges: Array | None = None, sigma: float = 0.0
     ) -> tuple[Tree, Tree]:
         """(weights, memory) before the first step, NumPy float32.
 
         initialiser: a name of `slalom.layers.INITIALISERS`, for the dense layers; auto draws N(0, gain² / in) with the
-        gain of the activation behind the layer. edges: [D, bins + 1] of a piecewise_linear embedding, in the units of
-        the scaled columns (`slalom.layers.quantile_edges`); other embeddings have none.
+        gain of the activation behind the layer. edges: [embedded, bins + 1] of a piecewise_linear embedding, in the
+        units of the scaled columns (`slalom.layers.quantile_edges`); other embeddings have none. sigma: spread of the
+        first frequencies of a periodic one; 0: the layer's own.
         """
         if initialiser not in INITIALISERS:
             raise unknown("initialiser", initialiser, INITIALISERS)
         draw, scaled = INITIALISERS[initialiser].of, INITIALISERS[initialiser].scaled
         gain = ACTIVATIONS[self.activation].gain if scaled else 1.0
-        embed, norm = EMBEDDINGS[self.embedding][0], NORMALISATIONS[self.normalisation](self.width)
-        weights, memory = [], []
+        embed, front = EMBEDDINGS[self.embedding][0], []
         if embed:
+            embed = Periodic(sigma) if sigma and isinstance(embed, Periodic) else embed
             given = {"edges": edges} if self.bins else {}
-            learned, carried = embed.init(rng, self.inputs, self.sizes[0], **given)
-            weights.append(learned)
-            memory.append(carried)
-        for inputs, outputs in zip(self.sizes[:-2], self.sizes[1:-1], strict=True):
-            dense, _ = Dense().init(rng, inputs, outputs, gain, draw)
-            learned, carried = norm.init(rng, outputs, outputs) if norm else ({}, ())
-            weights.append({**dense, **learned})
-            memory.append(carried)
-        last, _ = Dense().init(rng, self.sizes[-2], self.sizes[-1], draw=draw)
-        return (*weights, last), tuple(memory)
+            front.append(embed.init(rng, self.resolved, self.resolved * self.size, **given))
+        if self.learned_scale:
+            front.append(Scale().init(rng, self.sizes[0], self.sizes[0]))
+        weights, memory = self.body.init(rng, self.sizes[0], self.outputs, gain, draw)
+        return (*[w for w, _ in front], *weights), (*[m for _, m in front], *memory)
 
     def apply(
         self, weights: Tree, memory: Tree, x: Array, *, training: bool, key: Array = 0, dropout: Array | None = None
     ) -> tuple[Array, Tree]:
         """(outputs [C, B], memory) for x [D, B], already scaled. dropout None leaves it out of the program."""
-        activation, norm, dense = (
-            ACTIVATIONS[self.activation].of,
-            NORMALISATIONS[self.normalisation](self.width),
-            Dense(),
-        )
-        embed, carried = EMBEDDINGS[self.embedding][0], []
+        front = self.front
+        carried, first = list(memory[:front]), weights[front]
+        embed = EMBEDDINGS[self.embedding][0]
         if embed:
-            x, m = embed.apply(weights[0], memory[0], x, training=training, key=key)
-            weights, memory, carried = weights[1:], memory[1:], [m]
-        for i, (w, m) in enumerate(zip(weights[:-1], memory, strict=True)):
-            if training and self.bias_is_lost:
-                x = product(w["w"], x)
-            else:
-                x, _ = dense.apply(w, (), x, training=training, key=key)
-            if norm and self.placement == "before":
-                x, m = norm.apply(w, m, x, training=training, key=key)
-            x = activation(x)
-            if norm and self.placement == "after":
-                x, m = norm.apply(w, m, x, training=training, key=key)
-            if training and dropout is not None:
-                x, _ = Dropout(dropout).apply(
-                    (), (), x, training=True, key=key ^ np.uint32(0x9E3779B9 * (i + 1) % 2**32)
-                )
-            carried.append(m)
-        outputs, _ = dense.apply(weights[-1], (), x, training=training, key=key)
-        return outputs, tuple(carried)
+            made, carried[0] = embed.apply(weights[0], memory[0], x[: self.resolved], training=training, key=key)
+            x = namespace(x).concatenate([made, x[self.resolved :]]) if self.resolved < self.inputs else made
+        if self.learned_scale:
+            # W (s x) = (W diag s) x: `Scale` without a product for the gradient in x, which nothing else needs
+            scale = namespace(x).swapaxes(weights[front - 1]["scale"], -1, -2)
+            first = {**first, "w": first["w"] * scale}
+        own = (first, *weights[front + 1 :])
+        x, behind = self.body.apply(own, memory[front:], x, training=training, key=key, dropout=dropout)
+        return x, (*carried, *behind)
 
     def widened(self, weights: Tree, columns: int) -> Tree:
-        """The weights for x with columns of zeros behind its own, `columns` in all: zeros in the first layer. Behind an
-        embedding, which would make something of zeros, they stay what they are."""
-        if self.embedding != "none" or weights[0]["w"].shape[-1] == columns:
-            return weights
-        w = weights[0]["w"]
-        missing = columns - w.shape[-1]
-        grown = namespace(w).pad(w, [(0, 0)] * (w.ndim - 1) + [(0, missing)])
-        return ({**weights[0], "w": grown}, *weights[1:])
+        """The weights for x with columns of zeros behind its own, `columns` in all: zeros in the first layer, and in
+        the scale in front of it. Behind an embedding, which would make something of zeros, they stay what they are."""
+        missing = columns - weights[self.front]["w"].shape[-1]
+        return weights if self.embedding != "none" or not missing else self._resized(weights, missing)
 
     def narrowed(self, weights: Tree) -> Tree:
         """The weights without the zeros of `widened`."""
-        if self.embedding != "none":
-            return weights
-        return ({**weights[0], "w": weights[0]["w"][..., : self.inputs]}, *weights[1:])
+        missing = self.inputs - weights[self.front]["w"].shape[-1]
+        return weights if self.embedding != "none" or not missing else self._resized(weights, missing)
+
+    def _resized(self, weights: Tree, by: int) -> Tree:
+        """The weights with so many columns of zeros more, or less, in what takes x."""
+        first = self.front
+        changed = {first: {**weights[first], "w": _resized(weights[first]["w"], -1, by)}}
+        if self.learned_scale:
+            changed[0] = {"scale": _resized(weights[0]["scale"], -2, by)}
+        return tuple(changed.get(i, layer) for i, layer in enumerate(weights))
 
     def predict(self, weights: Tree, memory: Tree, x: Array, chunk: int = 4096) -> Array:
         """Outputs [C, N] for scaled rows x [N, D], in NumPy, nothing compiled."""
@@ -201,3 +223,10 @@ class Net:
             for i in range(0, len(x), chunk)
         ]
         return np.concatenate(parts, axis=1) if parts else np.zeros((self.outputs, 0), np.float32)
+
+
+def _resized(a: Array, axis: int, by: int) -> Array:
+    """An array with so many zeros more, or numbers less, at the end of an axis."""
+    if by < 0:
+        return a[..., :by, :] if axis == -2 else a[..., :by]
+    return namespace(a).pad(a, [(0, by if i == a.ndim + axis else 0) for i in range(a.ndim)])

@@ -1,13 +1,11 @@
 """What a recipe's loss is on some data: its name in the program, its number, and what does not fit the target."""
 
-from typing import Any
-
 import numpy as np
 
 from slalom.errors import SlalomError, wrong
 from slalom.losses import CHOICES, class_weights, number_shape
 from slalom.prepare import Prepared
-from slalom.recipe import RANGES, Recipe
+from slalom.recipe import Recipe
 from slalom.types import Array
 
 DEFAULT = Recipe()
@@ -49,8 +47,8 @@ def check(recipe: Recipe, prepared: Prepared) -> None:
         raise wrong("target_scaling", "left away with loss poisson, whose unit is the mean", recipe.target_scaling)
     if below := prepared.negative:
         raise SlalomError(
-            f"loss poisson wants a target of 0 or more. Got {below:,} negative of {len(prepared.labels):,}. Take another"
-            " loss."
+            f"loss poisson wants a target of 0 or more. Got {below:,} negative of {len(prepared.labels):,}. Take"
+            " another loss."
         )
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
+from slalom.ensemble import Ensemble, predicts
 from slalom.errors import SlalomError
 from slalom.folder import RunFolder
 from slalom.journal import Journal
@@ -12,12 +13,14 @@ from slalom.model import Model
 from slalom.result import leaderboard as board_of
 
 
-def load(folder: str | Path) -> Model:
+def load(folder: str | Path) -> Model | Ensemble:
     """The model of a run folder, or of a model folder: `load("runs/houses").predict(X)`. Nothing in it is executed.
 
+    That of a race is its ensemble where that was shown to be better, as `Result.model`; `Model.load(folder)` is the
+    single network in any case, `Ensemble.load(folder)` the ensemble.
     Raises SlalomError where there is none, or it is damaged or of a newer Slalom.
     """
-    return Model.load(folder)
+    return Ensemble.load(folder) if predicts(folder) else Model.load(folder)
 
 
 def leaderboard(folder: str | Path) -> pl.DataFrame:

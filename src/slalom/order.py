@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
 
-from slalom.errors import SlalomError, wrong
+from slalom.errors import SlalomError, unknown, wrong
+from slalom.fields import check_fields, named
+from slalom.plan import PLANS
 from slalom.recipe import Recipe
-from slalom.space import check_fields, named
+from slalom.space import check_space
 
 
 @dataclass(frozen=True)
@@ -19,9 +21,13 @@ class Order:
     epochs: int | None = None
     recipe: Recipe | None = None
     fixed: dict[str, Any] = field(default_factory=dict)
+    space: dict[str, Any] = field(default_factory=dict)
+    also: tuple[Recipe, ...] = ()
     seed: int = 0
     task: str = "auto"
     metric: Any = None
+    plan: str = "halving"
+    refit: bool | str = False
 
     def __post_init__(self) -> None:
         if self.seconds is not None and not (isinstance(self.seconds, (int, float)) and 0 < self.seconds < math.inf):
@@ -41,5 +47,26 @@ class Order:
             raise SlalomError("recipes must not be given beside recipe: just that one recipe is run.")
         if self.task not in ("auto", "regression", "classification"):
             raise wrong("task", "one of auto, regression, classification", self.task)
+        if self.plan not in PLANS:
+            raise unknown("plan", str(self.plan), PLANS)
+        if not isinstance(self.refit, bool) and self.refit != "all":
+            raise wrong("refit", "True, False or 'all'", self.refit)
         object.__setattr__(self, "fixed", named(self.fixed))
         check_fields(self.fixed)
+        self._check_space()
+
+    def _check_space(self) -> None:
+        """The caller's own space and recipes, which mean nothing beside one recipe alone."""
+        object.__setattr__(self, "also", tuple(self.also))
+        for one in self.also:
+            if not isinstance(one, Recipe):
+                raise wrong("also", "recipes, as Recipe.from_plain makes one of a dict", type(one).__name__)
+        if not isinstance(self.space, dict):
+            raise wrong("space", "a dict of fields, as --space reads one from TOML", type(self.space).__name__)
+        check_space(self.space)
+        for name in ("space", "also"):
+            if self.recipe is not None and getattr(self, name):
+                raise SlalomError(f"{name} must not be given beside recipe: just that one recipe is run.")
+        for name in self.space:
+            if name in self.fixed:
+                raise SlalomError(f"{name} must not be fixed and in the space as well. Leave it out of one.")

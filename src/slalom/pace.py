@@ -10,6 +10,8 @@ from slalom.plan import Plan
 
 MEASURED = 0.3  # core-seconds of crews after which their speed is believed
 SAFETY = 1.03
+FINALISTS = 3  # recipes that are run again with new seeds
+SEEDS = 5  # new seeds of each, at most
 
 
 @dataclass(eq=False)
@@ -81,3 +83,18 @@ class Pace:
         rest = range(i + 1, len(rungs))
         chain = max(sum(self.stretch(entry, j) for j in rest) / len(entry.racers) for entry in ranked)
         return max(total / self.workers, chain) * self.slowness * SAFETY
+
+    def finals(self, ranked: Sequence[Entry], left: float) -> tuple[Sequence[Entry], int]:
+        """(the entries, the best first, that are run again, new seeds of each) in the seconds left; ([], 0) where there
+        is no time for two of them with one seed."""
+        horizon = self.plan.epochs
+        for count in range(min(FINALISTS, len(ranked)), 1, -1):
+            runs = [
+                len(entry.racers) * self.crew(entry.heat, 1, 0, horizon * entry.heat.steps_per_epoch(0))
+                for entry in ranked[:count]
+            ]
+            for seeds in range(SEEDS, 0, -1):
+                rounds = -(-seeds * count // self.workers)  # a run is on one core from start to end
+                if max(rounds * max(runs), seeds * sum(runs) / self.workers) * self.slowness * SAFETY <= left:
+                    return ranked[:count], seeds
+        return [], 0

@@ -3,14 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-SHORTEST = {3: 27, 2: 12, 1: 6}  # drops: the horizon in epochs that a plan with so many has at least
-LONGEST = 108  # epochs: where the time allows more, a plan drops once more, and then widens
+STEPS = 2500  # of the horizon that is usual
+MOST_EPOCHS = 200  # of any horizon
+TRAININGS = (6, 24)  # to the end, that a start costs: with fewer the horizon is cut, with more it grows
 SURPLUS = 1.5  # recipes planned, as a multiple of those that the cost model says will fit
-WIDEST = 2000  # recipes of one race, however small they are
-FINISHERS = 9  # recipes that a full plan takes to the end of their horizon
+WIDEST = 2000  # recipes of one start, however small they are
+FINISHERS = 3  # recipes that a start takes to the end of their horizon, at least
+SHARE = 0.45  # of the racers' time that the plan is made for: another start and the finalists come behind it
 KEEP = 3  # one in so many stays at a rung
+TOP = 9  # recipes to each that a `top_k` plan keeps after one epoch
+PLANS = ("halving", "top_k")
 RESERVE = 0.05  # of the seconds, for saving and the last scores
-STRUCTURE_SECONDS = 20  # a race opens one structure in so many seconds: compiling one costs 3 core-seconds
+STRUCTURE_SECONDS = 15  # a race opens √(seconds / 15) structures: compiling one costs two core-seconds
+RULE_SECONDS = 6  # and takes √(seconds / 6) update rules, each of which costs most of a core-second in every structure
 
 
 @dataclass(frozen=True)
@@ -50,15 +55,17 @@ class Plan:
         return total
 
     def counts(self, started: int) -> tuple[int, ...]:
-        """Recipes at each rung when only so many could start: an even descent to the last rung's, 9 at least.
+        """Recipes at each rung when only so many could start: an even descent to the plan's share of finishers, 3 at
+        least.
 
             count at rung j = started (last / started)^(j / drops),  at most the plan's own
 
-        >>> halving(729, 81, 9).counts(729), halving(729, 81, 9).counts(100)
-        ((729, 243, 81, 27, 9), (100, 55, 30, 16, 9))
+        >>> halving(160, 64).counts(160), halving(160, 64).counts(40)
+        ((160, 52, 17), (40, 13, 4))
         """
         drops = len(self.rungs) - 1
-        last = min(started, FINISHERS, self.rungs[-1].recipes) if drops else started
+        share = self.rungs[-1].recipes / self.rungs[0].recipes
+        last = min(started, self.rungs[-1].recipes, max(FINISHERS, started * share)) if drops else started
         even = [round(started * (last / started) ** (j / drops)) if drops else started for j in range(drops + 1)]
         return tuple(min(count, rung.recipes) for count, rung in zip(even, self.rungs, strict=True))
 
@@ -72,59 +79,83 @@ def flat(recipes: int, epochs: int) -> Plan:
     return Plan((Rung(recipes, epochs),))
 
 
-def halving(recipes: int, epochs: int, finishers: int = 1) -> Plan:
-    """Successive halving: one in three stays at each rung, until so few are left that all finish.
+def halving(recipes: int, epochs: int, drops: int = 2) -> Plan:
+    """Successive halving: one in three stays at each rung, at a ninth and a third of the horizon.
 
-    >>> halving(27, 27, finishers=3).rungs
-    (Rung(recipes=27, epochs=3), Rung(recipes=9, epochs=9), Rung(recipes=3, epochs=27))
-    >>> halving(2, 5).rungs
-    (Rung(recipes=2, epochs=5),)
+    Fewer drops where the horizon has not the epochs for them, or where less than one recipe would be left.
+
+    >>> halving(48, 32).rungs
+    (Rung(recipes=48, epochs=4), Rung(recipes=16, epochs=11), Rung(recipes=5, epochs=32))
+    >>> halving(40, 5).rungs, halving(2, 5).rungs
+    ((Rung(recipes=40, epochs=2), Rung(recipes=13, epochs=5)), (Rung(recipes=2, epochs=5),))
     """
-    drops = 0
-    while recipes // KEEP ** (drops + 1) >= finishers and epochs // KEEP ** (drops + 1) >= 1:
-        drops += 1
-    return Plan(tuple(Rung(recipes // KEEP**i, epochs // KEEP ** (drops - i)) for i in range(drops + 1)))
+    while drops and (epochs < 2 * KEEP ** (drops - 1) or recipes < KEEP**drops):
+        drops -= 1
+    at = [max(1, round(epochs / KEEP ** (drops - i))) for i in range(drops + 1)]
+    return Plan(tuple(Rung(recipes // KEEP**i, epochs) for i, epochs in enumerate(at)))
+
+
+def top_k(recipes: int, epochs: int) -> Plan:
+    """All recipes for one epoch, then the best ninth to the end: the baseline of Egele et al. 2023
+    (https://arxiv.org/abs/2307.15422), which a plan with more rungs has to beat.
+
+    >>> top_k(90, 40).rungs
+    (Rung(recipes=90, epochs=1), Rung(recipes=10, epochs=40))
+    """
+    return Plan((Rung(recipes, 1), Rung(max(1, recipes // TOP), epochs)))
 
 
 def rules_for(seconds: float | None, recipes: int | None) -> int:
-    """How many update rules a race may use: one for each 4 seconds up to 9 of them, one for each 5 from there on, since
-    each has to be compiled for every structure.
+    """How many update rules a race may use: √(seconds / 6), two at least, since each is compiled for every structure.
 
-    >>> rules_for(120, None), rules_for(60, None), rules_for(8, None), rules_for(8, 64), rules_for(None, 64)
-    (24, 12, 2, 99, 99)
+    >>> [rules_for(seconds, None) for seconds in (8, 60, 300, 3600)], rules_for(8, 64), rules_for(None, 64)
+    ([2, 3, 7, 24], 99, 99)
     """
     if seconds is None or recipes is not None:
         return 99
-    return max(2, int(min(seconds / 4, max(9, seconds / 5))))
+    return max(2, int((seconds / RULE_SECONDS) ** 0.5))
 
 
-def for_seconds(seconds: float, cores: int, epoch_costs: Sequence[float], start: float = 4.0, most: int = 2000) -> Plan:
-    """The plan that fills so many seconds, by a cost model alone: nothing is measured.
+def structures_for(seconds: float) -> int:
+    """How many structures recipes are drawn in: √(seconds / 15), one at least. Programs then take an eighth of the time
+    of a minute, and less of a longer race.
+
+    >>> [structures_for(seconds) for seconds in (8, 60, 300, 3600)]
+    [1, 2, 4, 15]
+    """
+    return max(1, int((seconds / STRUCTURE_SECONDS) ** 0.5))
+
+
+def for_seconds(
+    seconds: float,
+    cores: int,
+    epoch_costs: Sequence[float],
+    start: float = 4.0,
+    most: int = 2000,
+    steps: int = 100,
+    kind: str = "halving",
+) -> Plan:
+    """The plan of one start of a race of so many seconds, by a cost model alone: nothing is measured.
 
     epoch_costs: core-seconds of one epoch of one recipe, a number for each structure. start: seconds that reading and
-    compiling take before racers run. most: recipes that memory has room for.
+    compiling take before racers run. most: recipes that memory has room for. steps: of an epoch. kind: one of PLANS.
 
-    Every plan takes 9 recipes or more to their end: 243 recipes, 3 drops, and the horizon that fills the time. Where
-    that would be below 27 epochs there are fewer recipes and drops, above 108 there are 729 recipes and 4 drops, and
-    what 108 epochs leave over widens the field. Half as many recipes again are planned as the model says will fit; the
-    measured speed may only take away recipes that have not started, never a horizon.
+    The plan fills SHARE of the racers' time, with recipes of which one in nine comes to its end: of the horizon that
+    2,500 steps make. Where that would be fewer than 6 trainings' worth the horizon is shorter, where it would be more
+    than 24 the horizon grows, fourfold and to 200 epochs at most, and then the field. Half as many recipes again are
+    planned as the model says will fit; the measured speed may only take away recipes that have not started, never a
+    horizon.
 
-    >>> [for_seconds(60, 2, [cost]).rungs[0] for cost in (0.002, 0.02, 0.2)]
-    [Rung(recipes=2000, epochs=1), Rung(recipes=1620, epochs=1), Rung(recipes=122, epochs=2)]
+    >>> for_seconds(60, 2, [0.2], steps=50).rungs
+    (Rung(recipes=36, epochs=4), Rung(recipes=12, epochs=13), Rung(recipes=4, epochs=39))
     """
-    core_seconds = max(seconds * (1 - RESERVE) - start, seconds * 0.3) * cores
+    core_seconds = SHARE * max(seconds * (1 - RESERVE) - start, seconds * 0.3) * cores
     affordable = max(core_seconds / (sum(epoch_costs) / len(epoch_costs)), 1.0)  # epochs of one recipe, in all
-    fitting = {drops: _longest(drops, affordable) for drops in (4, 3, 2, 1, 0)}
-    drops = 4 if fitting[3] > LONGEST else next((d for d, shortest in SHORTEST.items() if fitting[d] >= shortest), 0)
-    epochs = min(fitting[drops], LONGEST)
-    if epochs < 1:
-        return flat(max(1, min(FINISHERS, int(affordable))), 1)
-    made = halving(FINISHERS * KEEP**drops, epochs, FINISHERS)
-    wider = min(SURPLUS * max(fitting[drops] / epochs, 1.0), min(most, WIDEST) / made.recipes)
-    return Plan(tuple(Rung(max(1, round(rung.recipes * wider)), rung.epochs) for rung in made.rungs))
-
-
-def _longest(drops: int, affordable: float) -> int:
-    """The longest horizon of a plan with so many drops that takes at most so many epochs of one recipe."""
-    scale = KEEP**6
-    return int(affordable * scale / halving(FINISHERS * KEEP**drops, scale, FINISHERS).recipe_epochs())
+    usual = min(max(1, round(STEPS / steps)), MOST_EPOCHS)
+    least, most_trainings = TRAININGS
+    longest = min(KEEP * usual, MOST_EPOCHS)
+    epochs = max(1, int(min(max(usual, affordable / most_trainings), longest, affordable / least)))
+    field = lambda plan: min(most, WIDEST, max(1, round(plan.recipes * SURPLUS * affordable / plan.recipe_epochs())))  # noqa: E731
+    if kind == "top_k" and epochs > 1:
+        return top_k(field(top_k(TOP * 100, epochs)), epochs)
+    return halving(field(halving(KEEP**4, epochs)), epochs)

@@ -53,6 +53,7 @@ class Prepared:
     labels: Array  # [N] float64: the target in its own unit, or class codes
     folds: tuple[Fold, ...]
     whole: Fold | None  # all rows that are not test rows, where folds are cross-fitted
+    refit: Fold | None  # the rows that the winner is trained on once more, where that is asked for
     scalings: tuple[str, ...]  # that may be raced
     stored: tuple[str, ...]  # those of them with a variant of X a fold, in this order
     units: tuple[str, ...]  # scalings of a regression target, in this order
@@ -75,7 +76,12 @@ class Prepared:
 
     @property
     def all_folds(self) -> tuple[Fold, ...]:
-        """The folds and, last, the whole."""
+        """The folds and, behind them, the whole, and the rows of a refit."""
+        return (*self.compared_folds, *([self.refit] if self.refit else []))
+
+    @property
+    def compared_folds(self) -> tuple[Fold, ...]:
+        """The folds and the whole, none of which has a test row among those that it trains on."""
         return (*self.folds, *([self.whole] if self.whole else []))
 
     def fitted(self, name: str, fold: int) -> Any:
@@ -103,13 +109,13 @@ class Prepared:
         return np.asarray(u / np.hypot(1, u / numbers.clip), np.float32)
 
     def edges(self, name: str, fold: int, bins: int) -> Array:
-        """The bins of a piecewise linear embedding: quantiles of the training rows of a fold, scaled as in the program
-        (once)."""
+        """The bins of a piecewise linear embedding of the columns of numbers: quantiles of the training rows of a fold,
+        scaled as in the program (once)."""
         key = ("edges", name, fold, bins)
         if key not in self._fitted:
             numbers, first = self.in_race(name, fold)
             train, found = first + self.all_folds[fold].train, []
-            for column in range(self.width):
+            for column in range(self.columns.numeric):
                 u = (self.x[train, column] - numbers.centre[column]) / numbers.spread[column]
                 found.append(quantile_edges((u / np.hypot(1, u / numbers.clip))[:, None], bins))
             self._fitted[key] = np.concatenate(found)
@@ -160,13 +166,15 @@ def prepare(
     units: Sequence[str] = ("z_score",),
     *,
     whole: bool,
+    refit: bool | str = False,
     sink: Sink | None = None,
 ) -> Prepared:
     """Encode the table (fitted on the rows that are not held out of every fold) and lay out the arrays.
 
     frame: its columns are forgotten one by one, where nobody else holds them. scalings: the names that may be raced.
     units: the scalings of a regression target that may be. whole: whether a fold of all rows but the test rows is
-    wanted besides. sink: called with the encoded columns, some at a time, from several threads: (which, [N, some]
+    wanted besides. refit: whether one of all rows that are not test rows is ("all": of all rows), where the whole is
+    not the same. sink: called with the encoded columns, some at a time, from several threads: (which, [N, some]
     float64).
     """
     fitted_on = np.unique(np.concatenate(split.train))
@@ -181,7 +189,8 @@ def prepare(
         units = (*units, MEAN)  # of poisson
     everything = Fold(fitted_on, none, none) if whole and len(folds) > 1 else None
     made = Prepared(
-        columns, len(y), test_rows, target, split, y, folds, everything, padded=bucket(len(y)),
+        columns, len(y), test_rows, target, split, y, folds, everything, _refit_fold(len(y), split, everything, refit),
+        padded=bucket(len(y)),
         scalings=tuple(sorted(scalings)),
         stored=tuple(sorted(filter(is_stored, scalings))),
         units=tuple(units) if target.task == "regression" else (),
@@ -189,6 +198,15 @@ def prepare(
     _lay_out(made, table, fitted_on, sink)
     made.y = _targets(made)
     return made
+
+
+def _refit_fold(n: int, split: Split, whole: Fold | None, refit: bool | str) -> Fold | None:
+    """The rows of a refit as a fold without rows to score; None where it is not asked for, or the whole has them."""
+    left = np.array([], int) if refit == "all" else split.test
+    if not refit or (whole and len(left) == len(split.test)):
+        return None
+    none = np.array([], int)
+    return Fold(np.setdiff1d(np.arange(n), left), none, none)
 
 
 def _lay_out(made: Prepared, encoded: Encoded, fitted_on: Array, sink: Sink | None) -> None:

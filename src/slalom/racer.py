@@ -21,6 +21,16 @@ class Moment(NamedTuple):
     weights: Tree
     memory: Tree
 
+    @property
+    def nbytes(self) -> int:
+        """How much memory its weights take."""
+        return sum(array.nbytes for layer in (*self.weights, *self.memory) for array in _arrays(layer))
+
+
+def _arrays(layer: Any) -> list[Any]:
+    """The arrays of one layer: of a dict, of a NamedTuple, or none."""
+    return list(layer.values() if isinstance(layer, dict) else layer)
+
 
 @dataclass(eq=False)
 class Racer:
@@ -39,12 +49,18 @@ class Racer:
     plateau: Any = None  # what its plateau has seen
     remark: str = ""  # what its rule says of the training
     diverged_at: int | None = None  # the step of the score that said so; it then counts as ended
+    stopped_at: int | None = None  # the step of the score at which it had not been better for too long
     seconds: float = 0.0  # its share of its lanes' time
 
     @property
     def diverged(self) -> bool:
         """Whether it has left for good: a racer that diverged once is not waited for, whoever races beside it."""
         return self.diverged_at is not None
+
+    @property
+    def over_at(self) -> int | None:
+        """The step behind which nothing counts any more; None while it races."""
+        return self.stopped_at if self.diverged_at is None else self.diverged_at
 
     @cached_property
     def kind(self) -> Kind:

@@ -1,18 +1,17 @@
 """The race: the door that takes a data set and hands back a trained model, its recipe, and how all the others did."""
 
-import hashlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from slalom import seats
 from slalom.baselines import Baselines, Numbers
 from slalom.compared import baseline_rows, wanted_rows
+from slalom.continued import fingerprint, first_number
+from slalom.ending import Ended, Ending
 from slalom.entry import FINISHED, Entry
 from slalom.errors import SlalomError
 from slalom.executor import Threads, cores
@@ -25,12 +24,15 @@ from slalom.order import Order
 from slalom.prepare import Prepared, Sink
 from slalom.recipe import Recipe
 from slalom.report import page
-from slalom.result import Best, Result, leaderboard
+from slalom.result import ENSEMBLE, Best, Result, leaderboard
 from slalom.start import BYTES_A_PARAMETER, drawn, end_of, entered, further, plan_of, prepared_for
 from slalom.table import Table, table_of
 from slalom.track import Status, Track
 
 DEFAULT_SECONDS = 60.0
+SHORT = 12.0  # seconds of racers that are too few to divide
+PATIENCE = 0.3  # of the horizon, after which a racer that was not better is stopped
+FIRST_START, LAST_START = 0.5, 0.8  # of the racers' time: until when the first start runs, and the last one
 
 
 def race(
@@ -46,9 +48,13 @@ def race(
     epochs: int | None = None,
     recipe: Recipe | None = None,
     fixed: dict[str, Any] | None = None,
+    space: dict[str, Any] | None = None,
+    also: Sequence[Recipe] = (),
+    plan: str = "halving",
     seed: int = 0,
     out: str | Path | None = None,
     extend: str | Path | None = None,
+    refit: bool | str = False,
     progress: Callable[[Status], None] | None = None,
     began: float | None = None,
 ) -> Result:
@@ -61,10 +67,15 @@ def race(
     attribute `greater_is_better = False` otherwise); log loss and RMSE where none is named.
     seconds: a hard limit on everything, 60 unless recipes are counted. recipes and epochs: exactly so many recipes for
     so many epochs, none dropped (then the same seed gives the same result). recipe: just this one.
-    fixed: recipe fields that all racers share, named as in `Recipe.flat`. seed: of splits, draws and first weights.
+    fixed: recipe fields that all racers share, named as in `Recipe.flat`. space: what fields are drawn from instead of
+    Slalom's own space: for each a list of values, a table of values with weights, or {"low": …, "high": …}; under
+    "forbid" fields with values that are never drawn. also: recipes of your own that race along, all for the horizon of
+    the race. plan: halving, or top_k: all recipes for one epoch and then the best ninth to the end. seed: of splits,
+    draws and first weights.
     out: the folder to leave everything in; it must not hold anything yet. extend: the folder of a finished race that
-    more recipes are added to, on the same data. progress: called with a `Status` a few times a second.
-    began: the time.perf_counter() at which the seconds started to count.
+    more recipes are added to, on the same data. refit: whether the winner is trained once more at the end on all rows
+    that are not test rows ("all": on those too); scores stay those of the model before. progress: called with a
+    `Status` a few times a second. began: the time.perf_counter() at which the seconds started to count.
 
     Raises SlalomError where something given cannot be used, before anything is written.
 
@@ -76,7 +87,8 @@ def race(
     """
     return _entered(
         X, y, target=target, validation=validation, task=task, metric=metric, seconds=seconds, recipes=recipes,
-        epochs=epochs, recipe=recipe, fixed=fixed, seed=seed, out=out, extend=extend, progress=progress, began=began,
+        epochs=epochs, recipe=recipe, fixed=fixed, space=space, also=also, plan=plan, seed=seed, out=out, extend=extend,
+        refit=refit, progress=progress, began=began,
     ).run()  # fmt: skip
 
 
@@ -108,7 +120,7 @@ def _entered(
     began = time.perf_counter() if began is None else began
     if all(asked.get(name) is None for name in ("seconds", "recipes", "epochs", "recipe")):
         asked["seconds"] = DEFAULT_SECONDS
-    order = Order(**asked | {"fixed": dict(asked.get("fixed") or {})})
+    order = Order(**asked | {name: dict(asked.get(name) or {}) for name in ("fixed", "space")})
     if extend and out:
         raise SlalomError("out must not be given beside extend: the race stays in its folder.")
     folder = RunFolder.extend(extend) if extend else RunFolder.new(out)
@@ -142,9 +154,9 @@ class Race:
 
     def _run(self, numbers: Numbers) -> Result:
         prepared, metric, track = self._start(numbers.put)
-        fingerprint = self._fingerprint(prepared)
+        mark = fingerprint(self.folder, prepared)
         self.folder.make()
-        folds, wanted = [fold.train for fold in prepared.all_folds], wanted_rows(prepared)
+        folds, wanted = [fold.train for fold in prepared.compared_folds], wanted_rows(prepared)
         baselines = Baselines(numbers, prepared.labels, folds, wanted, class_count(prepared))
         try:
             with Journal(self.folder.journal) as journal:
@@ -152,12 +164,15 @@ class Race:
                 track.at_rung = lambda entries: journal.write(*recipe_rows(track, wave))
                 ranked = track.run()
                 journal.write(*recipe_rows(track, wave))
-                best, model = self._winner(prepared, metric, track, ranked)
+                best, single, stays = self._winner(prepared, metric, track, ranked)
+                limit = self._limit(len(ranked))
+                ending = Ending(self.order, self.folder, prepared, metric, track, ranked, limit)
+                ended = ending.run(best, single, self.notes, stays=stays)
                 self._baselines(prepared, metric, track, baselines, journal)
-                result = self._result(prepared, metric, track, journal, best, model)
-                settings = race_settings(self.order, self.table, fingerprint, track, result)
+                result = self._result(prepared, metric, track, journal, best, ended)
+                settings = race_settings(self.order, self.table, mark, track, result)
                 if self.folder.extends:  # what repeats the first race stays; the journal tells of its waves
-                    settings = self.folder.settings() | {"best": settings["best"]}
+                    settings = self.folder.settings() | {name: settings[name] for name in ("best", ENSEMBLE)}
                 self.folder.write_settings(settings)
                 result.about["seconds"] = round(time.perf_counter() - self.began, 3)
                 journal.write_wave(wave, result.about)
@@ -194,7 +209,7 @@ class Race:
         order = self.order
         self.notes += self.table.notes
         prepared, metric = prepared_for(order, self.table, self.notes, sink)
-        first = self._continued(metric)
+        first = first_number(self.folder, order, metric)
         plan, shapes = plan_of(order, prepared, self.notes)
         recipes = drawn(order, prepared, plan, shapes, first)
         heats, entries = entered(recipes, first, prepared, metric, order.seed)
@@ -207,38 +222,26 @@ class Race:
             self.best = self.best if cost is None else metric.score_of(cost)
             self._say(phase, alive, racer_steps)
 
-        def more() -> list[Entry]:
-            last = max(entry.number for entry in [*track.entries, *track.started])
-            return further(order, prepared, plan, shapes, heats, last + 1)
+        def more(ranked: list[Entry]) -> list[Entry]:
+            last = max(entry.number for entry in track.entries)
+            return further(order, prepared, plan, heats, ranked, last + 1)
 
         track.report = report
         if order.seconds and not order.recipe:
-            track.more = more
+            track.more, now = more, time.perf_counter()
+            track.patience = PATIENCE if len(prepared.folds) == 1 else math.inf  # folds are scored at equal steps
+            if track.end - now > SHORT:
+                track.first, track.last = (now + share * (track.end - now) for share in (FIRST_START, LAST_START))
         return prepared, metric, track
-
-    def _continued(self, metric: Metric) -> int:
-        """The number of the first recipe: those of the race that is continued come before it.
-
-        Raises SlalomError where this race's scores could not be compared with that one's.
-        """
-        if not self.folder.extends:
-            return 0
-        then = self.folder.settings()["order"]
-        for name, now in (("seed", self.order.seed), ("metric", metric.name)):
-            if then[name] != now:
-                raise SlalomError(
-                    f"{name} must be that of the race in {self.folder.path}, {then[name]!r}. Got {now!r}: scores"
-                    " compare only on the same choosing rows by the same metric."
-                )
-        with Journal(self.folder.journal) as journal:
-            return max((row["number"] for row in journal.recipes()), default=-1) + 1
 
     def _limit(self, recipes: int) -> float:
         """When everything but the last writing, of so many recipes, must be done."""
         return self.began + self.order.seconds - 1.0 - 2e-4 * recipes if self.order.seconds else math.inf
 
-    def _winner(self, prepared: Prepared, metric: Metric, track: Track, ranked: list[Entry]) -> tuple[Best, Model]:
-        """The winner, saved: of this race, or of the one that is continued where that is better."""
+    def _winner(
+        self, prepared: Prepared, metric: Metric, track: Track, ranked: list[Entry]
+    ) -> tuple[Best, Model, bool]:
+        """The winner, saved: of this race, or (True) of the one that is continued where that is better."""
         self._say("finishing", 0, track.racer_steps)
         try:
             winner = crowned(ranked, prepared, metric, track, self._limit(len(ranked)))
@@ -251,10 +254,10 @@ class Race:
         if kept and kept["name"] != CONSTANT and kept["cost"] <= winner.cost:
             assert self.folder.path
             model = Model.load(self.folder.path)
-            return Best(kept["name"], model.recipe, kept["score"], kept["epoch"], kept.get("test")), model
+            return Best(kept["name"], model.recipe, kept["score"], kept["epoch"], kept.get("test")), model, True
         if self.folder.model:
             winner.model.save(self.folder.model)
-        return best_of(winner, prepared, metric), winner.model
+        return best_of(winner, prepared, metric), winner.model, False
 
     def _baselines(
         self, prepared: Prepared, metric: Metric, track: Track, baselines: Baselines, journal: Journal
@@ -269,27 +272,21 @@ class Race:
         journal.write_baselines(row for row in rows if row["outcome"] == FINISHED or not self.folder.extends)
 
     def _result(
-        self, prepared: Prepared, metric: Metric, track: Track, journal: Journal, best: Best, model: Model
+        self, prepared: Prepared, metric: Metric, track: Track, journal: Journal, best: Best, ended: Ended
     ) -> Result:
         """Everything in one place; the leaderboard is written."""
         board = leaderboard(journal.recipes(), journal.baselines(), metric)
         self.folder.write_leaderboard(board)
-        tests = {best.name: best.test} | {row["name"]: row["test"] for row in journal.baselines()}
+        model, single, ensemble, gain, again = ended
+        tests = {best.name: best.test} | ({ENSEMBLE: gain.test} if gain else {})
+        tests |= {row["name"]: row["test"] for row in journal.baselines()}
         about = about_wave(track, prepared, track.executor.compile_seconds)
         about |= {"source": self.table.source, "target": self.table.target, "seed": self.order.seed}
         about["start_seconds"] = None if track.began is None else round(track.began - self.began, 3)
         about["seconds"] = round(time.perf_counter() - self.began, 3)
-        return Result(board, best, model, metric, about, tests, tuple(self.notes), self.folder.path)
-
-    def _fingerprint(self, prepared: Prepared) -> str:
-        """A hash of the encoded rows; a race is only extended on the same ones (SlalomError)."""
-        made = hashlib.blake2b(prepared.digest, digest_size=16)
-        made.update(np.ascontiguousarray(prepared.labels).data)
-        if self.folder.extends and self.folder.settings()["data"]["fingerprint"] != made.hexdigest():
-            raise SlalomError(
-                f"The data must be the same as in {self.folder.path}. Rows, columns or target differ: start a new race."
-            )
-        return made.hexdigest()
+        about["refit"] = {"rows": again.rows, "epochs": again.epochs} if again else None
+        notes = tuple(self.notes)
+        return Result(board, best, model, metric, about, tests, notes, self.folder.path, single, ensemble, gain)
 
     def _say(self, phase: str, alive: int, racer_steps: int) -> None:
         if self.progress:

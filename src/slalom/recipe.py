@@ -10,6 +10,7 @@ import numpy as np
 import tomli_w
 
 from slalom import rules, scaling, schedules
+from slalom.blocks import BLOCKS
 from slalom.errors import SlalomError, unknown, wrong
 from slalom.layers import ACTIVATIONS, INITIALISERS
 from slalom.losses import CHOICES as LOSSES
@@ -29,6 +30,8 @@ CHOICES: dict[str, Collection[str]] = {
     "embedding": EMBEDDINGS,
     "initialiser": INITIALISERS,
     "placement": PLACEMENTS,
+    "block": BLOCKS,
+    "learned_scale": ("none", "learned"),
     "loss": ("auto", *LOSSES["regression"], *LOSSES["classification"]),
 }
 # field: (type, the interval it must lie in)
@@ -46,6 +49,8 @@ RANGES: dict[str, tuple[type, str]] = {
     "epochs": (int, "[1, 1000000]"),
     "depth": (int, "[0, 100]"),
     "width": (int, "[1, 65536]"),
+    "embedding_size": (int, "[0, 64]"),
+    "embedding_sigma": (float, "[0, inf)"),
 }
 
 
@@ -57,10 +62,15 @@ class Recipe:
     schedule: a schedule, its name, or a function of the step (and the horizon). warmup: linear warm-up in front of it,
     a fraction of the horizon below 1, steps otherwise. batch_size: rows of a step. epochs: the horizon, passes over the
     training rows.
-    depth, width: hidden layers and their features; depth 0 is a linear model. activation: between the layers.
-    normalisation: none, batch_norm, layer_norm or group_norm, placement: before or after the activation.
-    embedding: of the columns in front of the first layer: none, periodic or piecewise_linear. initialiser: of the
-    first weights; auto is normal, with the gain of the activation.
+    depth, width: hidden layers and their features; depth 0 is a linear model. activation: between the layers. block:
+    plain, or residual: depth counts blocks of two layers then, whose answer is added to what they are given.
+    normalisation: none, batch_norm, layer_norm or group_norm, placement: before or after the activation; a residual
+    block has its normalisation in front.
+    embedding: of columns of numbers in front of the first layer: none, periodic or piecewise_linear. embedding_size:
+    features that it makes of each, above 1; 0: its own, 4 (periodic) or 16 bins (piecewise_linear). embedding_sigma:
+    spread of the first frequencies of periodic; 0: its own, 0.1. learned_scale: none, or
+    learned: a factor for every feature in front of the first dense layer, from 1 on. initialiser: of the first weights;
+    auto is normal, with the gain of the activation.
     dropout: probability of leaving out a hidden feature. weight_decay: λ ≥ 0 on all parameters; decoupled
     (w −= η λ w) with adamw, added to the gradient (g += λ w) with every other rule, as in PyTorch. Where it is None
     the rule's own holds: 0.01 with adamw, 0 with most others. l1: λ₁ ≥ 0 of the L1 penalty on all parameters, added to
@@ -70,8 +80,8 @@ class Recipe:
     (counts: the net puts out the logarithm of their mean); of classes cross_entropy (auto). Only the loss that they
     belong to reads huber_delta and quantile. class_weight: a training row of a class with n_c of n rows in C classes
     has the weight (n / (C n_c))^class_weight: 0 weighs all rows alike, 1 all classes.
-    target_scaling: name of the scaler of a regression target; of poisson it is the target's mean. schedule_by: whether schedule and warm-up move with every
-    step, or once an epoch: their lengths are then epochs.
+    target_scaling: name of the scaler of a regression target; of poisson it is the target's mean. schedule_by: whether
+    schedule and warm-up move with every step, or once an epoch: their lengths are then epochs.
 
     Raises SlalomError where a field is outside its range or a name is unknown.
 
@@ -98,6 +108,10 @@ class Recipe:
     label_smoothing: float = 0.0
     target_scaling: str = "z_score"
     embedding: str = "none"
+    learned_scale: str = "none"
+    block: str = "plain"
+    embedding_size: int = 0
+    embedding_sigma: float = 0.0
     initialiser: str = "auto"
     schedule_by: str = "step"
     loss: str = "auto"
@@ -121,6 +135,8 @@ class Recipe:
                 raise unknown(name, value, choices)
         for name, (kind, interval) in RANGES.items():
             object.__setattr__(self, name, _number(name, getattr(self, name), kind, interval))
+        if self.embedding_size == 1:
+            raise wrong("Recipe(embedding_size=…)", "at least 2, or 0 for the embedding's own", self.embedding_size)
 
     def _agree_on_decay(self) -> None:
         """One weight decay: that of the recipe, which a rule with one of its own takes over, or that of the rule."""
@@ -138,9 +154,12 @@ class Recipe:
         number = _number("weight_decay", self.weight_decay, *RANGES["weight_decay"])
         object.__setattr__(self, "rule", with_decay(self.rule, number))
 
-    def net(self, inputs: int, outputs: int) -> Net:
-        """The shape of the net for a table of so many columns and a target of so many outputs."""
+    def net(self, inputs: int, outputs: int, numeric: int | None = None) -> Net:
+        """The shape of the net for a table of so many columns and a target of so many outputs. numeric: how many of the
+        columns, the first ones, an embedding takes; all of them unless given."""
         normalised = self.normalisation != "none" and self.depth > 0
+        embedding = "none" if numeric == 0 else self.embedding
+        own = self.embedding_size in (0, EMBEDDINGS[embedding][1]) or embedding == "none"
         return Net(
             inputs=inputs,
             outputs=outputs,
@@ -148,8 +167,12 @@ class Recipe:
             width=self.width if self.depth else 1,
             activation=self.activation if self.depth else "relu",
             normalisation=self.normalisation if normalised else "none",
-            placement=self.placement if normalised else "before",
-            embedding=self.embedding,
+            placement=self.placement if normalised and self.block == "plain" else "before",
+            embedding=embedding,
+            embedding_size=0 if own else self.embedding_size,
+            embedded=-1 if embedding == "none" or numeric in (None, inputs) else numeric,
+            learned_scale=self.learned_scale == "learned",
+            block=self.block if self.depth else "plain",
         )
 
     def rate_factor(self) -> Schedule:

@@ -1,15 +1,18 @@
 """What a race hands back: the leaderboard, the winner and its model; and the same from a folder on disk."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from slalom.ensemble import Ensemble
 from slalom.metrics import Metric
 from slalom.model import Model
 from slalom.recipe import Recipe
+
+ENSEMBLE = "ensemble"  # its name among the test scores
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,9 @@ class Best:
     """The winner: its recipe, its score on choosing rows (optimistic: it was chosen by it) and on test rows.
 
     name: `recipe 17`, or the baseline's where no recipe was scored. epoch: of the best moment, which the model is of.
-    test: None where the caller gave the validation rows.
+    test: None where the caller gave the validation rows. seeds: new seeds that it was run again with as a finalist;
+    again: their mean score at its best moment, by which finalists are ranked. All scores are those of the model before
+    a refit.
     """
 
     name: str
@@ -25,26 +30,61 @@ class Best:
     score: float
     epoch: float
     test: float | None
+    seeds: int = 0
+    again: float | None = None
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What the ensemble of a race is, and what it gains over the single winner on evidence rows, which chose neither.
+
+    recipes: the weight of each in the mean, by name. nets: how many models that are. score: on choosing rows
+    (optimistic: it was put together by it). rows: evidence rows. single, ensemble: the scores of the winner and of the
+    ensemble on them; where folds are cross-fitted each row is predicted by the nets that did not train on it. gain,
+    low, high: by how much the ensemble is better (the difference of the scores, above 0 where it is) and the 95 %
+    interval, None below 30 rows. test: its score on test rows. used: whether it is the race's model: low is above 0.
+    """
+
+    recipes: dict[str, float]
+    nets: int
+    score: float
+    rows: int
+    single: float | None
+    ensemble: float | None
+    gain: float | None
+    low: float | None
+    high: float | None
+    test: float | None
+    used: bool
+
+    def plain(self) -> dict[str, Any]:
+        """As a dictionary of text and numbers."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, repr=False)
 class Result:
     """The end of a race.
 
-    leaderboard: a polars data frame, the best first: rank, name, kind (recipe or baseline), outcome, score, best epoch,
-    epochs run, seconds, parameters, and every field of the recipe. best: the winner. model: predicts.
+    leaderboard: a polars data frame, the best first: rank, name, kind (recipe or baseline), outcome, score, mean score
+    of a finalist's new seeds, best epoch, epochs run, seconds, parameters, and every field of the recipe. best: the
+    winner. model: predicts; it is `ensemble`
+    where that was shown to be better than `single`, the winner's network (`gain` says how), and `single` otherwise.
     about: seconds, compile_seconds, recipes, racer_steps, the metric, versions. notes: what was decided on the way.
     out: the run folder, or None.
     """
 
     leaderboard: pl.DataFrame
     best: Best
-    model: Model
+    model: Model | Ensemble
     metric: Metric
     about: dict[str, Any]
-    tests: dict[str, float | None]  # test scores of the winner and the baselines
+    tests: dict[str, float | None]  # test scores of the winner, the ensemble and the baselines
     notes: tuple[str, ...]
     out: Path | None
+    single: Model | None = None
+    ensemble: Ensemble | None = None  # None where no recipe was scored, or time ran out
+    gain: Gain | None = None
 
     def __repr__(self) -> str:
         kept = f", in {self.out}" if self.out else ""
@@ -61,7 +101,10 @@ class Result:
                 "tests": self.tests,
                 "winner": self.best.name,
                 "epoch": self.best.epoch,
+                "new_seeds": self.best.seeds,
+                "new_seeds_score": self.best.again,
                 "recipe": self.best.recipe.to_plain(),
+                ENSEMBLE: self.gain.plain() if self.gain else None,
                 **self.about,
                 "out": str(self.out) if self.out else None,
                 "notes": list(self.notes),
@@ -100,14 +143,30 @@ def leaderboard(recipes: list[dict[str, Any]], baselines: list[dict[str, Any]], 
                 "parameters": row["parameters"],
                 "wave": row["wave"],
                 "remark": row.get("remark", ""),
+                "seeds": row.get("seeds", 0),
+                "again": row.get("again"),
                 **Recipe.from_plain(row["recipe"]).flat(),
             }
         )
     for row in baselines:
         rows.append({"name": row["name"], "kind": "baseline", **{k: row[k] for k in ("outcome", "cost", "seconds")}})
     rows.sort(key=lambda row: (row["cost"] is None, row["cost"] if row["cost"] is not None else 0.0))
+    rows = _finalists_in_order(rows)
     for rank, row in enumerate(rows, start=1):
+        again = row.pop("again", None)
         row["rank"], row["score"] = rank, None if row["cost"] is None else metric.score_of(row["cost"])
-    names = list(dict.fromkeys(["rank", "name", "kind", "outcome", "score", *[key for row in rows for key in row]]))
+        row["new_seeds_score"] = None if again is None else metric.score_of(again)
+    first = ["rank", "name", "kind", "outcome", "score", "new_seeds_score"]
+    names = list(dict.fromkeys([*first, *[key for row in rows for key in row]]))
     names.remove("cost")
     return pl.DataFrame([{name: row.get(name) for name in names} for row in rows], infer_schema_length=None)
+
+
+def _finalists_in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same rows with the finalists, in the places that they have, in the order of their new seeds' scores."""
+    places = [i for i, row in enumerate(rows) if row.get("seeds")]
+    ordered = sorted((rows[i] for i in places), key=lambda row: (row["again"] is None, row["again"] or 0.0))
+    made = list(rows)
+    for place, row in zip(places, ordered, strict=True):
+        made[place] = row
+    return made

@@ -1,64 +1,79 @@
 """The space that a race draws its recipes from: what may differ between racers, and how likely each value is."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, is_dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from slalom import rules, scaling, schedules
-from slalom.errors import SlalomError, unknown
+from slalom.draws import Choice, Draw, Range, hypercube
+from slalom.errors import SlalomError
+from slalom.fields import check_fields, drawn_by
 from slalom.layers import INITIALISERS
-from slalom.nested import SCHEDULES as WRITTEN_SCHEDULES
-from slalom.nested import decaying, flattened, lost
-from slalom.recipe import CHOICES, RANGES, Recipe
-from slalom.record import settings_of, to_plain
-from slalom.schedules import Custom
-
-SHAPE_FIELDS = ("depth", "width", "batch_size", "activation", "normalisation", "placement", "embedding")
-
-# The shapes that a race opens first: small enough to run hundreds of times a minute, different enough to matter.
-SHAPES: tuple[dict[str, Any], ...] = (
-    {"depth": 2, "width": 128, "batch_size": 128, "activation": "relu"},
-    {"depth": 3, "width": 128, "batch_size": 128, "activation": "silu"},
-    {"depth": 3, "width": 128, "batch_size": 128, "activation": "silu", "embedding": "periodic"},
-    {"depth": 2, "width": 64, "batch_size": 64, "activation": "relu", "normalisation": "batch_norm"},
-    {"depth": 2, "width": 256, "batch_size": 256, "activation": "silu"},
-    {"depth": 3, "width": 64, "batch_size": 64, "activation": "relu", "normalisation": "layer_norm"},
-    {"depth": 2, "width": 128, "batch_size": 128, "activation": "relu", "embedding": "piecewise_linear"},
-    {"depth": 1, "width": 256, "batch_size": 128, "activation": "relu"},
-    {"depth": 4, "width": 128, "batch_size": 256, "activation": "relu", "normalisation": "batch_norm"},
-    {"depth": 2, "width": 32, "batch_size": 32, "activation": "tanh"},
-)
+from slalom.nested import decaying
+from slalom.portfolio import LEADING, RATES, SHAPE_FIELDS, SHAPES
+from slalom.recipe import Recipe
+from slalom.record import settings_of
 
 # How likely a member of a registry is drawn; one that is not named here is drawn as well, with UNNAMED.
 LIKELY_RULES = {
-    "adamw": 0.20, "adam": 0.17, "radam": 0.13, "amsgrad": 0.10, "nesterov": 0.10, "rmsprop": 0.08, "momentum": 0.08,
-    "adagrad": 0.08, "sgd": 0.06, "ema": 0.04, "schedule_free_adamw": 0.04, "nadam": 0.04, "lion": 0.03, "muon": 0.03,
-    "lookahead": 0.03, "averaged_momentum": 0.005, "velocity_momentum": 0.005, "nadam_simple": 0.005,
+    "adamw": 0.40, "muon": 0.12, "nesterov": 0.08, "adam": 0.10, "schedule_free_adamw": 0.06, "lion": 0.05,
+    "radam": 0.04, "amsgrad": 0.04, "rmsprop": 0.04, "momentum": 0.04, "ema": 0.04, "adagrad": 0.03, "sgd": 0.03,
+    "nadam": 0.03, "lookahead": 0.03, "averaged_momentum": 0.005, "velocity_momentum": 0.005, "nadam_simple": 0.005,
 }  # fmt: skip
-LIKELY_SCALINGS = {"z_score": 0.25, "robust_clip": 0.3, "quantile_normal": 0.3, "min_max": 0.1, "none": 0.05}
-LIKELY_SCHEDULES = {"cosine": 0.55, "constant": 0.15, "step": 0.15, "exponential": 0.15}
-LIKELY_INITIALISERS = {"auto": 0.8}
+LIKELY_SCALINGS = {"quantile_normal": 0.45, "z_score": 0.2, "robust_clip": 0.2, "min_max": 0.05, "none": 0.02}
+LIKELY_SCHEDULES = {"cosine": 0.4, "coslog": 0.2, "linear": 0.1, "flat_cosine": 0.1, "constant": 0.05, "step": 0.05}
+LIKELY_INITIALISERS = {"auto": 0.9}
 TARGET_SCALINGS = {"z_score": 0.8, "quantile_normal": 0.1, "robust": 0.1}
-UNNAMED = 0.02
-RULES = {name: LIKELY_RULES.get(name, UNNAMED) for name in rules.REGISTRY if name not in ("from_optax",)}
-SCALINGS = {name: LIKELY_SCALINGS.get(name, UNNAMED) for name in scaling.REGISTRY}
-INITIALISED = {name: LIKELY_INITIALISERS.get(name, UNNAMED) for name in INITIALISERS}
-SCHEDULES = {name: LIKELY_SCHEDULES.get(name, UNNAMED) for name in schedules.REGISTRY}
+UNNAMED = 0.01
 
+
+def _weighted(names: Collection[str], likely: dict[str, float]) -> dict[str, float]:
+    return {name: likely.get(name, UNNAMED) for name in names}
+
+
+RULES = _weighted([name for name in rules.REGISTRY if name != "from_optax"], LIKELY_RULES)
+SCALINGS = _weighted(scaling.REGISTRY, LIKELY_SCALINGS)
+SCHEDULES = _weighted(schedules.REGISTRY, LIKELY_SCHEDULES)
+INITIALISED = _weighted(INITIALISERS, LIKELY_INITIALISERS)
+
+# The fields that a race draws, beside the shape: for every target, for classes, for numbers.
+DRAWS: dict[str, Draw] = {
+    "scaling": Choice.of(SCALINGS),
+    "rule": Choice.of(RULES),
+    "schedule": Choice.of(SCHEDULES),
+    "warmup": Choice.of({0.0: 0.5, 0.05: 0.3, 0.1: 0.2}),
+    "dropout": Range(0.02, 0.4, log=False, zero=0.3),
+    "l1": Range(1e-6, 1e-4, zero=0.9),
+    "embedding_sigma": Range(0.1, 2.0),  # of periodic embeddings
+    "initialiser": Choice.of(INITIALISED),
+}
+OF_CLASSES: dict[str, Draw] = {"label_smoothing": Choice.of({0.0: 0.7, 0.02: 0.15, 0.1: 0.15})}
+OF_NUMBERS: dict[str, Draw] = {"target_scaling": Choice.of(TARGET_SCALINGS)}
+DECOUPLED, COUPLED = Range(1e-3, 0.3, zero=0.2), Range(1e-6, 1e-3, zero=0.5)  # weight decay, by what the rule does
 
 DEFAULT = Recipe()
+PLAIN = {name: getattr(DEFAULT, name) for name in SHAPE_FIELDS}  # the shape of the default recipe
+SHAPED: dict[str, Draw] = {
+    name: Choice.of(dict.fromkeys((s.get(name, d) for s in SHAPES), 1.0)) for name, d in PLAIN.items()
+}
+Shape = dict[str, Any]
+Pick = Callable[[str, Draw], Any]
 
 
 @dataclass(frozen=True)
 class Space:
     """Where recipes come from. Recipe number i of a seed is always the same one: a longer race draws the same and more.
 
-    fixed: fields that every recipe has (as `--set` gives them). rows: training rows; batches larger than those leave
-    the space. epochs: the horizon of all recipes. most_rules: how many update rules there is time to compile.
-    classes: whether the target is classes (then labels may be smoothed) or numbers (then it may be scaled).
-    scalings: those that there is room to store.
+    Recipe 0 is the default one, behind it come the caller's own and the portfolio, and then draws: a Latin hypercube.
+
+    fixed: fields that every recipe has (as `--set` gives them). given: draws of fields in place of Slalom's own (as
+    `--space` gives them, see `slalom.fields.drawn_by`). also: the caller's own recipes. rows: training rows; batches
+    larger than those leave the space. epochs: the horizon of all recipes. most_rules: how many update rules there is
+    time to compile. classes: whether the target is classes (then labels may be smoothed) or numbers (then it may be
+    scaled). scalings: those that there is room to store.
     """
 
     rows: int
@@ -67,26 +82,38 @@ class Space:
     most_rules: int = len(RULES)  # the likeliest so many are raced
     classes: bool = False
     scalings: Collection[str] = tuple(SCALINGS)
+    given: dict[str, Any] = field(default_factory=dict)
+    also: tuple[Recipe, ...] = ()
 
     def __post_init__(self) -> None:
         check_fields(self.fixed)
+        self.own  # noqa: B018 - checked
         if self.fixed.get("batch_size", 1) > self.rows:
             raise SlalomError(
                 f"batch_size must be at most the number of training rows, {self.rows}. Got {self.fixed['batch_size']}."
             )
 
+    @cached_property
+    def own(self) -> dict[str, Draw]:
+        """The draws of the fields that the caller gave, or of which he forbade some values."""
+        return drawn_by(self.given, DRAWS | OF_CLASSES | OF_NUMBERS | SHAPED)
+
+    @cached_property
+    def draws(self) -> dict[str, Draw]:
+        """The draw of each field that differs between recipes of one shape; those of learning rate and decay hang on
+        the rule and stand here only where the caller gave them."""
+        stored = Choice.of({name: weight for name, weight in SCALINGS.items() if name in self.scalings})
+        return DRAWS | {"scaling": stored} | (OF_CLASSES if self.classes else OF_NUMBERS) | self.own
+
     @property
     def notes(self) -> tuple[str, ...]:
         """What left the space."""
-        left = (
-            ()
-            if len(self.rules) == len(RULES) or "rule" in self.fixed
-            else (f"the race is short: of {len(RULES)} update rules it uses {', '.join(self.rules)}.",)
-        )
-        gone = sorted(
-            {shape["batch_size"] for shape in SHAPES if self._batch(shape["batch_size"]) != shape["batch_size"]}
-        )
-        if not gone or "batch_size" in self.fixed:
+        left: tuple[str, ...] = ()
+        count = len(self._rules.values)
+        if self.most_rules < count and "rule" not in self.fixed:
+            left = (f"the race is short: of {count} update rules it uses {', '.join(map(str, self.rules))}.",)
+        gone = sorted({s["batch_size"] for s in SHAPES if self._batch(s["batch_size"]) != s["batch_size"]})
+        if not gone or "batch_size" in self.fixed or "batch_size" in self.own:
             return left
         return (
             *left,
@@ -94,9 +121,16 @@ class Space:
         )
 
     @property
-    def rules(self) -> list[str]:
-        """The rules that are raced, the likeliest first; the default recipe's is among them."""
-        return sorted(RULES, key=lambda name: -RULES[name])[: self.most_rules]
+    def _rules(self) -> Choice:
+        found = self.draws["rule"]
+        assert isinstance(found, Choice)
+        return found
+
+    @property
+    def rules(self) -> list[Any]:
+        """The rules that are raced, the likeliest first."""
+        weights = dict(zip(self._rules.values, self._rules.weights, strict=True))
+        return sorted(weights, key=lambda rule: -weights[rule])[: self.most_rules]
 
     def default(self) -> Recipe:
         """The default recipe: the baseline that every race contains as its recipe 0."""
@@ -104,123 +138,117 @@ class Space:
         return Recipe().with_fields(plain | self.fixed)
 
     def shapes(self, count: int) -> list[dict[str, Any]]:
-        """At most so many different shapes; the default recipe's is the first."""
-        base = self.default().to_plain()
-        first = {name: base[name] for name in SHAPE_FIELDS}
-        found = [first]
-        for shape in SHAPES:
-            made = first | shape | {"batch_size": self._batch(shape["batch_size"])}
+        """At most so many different shapes to draw from, the likeliest first."""
+        found: list[dict[str, Any]] = []
+        for i, shape in enumerate(SHAPES):
+            made = PLAIN | shape
+            made["batch_size"] = self._batch(made["batch_size"])
+            made |= {name: draw.at(hypercube(0, i, name)) for name, draw in self._shaping(made).items()}
             made |= {k: v for k, v in self.fixed.items() if k in SHAPE_FIELDS}
             if made not in found:
                 found.append(made)
         return found[:count]
 
-    def recipe(self, seed: int, number: int, shapes: Sequence[dict[str, Any]]) -> Recipe:
-        """Recipe `number` of a seed; the shapes take turns."""
-        if number == 0:
-            return self.default()
-        rng = np.random.default_rng([seed, 1, number])
-        rule = self.fixed.get("rule", _choice(rng, {name: RULES[name] for name in self.rules}))
-        settings = {k: v for k, v in self.fixed.items() if k.startswith("rule.")}
-        known = isinstance(rule, str) and not settings
-        own = rules.REGISTRY[rule]() if known else DEFAULT.with_fields({"rule": rule} | settings).rule
-        drawn = shapes[number % len(shapes)] | self._draw(rng, rule, own) | {"epochs": self.epochs}
-        if any(name.endswith(".weight_decay") for name in self.fixed) or (decaying(own) and not isinstance(rule, str)):
-            del drawn["weight_decay"]  # the rule's own holds
-        if self.fixed.get("schedule", drawn["schedule"]) != drawn["schedule"]:
-            drawn = {k: v for k, v in drawn.items() if not k.startswith("schedule.")}
-        drawn["learning_rate"] = _log_uniform(rng, *own.rates)
-        return DEFAULT.with_fields(drawn | self.fixed)
+    def _shaping(self, made: dict[str, Any]) -> dict[str, Draw]:
+        """The shape fields that the caller has drawn anew: those he gave, and those with a value that he forbade."""
+        own = {name: draw for name, draw in self.own.items() if name in SHAPE_FIELDS}
+        return {name: draw for name, draw in own.items() if name in self.given or made[name] not in draw}
+
+    def leading(self, shapes: Sequence[Shape]) -> list[Recipe]:
+        """The recipes that are raced first: the default one, the caller's own, and those of the portfolio that this
+        race's shapes, rules and space allow."""
+        own = [recipe.with_fields(self.fixed).with_epochs(self.epochs) for recipe in self.also]
+        found = [self.default(), *own]
+        for plain in LEADING:
+            recipe = self._led(plain)
+            if recipe and recipe not in found and self._allows(recipe, shapes):
+                found.append(recipe)
+        return found
+
+    def _led(self, plain: dict[str, Any]) -> Recipe | None:
+        """A recipe of the portfolio with the fixed fields; None where it has another rule than the fixed one, whose
+        rate would mean nothing."""
+        if self.fixed.get("rule", plain["rule"]) != plain["rule"]:
+            return None
+        foreign = OF_NUMBERS if self.classes else OF_CLASSES
+        fields = {name: value for name, value in plain.items() if name not in foreign}
+        if self.fixed.get("schedule", fields["schedule"]) != fields["schedule"]:
+            fields = {name: value for name, value in fields.items() if not name.startswith("schedule.")}
+        fields |= {"epochs": self.epochs, "batch_size": self._batch(fields["batch_size"])}
+        return DEFAULT.with_fields(fields | self.fixed)
+
+    def _allows(self, recipe: Recipe, shapes: Sequence[Shape]) -> bool:
+        """Whether this race could draw a recipe."""
+        row = recipe.flat()
+        known = row["rule"] in self.rules or "rule" in self.fixed
+        inside = all(row[name] in draw for name, draw in self.own.items() if name in row and name not in self.fixed)
+        return shape_of(recipe) in shapes and known and row["scaling"] in self.scalings and inside
+
+    def recipes(self, seed: int, first: int, count: int, shapes: Sequence[Shape]) -> list[Recipe]:
+        """Recipes number `first` and so on of a seed: the leading ones, then draws, of which the shapes take turns."""
+        leading = self.leading(shapes)
+        return [
+            leading[i] if i < len(leading) else self._drawn_as(seed, i, shapes) for i in range(first, first + count)
+        ]
+
+    def _drawn_as(self, seed: int, number: int, shapes: Sequence[Shape]) -> Recipe:
+        """A draw: the place of its number on the axis of each field."""
+        pick = lambda name, draw: draw.at(hypercube(seed, number, name))  # noqa: E731
+        raced = self.rules
+        rule = self.fixed.get("rule") or pick(
+            "rule", self._rules.without({r for r in self._rules.values if r not in raced})
+        )
+        settings = {name: value for name, value in self.fixed.items() if name.startswith("rule.")}
+        shape = shapes[number % len(shapes)]
+        return self._made(DEFAULT.with_fields(shape | {"rule": rule, "epochs": self.epochs} | settings), pick)
+
+    def near(self, seed: int, number: int, parents: Sequence[Recipe]) -> Recipe:
+        """Recipe `number` of a seed as a neighbour of one of these, the best of which come first.
+
+        The parent is number ⌊n u²⌋ of n, u even in [0, 1): mostly a good one. Its shape and rule stay; of the other
+        fields numbers move by about 0.15 of their range, and one choice in five is drawn anew.
+        """
+        rng = np.random.default_rng([seed, 5, number])
+        parent = parents[int(len(parents) * rng.random() ** 2)]
+        row = parent.flat()
+        return self._made(parent, lambda name, draw: draw.near(row.get(name, 0.0), rng))
+
+    def _made(self, base: Recipe, pick: Pick) -> Recipe:
+        """A recipe with all fields picked from their draws but for the shape and the rule."""
+        own, named = base.rule, isinstance(self.fixed.get("rule", ""), str)  # not a rule with settings of the caller's
+        usual = {"learning_rate": Range(*RATES.get(base.to_plain()["rule"]["name"], own.rates))}
+        if named and not any(name.endswith(".weight_decay") for name in self.fixed):
+            usual["weight_decay"] = DECOUPLED if decaying(own) else COUPLED
+        free = usual | {name: draw for name, draw in self.draws.items() if name not in SHAPE_FIELDS and "." not in name}
+        free = {name: draw for name, draw in free.items() if name != "rule" and name not in self.fixed}
+        fields = {name: pick(name, draw) for name, draw in free.items()}
+        if base.embedding != "periodic":
+            fields.pop("embedding_sigma", None)
+        if self.fixed.get("loss", base.loss) == "poisson":
+            fields.pop("target_scaling", None)  # it has a unit of its own
+        schedule = fields.get("schedule", self.fixed.get("schedule"))
+        parts = {"rule": type(own) if named else None, "schedule": schedules.REGISTRY.get(str(schedule))}
+        for part, cls in parts.items():
+            for name, about in settings_of(cls).items() if cls else ():
+                if draw := self._setting(f"{part}.{name}", about["search"]):
+                    fields[f"{part}.{name}"] = pick(f"{part}.{name}", draw)
+        return base.with_fields(fields | {k: v for k, v in self.fixed.items() if k != "rule"})
+
+    def _setting(self, name: str, search: Sequence[float]) -> Draw | None:
+        """The draw of a setting of a rule or schedule: the caller's, or the values that it says are worth trying."""
+        usual = Choice.of(dict.fromkeys(map(float, search), 1.0)) if search else None
+        return None if name in self.fixed else self.draws.get(name, usual)
 
     def _batch(self, batch: int) -> int:
         """The batch size, or the largest power of two that leaves four steps an epoch."""
         return max(1, min(batch, 2 ** int(np.log2(max(self.rows // 4, 1)))))
 
-    def _draw(self, rng: np.random.Generator, rule: Any, own: Any) -> dict[str, Any]:
-        """Everything but the shape and the learning rate."""
-        schedule = _choice(rng, SCHEDULES)
-        drawn: dict[str, Any] = {
-            "scaling": _choice(rng, {name: SCALINGS[name] for name in self.scalings}),
-            "rule": rule,
-            "schedule": schedule,
-            "warmup": float(rng.choice([0.0, 0.05, 0.1], p=[0.5, 0.3, 0.2])),
-            "dropout": float(rng.choice([0.0, round(rng.uniform(0.02, 0.4), 3)])),
-            "weight_decay": _sometimes(rng, 0.5, *(1e-3, 0.3) if decaying(own) else (1e-6, 1e-3)),
-            "l1": _sometimes(rng, 0.1, 1e-6, 1e-4),
-            "initialiser": _choice(rng, INITIALISED),
-        }
-        if self.classes:
-            drawn["label_smoothing"] = float(rng.choice([0.0, 0.02, 0.1], p=[0.8, 0.1, 0.1]))
-        elif self.fixed.get("loss") != "poisson":  # which has a unit of its own
-            drawn["target_scaling"] = _choice(rng, TARGET_SCALINGS)
-        searched = {"rule": rules.REGISTRY.get(rule) if isinstance(rule, str) else None}
-        for part, cls in (searched | {"schedule": schedules.REGISTRY[schedule]}).items():
-            for name, about in settings_of(cls).items() if cls else ():
-                if about["search"]:
-                    drawn[f"{part}.{name}"] = float(rng.choice(about["search"]))
-        return drawn
+
+def shape_of(recipe: Recipe) -> Shape:
+    """The fields of a recipe that make its shape."""
+    return {name: getattr(recipe, name) for name in SHAPE_FIELDS}
 
 
-def named(fixed: dict[str, Any], *, to_write: bool = False) -> dict[str, Any]:
-    """Fixed fields with rules and schedules as names and numbers.
-
-    Functions and transformations of Optax stay what they are, unless it is all to be written down.
-
-    >>> from slalom.rules import Momentum
-    >>> named({"rule": Momentum(mu=0.8)})
-    {'rule': 'momentum', 'rule.mu': 0.8}
-    """
-    flat: dict[str, Any] = {}
-    parts: dict[str, dict[str, Any]] = {"rule": rules.REGISTRY, "schedule": WRITTEN_SCHEDULES}
-    for name, value in fixed.items():
-        registry = parts.get(name)
-        if registry and not isinstance(value, str):
-            if callable(value) and not is_dataclass(value):
-                value = Custom(value)
-            plain = to_plain(value, registry) if not isinstance(value, dict) else value
-            flat |= {name: value} if _has_object(plain) and not to_write else flattened(name, plain)
-        else:
-            flat[name] = value
-    return flat
-
-
-def _has_object(plain: dict[str, Any]) -> bool:
-    """Whether plain data holds but the name of a Python object."""
-    return any(
-        key in ("function", "unwritten") or (isinstance(value, dict) and _has_object(value))
-        for key, value in plain.items()
-    )
-
-
-def check_fields(fixed: dict[str, Any]) -> None:
-    """Raise SlalomError where a name is not a recipe's field (the values are checked by the recipe)."""
-    for name in fixed:
-        if name == "epochs":
-            raise SlalomError(
-                "epochs is not a field to fix: it is the horizon of all recipes. Give recipes and epochs."
-            )
-        known = [field for field in (*CHOICES, *RANGES, "rule", "schedule") if field != "epochs"]
-        if name.partition(".")[0] not in known:
-            raise unknown("recipe field", name, known)
-        head, dot, _ = name.partition(".")
-        if dot and head not in fixed:
-            raise SlalomError(f"{name} must be given beside {head}, as only some have it. Add {head}=NAME.")
-    made = Recipe().with_fields(fixed)
-    for part in (made.rule, made.schedule):
-        if gone := lost(part):
-            gone()
-
-
-def _choice(rng: np.random.Generator, weights: dict[str, float]) -> str:
-    names, p = list(weights), np.array(list(weights.values()))
-    return names[int(rng.choice(len(names), p=p / p.sum()))]
-
-
-def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    return float(f"{np.exp(rng.uniform(np.log(low), np.log(high))):.3g}")  # three digits are enough for anyone to read
-
-
-def _sometimes(rng: np.random.Generator, chance: float, low: float, high: float) -> float:
-    """A number between two, or 0."""
-    value = _log_uniform(rng, low, high)
-    return value if rng.random() < chance else 0.0
+def check_space(given: dict[str, Any]) -> None:
+    """Raise SlalomError where a caller's own space names an unknown field, or values that no recipe can have."""
+    Space(rows=2**20, epochs=1, given=given)

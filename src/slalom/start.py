@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from slalom import plan as planning
+from slalom.combined import reserve
 from slalom.cost import step_seconds
 from slalom.data import Target, split, split_given
+from slalom.draws import Choice
 from slalom.entry import Entry
 from slalom.errors import wrong
 from slalom.executor import cores
@@ -32,6 +34,7 @@ Shapes = list[dict[str, Any]]
 PROGRAM_RULES = 5  # of one program, at most
 BYTES_OF_RACERS = 2e9  # of the weights and memories of all racers together
 RARE_CELLS = 2e6  # of a table times its folds, up to which every scaling is raced
+PARENTS = 5  # of the recipes of a further start, at least
 BYTES_A_PARAMETER = 20  # weights, up to three memories of a rule, the best weights
 
 
@@ -48,15 +51,43 @@ def prepared_for(order: Order, table: Table, notes: list[str], sink: Sink | None
     else:
         rows = split(len(table.frame), codes, seed=order.seed)
     target = target.standardised(target.encode(table.labels), np.unique(np.concatenate(rows.train)))
-    one = order.recipe.with_fields(order.fixed) if order.recipe else None
-    wanted = one.scaling if one else order.fixed.get("scaling")
-    scalings = {wanted} if wanted else affordable(len(table.frame) * table.frame.width * len(rows.train))
-    unit = one.target_scaling if one else order.fixed.get("target_scaling")
-    units = [unit] if unit else list(TARGET_SCALINGS)
+    scalings = scalings_of(order, len(table.frame) * table.frame.width * len(rows.train))
+    units = units_of(order)
     whole = not table.validation
-    prepared = prepare(table.taken(), table.labels, target, rows, scalings, units, whole=whole, sink=sink)
+    prepared = prepare(
+        table.taken(), table.labels, target, rows, scalings, units, whole=whole, refit=order.refit, sink=sink
+    )
     notes += prepared.columns.notes
     return prepared, metric
+
+
+def scalings_of(order: Order, cells: int) -> set[str]:
+    """The scalings of a race: the fixed one, or those of the caller's space, or all that can be afforded; and those of
+    his own recipes."""
+    own = {
+        recipe.with_fields(order.fixed).scaling for recipe in (*order.also, *([order.recipe] if order.recipe else []))
+    }
+    if order.recipe or "scaling" in order.fixed:
+        return own or {order.fixed["scaling"]}
+    given = _given(order, "scaling")
+    return own | (given | {Recipe().scaling} if given else affordable(cells))
+
+
+def units_of(order: Order) -> list[str]:
+    """The scalings of a regression target in a race, the likeliest first."""
+    own = [
+        recipe.with_fields(order.fixed).target_scaling
+        for recipe in (*order.also, *([order.recipe] if order.recipe else []))
+    ]
+    if not order.recipe and "target_scaling" not in order.fixed:
+        own += [Recipe().target_scaling, *(_given(order, "target_scaling") or TARGET_SCALINGS)]
+    return list(dict.fromkeys(own or [order.fixed["target_scaling"]]))
+
+
+def _given(order: Order, name: str) -> set[str]:
+    """The values that the caller's own space has of a field; none where he said nothing of it."""
+    draw = Space(2**20, 1, given=order.space).own.get(name)
+    return set(draw.values) if isinstance(draw, Choice) else set()
 
 
 def affordable(cells: int) -> set[str]:
@@ -74,7 +105,7 @@ def space_of(order: Order, prepared: Prepared, epochs: int) -> Space:
     """The space of a race: a short one has fewer rules, since each costs a third of a second to compile."""
     most = planning.rules_for(order.seconds, order.recipes)
     classes = prepared.target.task == "classification"
-    return Space(fewest_rows(prepared), epochs, order.fixed, most, classes, prepared.scalings)
+    return Space(fewest_rows(prepared), epochs, order.fixed, most, classes, prepared.scalings, order.space, order.also)
 
 
 def plan_of(order: Order, prepared: Prepared, notes: list[str]) -> tuple[Plan, Shapes]:
@@ -86,7 +117,7 @@ def plan_of(order: Order, prepared: Prepared, notes: list[str]) -> tuple[Plan, S
     if order.recipes and order.epochs:
         return planning.flat(order.recipes, order.epochs), space.shapes(max(1, min(8, order.recipes // 16)))
     assert order.seconds is not None
-    shapes, folds = space.shapes(max(1, int(order.seconds / planning.STRUCTURE_SECONDS))), len(prepared.folds)
+    shapes, folds = space.shapes(planning.structures_for(order.seconds)), len(prepared.folds)
     structures = [structure_of(space.default().with_fields(shape), prepared) for shape in shapes]
     costs = [
         max(1, space.rows // s.batch_size) * step_seconds(s, width(s), kind_of_device()) * folds for s in structures
@@ -94,7 +125,9 @@ def plan_of(order: Order, prepared: Prepared, notes: list[str]) -> tuple[Plan, S
     largest = max(structure.net.parameters for structure in structures)
     most = max(planning.FINISHERS, int(BYTES_OF_RACERS / (BYTES_A_PARAMETER * largest * folds)))
     start = 3.0 + 3e-8 * prepared.rows * prepared.width  # seconds until racers run, by a model too
-    return planning.for_seconds(order.seconds, workers(cores()), costs, start=start, most=most), shapes
+    steps = max(1, space.rows // max(s.batch_size for s in structures))
+    plan = planning.for_seconds(order.seconds, workers(cores()), costs, start, most, steps, order.plan)
+    return plan, shapes
 
 
 def drawn(order: Order, prepared: Prepared, plan: Plan, shapes: Shapes, first: int) -> list[Recipe]:
@@ -103,7 +136,7 @@ def drawn(order: Order, prepared: Prepared, plan: Plan, shapes: Shapes, first: i
         recipes = [order.recipe.with_fields(order.fixed).with_epochs(plan.epochs)]
     else:
         space = space_of(order, prepared, plan.epochs)
-        recipes = [space.recipe(order.seed, first + i, shapes) for i in range(plan.recipes)]
+        recipes = space.recipes(order.seed, first, plan.recipes, shapes)
     rows = fewest_rows(prepared)
     for recipe in recipes:
         if recipe.batch_size > rows:
@@ -133,15 +166,21 @@ def entered(
     return heats, sorted(entries, key=lambda entry: entry.number)
 
 
-def further(order: Order, prepared: Prepared, plan: Plan, shapes: Shapes, heats: list[Heat], first: int) -> list[Entry]:
-    """As many recipes again, the first of them number `first`, for programs that there are."""
+def further(
+    order: Order, prepared: Prepared, plan: Plan, heats: list[Heat], ranked: list[Entry], first: int
+) -> list[Entry]:
+    """The recipes of a further start, as many as the plan has, from number `first` on: neighbours of the best so far,
+    of their shapes and rules, whose programs are there."""
+    space = space_of(order, prepared, plan.epochs)
+    parents = [entry for entry in ranked if np.isfinite(entry.best[0])][: max(PARENTS, len(ranked) // 8)]
     there = {(heat.structure, rule): heat for heat in heats for rule in heat.rules}
-    entries = []
-    for i, recipe in enumerate(drawn(order, prepared, plan, shapes, first)):
+    entries: list[Entry] = []
+    for number in range(first, first + plan.recipes if parents else first):
+        recipe = space.near(order.seed, number, [parent.recipe for parent in parents])
         heat = there.get((structure_of(recipe, prepared), kind_of(recipe.rule)))
         if heat:
-            racers = [Racer(first + i, recipe, fold) for fold in range(len(prepared.folds))]
-            entries.append(Entry(first + i, recipe, heat, racers))
+            racers = [Racer(number, recipe, fold) for fold in range(len(prepared.folds))]
+            entries.append(Entry(number, recipe, heat, racers))
     return entries
 
 
@@ -162,8 +201,8 @@ def end_of(order: Order, prepared: Prepared, plan: Plan, heats: list[Heat], bega
     """The time.perf_counter() at which racers must stop, so that the rest is done within the limit."""
     if order.seconds is None:
         return math.inf
-    end = began + order.seconds * (1 - planning.RESERVE) - 0.5
-    if prepared.whole:  # time to train the winner once more on all rows
-        places = [heat.epoch_cost(len(prepared.folds)) * heat.width for heat in heats]
-        end -= 1.5 * plan.epochs * max(places)
+    end = began + min(order.seconds * (1 - planning.RESERVE) - 0.5, order.seconds - 1.0)
+    for fold in range(len(prepared.folds), len(prepared.all_folds)):  # time to train the winner once more on more rows
+        end -= 1.5 * plan.epochs * max(heat.epoch_cost(fold) * heat.width for heat in heats)
+    end -= reserve(prepared, heats, order.seconds, workers(cores()))
     return max(end, began + 0.5 * order.seconds)

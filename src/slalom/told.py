@@ -79,12 +79,17 @@ def _wrapped(text: str, width: int) -> str:
     )
 
 
-def predictions(folder: Path, file: Path, *, proba: bool) -> pl.DataFrame:
-    """Predictions for every row of a file by the model in a folder, with a probability for each class if wanted."""
-    from slalom.data import read
-    from slalom.model import Model
+def predictions(folder: Path, file: Path, *, proba: bool, which: str | None = None) -> pl.DataFrame:
+    """Predictions for every row of a file by the model in a folder, with a probability for each class if wanted.
 
-    model = Model.load(folder)
+    which: single or ensemble; None for the one that the race decided on.
+    """
+    from slalom.data import read
+    from slalom.ensemble import Ensemble
+    from slalom.model import Model
+    from slalom.opened import load
+
+    model = {None: load, "single": Model.load, "ensemble": Ensemble.load}[which](folder)
     classes = model.classes
     if proba and classes is None:
         raise SlalomError("--proba is for classification. This model was trained for regression: leave it away.")

@@ -1,5 +1,6 @@
 """The track: takes the recipes of a race through the rungs of its plan, and says how each of them ended."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -7,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from slalom.crew import Crew, together
-from slalom.entry import DIVERGED, FINISHED, OUT_OF_TIME, Entry
+from slalom.entry import DIVERGED, FINISHED, OUT_OF_TIME, STOPPED, Entry, contenders
 from slalom.executor import Executor, Task
 from slalom.heat import Heat
 from slalom.pace import Pace
@@ -17,7 +18,8 @@ from slalom.step import Kind
 
 TASKS = 4  # a core and rung, at least, where there are racers enough
 LEAST = 9  # recipes of a further start, where there is time left behind the last rung
-SPARE = 5  # dropped recipes whose weights are kept
+SPARE = 5  # dropped recipes whose best weights are kept in any case, should all survivors diverge
+SPARE_BYTES = 2**28  # of the best weights of dropped recipes that may be members of the ensemble
 
 
 class Status(NamedTuple):
@@ -42,7 +44,10 @@ class Track:
     end: float  # time.perf_counter() at which racers stop; ∞ without a limit
     report: Callable[[str, int, int], None] = lambda phase, alive, steps: None
     at_rung: Callable[[list[Entry]], None] = lambda entries: None
-    more: Callable[[], list[Entry]] = list  # further recipes, where those that were drawn are used up
+    first: float = math.inf  # time.perf_counter() at which the first start should be through, where others follow
+    last: float = math.inf  # the same of the last start, where finalists follow
+    patience: float = math.inf  # share of the horizon after which a racer that was not better is stopped
+    more: Callable[[list[Entry]], list[Entry]] = lambda ranked: []  # the recipes of a further start
     racer_steps: int = 0  # updates of living racers
     place_steps: int = 0  # updates of all places, as computed
     began: float | None = None  # time.perf_counter() before the first step
@@ -51,6 +56,7 @@ class Track:
     _begun: set[Entry] = field(default_factory=set)  # the entries in `started`
     _upto: dict[Entry, float] = field(default_factory=dict)  # `Pace.upto` of this start
     _before: float = 0.0  # modelled core-seconds of the starts before this one
+    _until: float = math.inf  # time.perf_counter() at which this start should be through
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -61,9 +67,12 @@ class Track:
         return self.interrupted or time.perf_counter() > self.end
 
     def run(self) -> list[Entry]:
-        """Run all rungs; every entry that started has an outcome afterwards. Returns them, the best first."""
+        """Run all rungs, then the finalists; every entry that started has an outcome afterwards. Returns them, the best
+        first."""
         try:
             self._through_rungs()
+            if self.last < self.end:
+                self._finals()
         except KeyboardInterrupt:  # the first Ctrl-C ends the race where it is
             self.interrupted = True
             self.executor.wait(5.0)
@@ -82,19 +91,36 @@ class Track:
         """One start after the other, each through all rungs, while there are recipes and time for them."""
         waiting, starts = self.entries, 0
         while waiting and not self.halted():
-            self._upto, self._before = self.pace.upto(waiting), self.pace.modelled
             starts += 1
+            self._until = min(self.first if starts == 1 else self.end, self.last, self.end)
+            self._upto, self._before = self.pace.upto(waiting), self.pace.modelled
             if starts > 1 and sum(cost <= self._left() for cost in self._upto.values()) < LEAST:
                 return
             if not self._one_start(waiting, f"start {starts}, " if starts > 1 else ""):
                 return
-            waiting = [entry for entry in waiting if entry not in self._begun]
-            if len(waiting) < len(self.entries) / 2:
-                self.entries = waiting = [*waiting, *self.more()]
+            self.entries = waiting = self.more(self.ranked())
+
+    def ranked(self) -> list[Entry]:
+        """The entries that started, the best first."""
+        return sorted(self.started, key=lambda entry: entry.place)
+
+    def _finals(self) -> None:
+        """Run the best few again with new seeds, as many as the time left allows: their new scores name the winner."""
+        finished = [e for e in self.ranked() if e.outcome in (FINISHED, STOPPED) and math.isfinite(e.best[0])]
+        finalists, seeds = self.pace.finals(finished, self.end - time.perf_counter())
+        runs = {entry: entry.rerun(seeds) for entry in finalists}
+        if not runs:
+            return
+        self._race(
+            list(runs.values()), self.plan.epochs, first=False, phase=f"{len(runs)} finalists, {seeds} new seeds"
+        )
+        cut = set().union(*(run.unfinished(self.plan.epochs) for run in runs.values()))  # a seed counts if all ran it
+        for entry, run in runs.items():
+            entry.again = [racer for racer in run.racers if racer.replicate not in cut]
 
     def _left(self) -> float:
-        """Modelled core-seconds that fit into the time left, with those that this start has used."""
-        left = (self.end - time.perf_counter()) * self.executor.workers / self.pace.slowness
+        """Modelled core-seconds that fit into the time of this start, with those that it has used."""
+        left = (self._until - time.perf_counter()) * self.executor.workers / self.pace.slowness
         return left + self.pace.modelled - self._before
 
     def _one_start(self, alive: list[Entry], name: str) -> bool:
@@ -117,7 +143,7 @@ class Track:
         """Give an outcome to every entry that started and has none. Returns them, the best first."""
         for entry in self.started:
             entry.outcome = entry.outcome or self._ended(entry)
-        return sorted(self.started, key=lambda entry: (entry.best[0], entry.number))
+        return self.ranked()
 
     def _race(self, alive: list[Entry], epochs: int, *, first: bool, phase: str) -> bool:
         """Take these entries to an epoch; False where the executor did not come to an end."""
@@ -180,7 +206,8 @@ class Track:
             began = time.perf_counter()
             self.began = self.began or began
             laid_out = Crew(heat, racers)
-            made = laid_out.advance(stop, self.pace.checks(heat), self.halted)
+            patience = self.patience * heat.horizon(racers[0])
+            made = laid_out.advance(stop, self.pace.checks(heat), self.halted, patience)
             with self._lock:
                 self.racer_steps += made
                 self.place_steps += laid_out.place_steps
@@ -214,14 +241,13 @@ class Track:
                 entry.outcome = self._ended(entry)
             return []
         for entry in alive:
-            if entry.diverged:
-                entry.outcome = DIVERGED
+            entry.outcome = DIVERGED if entry.diverged else STOPPED if entry.stopped else ""
         ranked = sorted(
-            (entry for entry in alive if not entry.diverged and entry.curve), key=lambda e: (e.best[0], e.number)
+            (entry for entry in alive if not entry.outcome and entry.curve), key=lambda e: (e.best[0], e.number)
         )
         if self.halted():
             return []
-        stay = self.pace.stay(ranked, i, started, self.end - time.perf_counter())
+        stay = self.pace.stay(ranked, i, started, self._until - time.perf_counter())
         for entry in ranked[stay:]:
             entry.outcome = f"dropped at rung {i + 1}"
         self._forget()
@@ -229,12 +255,17 @@ class Track:
 
     def _ended(self, entry: Entry) -> str:
         """How an entry ended that no rung dropped."""
-        return DIVERGED if entry.diverged else FINISHED if entry.epochs >= self.plan.epochs else OUT_OF_TIME
+        if entry.diverged or entry.stopped:
+            return DIVERGED if entry.diverged else STOPPED
+        return FINISHED if entry.epochs >= self.plan.epochs else OUT_OF_TIME
 
     def _forget(self) -> None:
-        """Free the weights of those that ended, but for a few that come next should all survivors diverge."""
+        """Free the weights of those that ended, but for the best moments of those that may be members of the ensemble,
+        and of a few that come next should all survivors diverge."""
         ended = sorted((entry for entry in self.started if entry.outcome), key=lambda e: (e.best[0], e.number))
+        kept, room = set(contenders(ended)), SPARE_BYTES
         for place, entry in enumerate(ended):
+            room -= sum(racer.best.nbytes for racer in entry.racers if racer.best) if entry in kept else 0
             for racer in entry.racers:
                 racer.state = None
-                racer.best = racer.best if place < SPARE else None
+                racer.best = racer.best if place < SPARE or (entry in kept and room >= 0) else None

@@ -2,8 +2,8 @@
 
 import re
 
-from slalom.board import numbers, short
-from slalom.result import Result
+from slalom.board import number, numbers, short
+from slalom.result import ENSEMBLE, Gain, Result
 
 
 def has_winner(result: Result) -> bool:
@@ -14,7 +14,18 @@ def has_winner(result: Result) -> bool:
 def verdict(result: Result) -> list[str]:
     """The sentences that stand first: who won, how well, and whether a baseline is better."""
     optimistic = ["It was chosen by that score, so the score is optimistic."] if has_winner(result) else []
-    return [_winner(result), *optimistic, *_remark(result), *_on_test_rows(result)]
+    return [_winner(result), *optimistic, *_again(result), *_remark(result), *_ensemble(result), *_on_test_rows(result)]
+
+
+def _again(result: Result) -> list[str]:
+    """What the finalists' new seeds say, where there was time for them."""
+    best = result.best
+    if best.again is None:
+        return []
+    others = result.leaderboard["new_seeds_score"].drop_nulls().len() - 1
+    seeds = f"{best.seeds} new seed{'s' * (best.seeds != 1)}"
+    beaten = f"better than {others} other finalist{'s' * (others != 1)}" if others > 0 else "as the one finalist"
+    return [f"Run again with {seeds}, it has {number(best.again)} on average on these rows, {beaten}."]
 
 
 def _remark(result: Result) -> list[str]:
@@ -40,40 +51,87 @@ def _winner(result: Result) -> str:
     return f"{best.name.capitalize()} won with {metric.name} {score} on the choosing rows ({direction})."
 
 
+def _ensemble(result: Result) -> list[str]:
+    """What the ensemble is, what it gains on evidence rows, and which of both predicts."""
+    gain = result.gain
+    if gain is None:
+        return []
+    name, several = result.metric.name, len(gain.recipes) > 1
+    single, ensemble = numbers([gain.single, gain.ensemble])
+    nets = f"{gain.nets} net{'s' * (gain.nets != 1)}" + (
+        f" of {len(gain.recipes)} recipes" if several and gain.nets > len(gain.recipes) else ""
+    )
+    if not several:
+        what = (
+            "the winner alone" if list(gain.recipes) == [result.best.name] else f"of {next(iter(gain.recipes))} alone"
+        )
+        return [f"The ensemble is {what} ({nets}): no mean with another was better on the choosing rows."]
+    score = numbers([gain.score])[0]
+    return [
+        f"An ensemble, the mean of {nets}, has {name} {score} on the choosing rows, an optimistic score too: it was put"
+        f" together by them. On the {gain.rows:,} evidence rows, which chose nothing, it has {ensemble} and the winner"
+        f" alone {single}: {_interval(gain)}. {_which(result, gain)}"
+    ]
+
+
+def _interval(gain: Gain) -> str:
+    """The gain with its interval, in words."""
+    if gain.gain is None or gain.low is None or gain.high is None:
+        return "too few rows for an interval"
+    texts = numbers([abs(gain.gain), abs(gain.low), abs(gain.high)])
+    low, high = (("−" if end < 0 else "") + text for end, text in zip((gain.low, gain.high), texts[1:], strict=True))
+    better = "better" if gain.gain >= 0 else "worse"
+    interval = f"{texts[0]} {better} (95 % interval of the gain {low} to {high})"
+    return interval if gain.low > 0 else f"{interval}, which may be chance"
+
+
+def _which(result: Result, gain: Gain) -> str:
+    """Which of both predicts, and how to get the other."""
+    if gain.used:
+        return "Predictions are the ensemble's; `slalom predict … --single` takes the winner's."
+    refit = ", which was refitted" if result.about.get("refit") else ""
+    return f"Predictions are the winner's{refit}; `slalom predict … --ensemble` takes the ensemble's."
+
+
 def _on_test_rows(result: Result) -> list[str]:
-    """The test scores, and what they say about the baselines."""
-    own = result.best.test
-    baselines = {name: score for name, score in result.tests.items() if name != result.best.name}
+    """The test scores, and what they say about the baselines: beside the model that predicts."""
+    own, together = result.best.test, result.tests.get(ENSEMBLE)
+    shown = together if result.gain and len(result.gain.recipes) > 1 else None
+    baselines = {name: score for name, score in result.tests.items() if name not in (result.best.name, ENSEMBLE)}
     if own is None:
         return ["There is no test score: all rows serve training or choosing.", *_on_choosing_rows(result)]
     sign = -1 if result.metric.greater else 1
     known = {name: score for name, score in baselines.items() if score is not None}
     known = dict(sorted(known.items(), key=lambda pair: sign * pair[1]))
-    texts = numbers([own, *known.values()])
-    others = ", ".join(f"{short(name)} {text}" for name, text in zip(known, texts[1:], strict=True))
+    beside = ({} if shown is None else {"the ensemble": shown}) | known
+    texts = numbers([own, *beside.values()])
+    others = ", ".join(f"{short(name)} {text}" for name, text in zip(beside, texts[1:], strict=True))
     rows = result.about.get("rows", {}).get("test")
     where = f"the {rows:,} test rows" if rows else "the test rows"
     said = [f"On {where}, which chose nothing: {result.metric.name} {texts[0]}" + (f"; {others}." if others else ".")]
     if has_winner(result) and known:
-        said.append(_comparison(result, own, known))
+        used = result.gain is not None and result.gain.used and together is not None
+        said.append(_comparison(result, together if used else own, known, "ensemble" if used else "net"))  # type: ignore[arg-type]
     lacking = [short(name) for name, score in baselines.items() if score is None]
     return [*said, *([f"No test score within the time: {', '.join(lacking)}."] if lacking else [])]
 
 
-def _comparison(result: Result, own: float, known: dict[str, float]) -> str:
+def _comparison(result: Result, own: float, known: dict[str, float], what: str) -> str:
     sign = -1 if result.metric.greater else 1
     better = sorted((name for name in known if sign * known[name] < sign * own), key=lambda name: sign * known[name])
     split = "(single runs on one division of the rows: small differences may be chance)"
     if not better:
         equal = [short(name) for name in known if known[name] == own]
-        beaten = "The net is better than every baseline" if not equal else f"The net is level with {', '.join(equal)}"
+        beaten = (
+            f"The {what} is better than every baseline" if not equal else f"The {what} is level with {', '.join(equal)}"
+        )
         return f"{beaten} {split}."
     first = short(better[0])
     verb = "win" if first.endswith("s") else "wins"
     first = first if first.endswith("s") else f"the baseline “{first}”"
     said = f"{first[0].upper()}{first[1:]} {verb} on this data {split}."
     rest = [short(name) for name in better[1:]]
-    return said + (f" Better than the net, too: {', '.join(rest)}." if rest else "")
+    return said + (f" Better than the {what}, too: {', '.join(rest)}." if rest else "")
 
 
 def _on_choosing_rows(result: Result) -> list[str]:
@@ -95,7 +153,7 @@ def counts(result: Result) -> str:
     for outcome, count in result.about.get("outcomes", {}).items():
         name = re.sub(r" at rung \d+", "", outcome)
         found[name] = found.get(name, 0) + count
-    order = ["finished", "dropped", "diverged", "out of time"]
+    order = ["finished", "stopped early", "dropped", "diverged", "out of time"]
     listed = [f"{found[name]} {name}" for name in sorted(found, key=lambda n: (order.index(n) if n in order else 9, n))]
     about = result.about
     recipes = f"{about['recipes']:,} recipe{'s' * (about['recipes'] != 1)}"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from slalom import load
+from slalom import Ensemble, Model, load
 from slalom.data import read
 
 from .command import COUNTED, SLALOM, TINY, slalom, start, table, there
@@ -64,7 +64,10 @@ def test_a_race_tells_its_result_on_stdout_and_its_progress_on_stderr(
     assert all(re.match(r" *\d+\.\d s  (reading|rung 1 of 1|finishing)", line) for line in lines), lines
     assert any("compiling" in line for line in lines)
     assert "\x1b" not in raced.stdout + raced.stderr
-    assert there(place / "runs/prices") == FILES
+    written = there(place / "runs/prices")
+    assert {path for path in written if not path.startswith("ensemble")} == FILES
+    assert {"ensemble/ensemble.json", "ensemble/evidence.npz"} <= written
+    assert "nsemble" in out
 
 
 def test_predictions_are_those_of_the_loaded_model(raced: object, place: Path) -> None:
@@ -76,6 +79,38 @@ def test_predictions_are_those_of_the_loaded_model(raced: object, place: Path) -
     printed = slalom("predict", "runs/prices", "prices.csv", cwd=place)
     assert printed.stdout == (place / "predictions.csv").read_text(encoding="utf-8")
     assert printed.stderr == ""
+
+
+def test_predictions_are_of_the_network_or_the_ensemble(raced: object, place: Path) -> None:
+    """--single predicts by the winner's network, --ensemble by the mean of several, whichever the race decided on."""
+    rows = read(place / "prices.csv").frame
+    for option, model in (("--single", Model), ("--ensemble", Ensemble)):
+        ended = slalom("predict", "runs/prices", "prices.csv", option, cwd=place)
+        found = [float(row["prediction"]) for row in rows_of(ended.stdout)]
+        assert found == model.load(place / "runs/prices").predict(rows).tolist()
+    shutil.copytree(place / "runs/prices/model", place / "alone")
+    ended = slalom("predict", "alone", "prices.csv", "--ensemble", cwd=place)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "alone must be a run folder or an ensemble's. It has no ensemble in it.\n"
+    assert slalom("predict", "alone", "prices.csv", cwd=place).returncode == 0
+
+
+def test_a_refit_is_asked_for(place: Path) -> None:
+    """--refit trains the winner on what was held out, --refit all on the test rows, too; a continued race keeps it."""
+    asked = ["race", "prices.csv", "--target", "price", *COUNTED, "-q", "--json"]
+    first = json.loads(slalom(*asked, "--out", "runs/refit", "--refit", "all", cwd=place).stdout)
+    assert first["refit"]["rows"] == 60
+    assert any(
+        note.startswith("the winner was trained once more on all 60 rows, the test rows too,")
+        for note in first["notes"]
+    )
+    assert 'refit = "all"' in (place / "runs/refit/race.toml").read_text(encoding="utf-8")
+    ended = slalom("race", "--continue", "runs/refit", "--recipes", "1", "--epochs", "1", "-q", "--json", cwd=place)
+    again = json.loads(ended.stdout)
+    assert again["refit"] or any("race before, which this one does not refit" in note for note in again["notes"])
+    ended = slalom(*asked, "--refit", "none", "--out", "runs/none", cwd=place)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "'none' is not one of 'train', 'all'" in ended.stderr
 
 
 def test_predicting_loads_no_scikit_learn(raced: object, place: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slalom.data import Columns, frame_of, read
+from slalom.data import Columns, Encoded, frame_of, read
 from slalom.errors import SlalomError
 
 few = settings(derandomize=True, deadline=None, database=None, max_examples=60)
@@ -318,7 +318,7 @@ def test_leading_zeros(tmp_path):
     new.write_text("k,n\n007,1\n7,2\n")
     columns = Columns.fit(read(train).frame)
     assert columns.text_names == ("k",)
-    assert columns(read(new, as_text=columns.text_names).frame)[:, :3].tolist() == [[1, 0, 0], [0, 1, 0]]
+    assert columns(read(new, as_text=columns.text_names).frame)[:, 1:].tolist() == [[1, 0, 0], [0, 1, 0]]
 
 
 @pytest.mark.parametrize(
@@ -368,10 +368,53 @@ def test_beyond_float32(columns):
     )
 
 
+def test_numbers_of_more_than_two_values_come_first():
+    """The first `numeric` output columns are the numbers and dates of at least three values on the training rows, in
+    the order of the table; then come truths, numbers of two values, words and what is missing, in that order too."""
+    frame = pl.DataFrame({
+        "word": ["a", "b", "a", "b", "c"], "half": [1.0, None, 3.0, 2.0, None],
+        "truth": [True, False, None, True, True],
+        "two": [5, 5, 7, 5, 9], "when": pl.Series(range(5)).cast(pl.Date), "one": [1, None, 1, 1, None],
+    })  # fmt: skip
+    columns = Columns.fit(frame, [0, 1, 2, 3])
+    names = (
+        "half",
+        "when",
+        "word=a",
+        "word=b",
+        "half is missing",
+        "truth",
+        "truth is missing",
+        "two",
+        "one is missing",
+    )
+    assert columns.names == names
+    assert columns.numeric == 2
+    again = Columns.from_plain(columns.to_plain())
+    assert (again, again.numeric) == (columns, 2)
+    x = columns(frame)
+    np.testing.assert_array_equal(x[:, 0], [1, 2, 3, 2, 2])
+    np.testing.assert_array_equal(x[:, names.index("two")], frame["two"])  # 9 was not there in training
+    np.testing.assert_array_equal(x[:, names.index("half is missing")], [0, 1, 0, 0, 1])
+    np.testing.assert_array_equal(x[:, names.index("truth is missing")], [0, 0, 1, 0, 0])
+    shuffled = frame.select(sorted(frame.columns))
+    np.testing.assert_array_equal(columns(shuffled), x)
+    encoded = Encoded(columns, frame)
+    np.testing.assert_array_equal(np.concatenate([encoded.some(range(i, i + 1)) for i in range(9)], 1), x)
+    encoded.done(range(0, 1))  # of the cells of half, one of two columns
+    missing = range(names.index("half is missing"), names.index("half is missing") + 1)
+    np.testing.assert_array_equal(encoded.some(missing), x[:, missing])
+    encoded.done(missing)
+    with pytest.raises(KeyError):
+        encoded.some(missing)
+
+
 def test_digits():
     """A column with a mean of 1e9 and a spread of 1, and one of 1e-300, keep their digits."""
     frame = pl.DataFrame({"a": [1e9 + 1, 1e9 + 2, None], "b": [1e-300, 2e-300, 5e-324]})
-    np.testing.assert_array_equal(Columns.fit(frame)(frame)[:, [0, 2]].T, [[1e9 + 1, 1e9 + 2, 1e9 + 1.5], frame["b"]])
+    columns = Columns.fit(frame)
+    assert columns.names == ("b", "a", "a is missing")  # a has two values
+    np.testing.assert_array_equal(columns(frame)[:, [1, 0]].T, [[1e9 + 1, 1e9 + 2, 1e9 + 1.5], frame["b"]])
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, "float32"])

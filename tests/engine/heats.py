@@ -92,7 +92,7 @@ def heat_of(task, split=ONE_FOLD, units=("z_score",), **shape):
         pl.DataFrame(x, schema=["a", "b", "c"]), y, target, split, set(scaling.REGISTRY), units, whole=False
     )
     recipe = Recipe(**COMMON).with_fields(shape)
-    net, loss = recipe.net(prepared.width, target.outputs), loss_of(recipe, prepared)
+    net, loss = recipe.net(prepared.width, target.outputs, prepared.columns.numeric), loss_of(recipe, prepared)
     data = Placed(Data(prepared.x, prepared.y))
     return Heat(
         Structure(net, BATCH, loss), prepared, data, find_metric(None, target.task), Shuffles(SEED), SEED,

@@ -211,6 +211,37 @@ def test_lost_biases_are_lost_in_the_plain_formula_too(rng):
         assert np.abs(gradient[-1]["b"]).min() > 1e-3  # the last layer's bias is not lost
 
 
+def test_lost_biases_of_a_residual_net_are_lost_in_the_plain_formula_too(rng):
+    """In a residual net with batch norm the biases of the first layer and of a block's second change nothing, in the
+    net and, up to rounding, in the plain formula; those of a block's first layer do, and are left in."""
+    net = Net(3, 2, 2, 5, "tanh", "batch_norm", block="residual")
+    weights, memory = state_of(net, rng)
+    x, c, bias = rng.normal(size=(3, 8)), rng.normal(size=(2, 8)), [rng.normal(size=(5, 1)) for _ in range(5)]
+
+    def plain(bias, weights):
+        dense = lambda i, x: weights[i]["w"] @ x + (bias[i] if i < 5 else weights[i]["b"])  # noqa: E731
+        h = dense(0, x)
+        for i in (1, 3):
+            h = h + dense(i + 1, jnp.tanh(dense(i, plain_batch_norm_of(weights[i - 1], h))))
+        return dense(5, jnp.tanh(plain_batch_norm_of(weights[4], h)))
+
+    with jax.enable_x64(True):
+        x = jnp.asarray(x)
+        of = [functools.partial(outputs_of, net, memory, x), plain]
+        both = [jax.value_and_grad(lambda b, w, f=f: (c * jnp.sin(f(b, w))).sum(), (0, 1)) for f in of]
+        (mine, (lost, gradient)), (value, (zero, expected)) = (jax.jit(one)(bias, weights) for one in both)
+    np.testing.assert_allclose(mine, value, rtol=1e-12)
+    for i, (g, z) in enumerate(zip(lost, zero, strict=True)):
+        if i % 2:
+            close(g, z, rtol=1e-9)
+            assert np.abs(g).min() > 1e-4
+        else:
+            assert not np.any(g)
+            np.testing.assert_allclose(z, 0, atol=1e-12)
+    for one, layer in zip(gradient, expected, strict=True):
+        close([one[k] for k in one if k != "b"], [layer[k] for k in one if k != "b"], rtol=1e-8, atol=1e-12)
+
+
 def test_what_was_trained_without_biases_is_predicted_so(rng):
     """A batch-norm net that has seen one batch, its biases at their start, predicts that batch as it trained it."""
     net = Net(3, 2, 2, 5, "tanh", "batch_norm")

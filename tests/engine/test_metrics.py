@@ -88,7 +88,7 @@ def test_overflow_is_the_worst_and_says_nothing():
 
 
 def test_edges_of_the_formulas():
-    """R² of a constant target is 1 where it is met and 0 where it is missed, as scikit-learn's, whatever the rounding of
+    """R² of a constant target is 1 where it is met and 0 where it is missed, as scikit-learn's, whatever rounding of
     its mean; log loss is bounded by 1e-15; the area under the curve of one class alone is the worst."""
     r2, log_loss, auc = METRICS["r2"], METRICS["log_loss"], METRICS["auc"]
     for value in (2.0, 0.1):
@@ -158,7 +158,10 @@ def test_pinball_of_a_quantile_is_scikit_learns(quantile):
     [
         ("pinball:1", "metric must be pinball:τ with a quantile τ in (0, 1), such as pinball:0.9. Got 'pinball:1'."),
         ("pinball:", "metric must be pinball:τ with a quantile τ in (0, 1), such as pinball:0.9. Got 'pinball:'."),
-        ("pinball:nan", "metric must be pinball:τ with a quantile τ in (0, 1), such as pinball:0.9. Got 'pinball:nan'."),
+        (
+            "pinball:nan",
+            "metric must be pinball:τ with a quantile τ in (0, 1), such as pinball:0.9. Got 'pinball:nan'.",
+        ),
         ("rmse:0.5", "metric must be one of rmse, mae, r2, pinball. Got 'rmse:0.5'. Did you mean 'rmse'?"),
     ],
 )

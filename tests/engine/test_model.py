@@ -192,8 +192,7 @@ def test_newer_format_is_one_sentence(folder, found):
     """A model of another format is refused with what to do."""
     about(folder, format=found)
     assert (
-        sentence_of(folder)
-        == f"{folder} holds a model of format {found}. This Slalom reads formats 2 and 3: take that"
+        sentence_of(folder) == f"{folder} holds a model of format {found}. This Slalom reads formats 2 and 3: take that"
         " which wrote it."
     )
 

@@ -1,5 +1,6 @@
 """The net against a plain float64 one, written out here: outputs, gradients, sizes, and prediction without JAX."""
 
+import dataclasses
 import itertools
 import math
 
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 import scipy.special
 
+from slalom.blocks import BLOCKS
 from slalom.errors import SlalomError
-from slalom.layers import ACTIVATIONS, INITIALISERS
+from slalom.layers import ACTIVATIONS, INITIALISERS, Dropout, Scale
 from slalom.layers.batch_norm import BatchNormMemory
 from slalom.losses import LOSSES, measured, predictions
 from slalom.net import EMBEDDINGS, NORMALISATIONS, PLACEMENTS, Net
@@ -22,10 +24,27 @@ EVERY_NET = [
     for a, n, p, e in itertools.product(ACTIVATIONS, NORMALISATIONS, PLACEMENTS, EMBEDDINGS)
     if (a in ("relu", "silu") or (n, e) == ("none", "none")) and (n != "none" or p == "before")
 ]
+EVERY_NET += [
+    Net(**SHAPE, activation="silu", normalisation=n, embedding=e, learned_scale=True)
+    for n, e in itertools.product(("none", "batch_norm"), EMBEDDINGS)
+]
+EVERY_NET += [
+    Net(**SHAPE | {"width": 16 if n == "group_norm" else 5}, activation=a, normalisation=n, block="residual")
+    for a, n in itertools.product(("relu", "silu"), NORMALISATIONS)
+]
+EVERY_NET += [Net(**SHAPE, normalisation="batch_norm", embedding="periodic", learned_scale=True, block="residual")]
+EVERY_NET += [
+    Net(**SHAPE, activation="silu", embedding=e, embedding_size=k, embedded=d, learned_scale=True, block=b)
+    for e, k, d, b in (
+        ("periodic", 8, -1, "plain"), ("periodic", 2, 2, "residual"), ("periodic", 0, 1, "plain"),
+        ("piecewise_linear", 5, 2, "plain"), ("piecewise_linear", 32, -1, "residual"),
+    )
+]  # fmt: skip
 
 
 def name_of(net):
-    return f"{net.activation}-{net.normalisation}-{net.placement}-{net.embedding}"
+    parts = (net.activation, net.normalisation, net.placement, net.embedding, net.block)
+    return "-".join(parts) + "-scaled" * net.learned_scale + f"-{net.embedding_size}-{net.embedded}"
 
 
 EACH_NET = pytest.mark.parametrize("net", EVERY_NET, ids=name_of)
@@ -63,6 +82,11 @@ def plain_outputs(net, weights, memory, x, *, training):
     if net.embedding != "none":
         h = embedded(net, weights[0], memory[0], x)
         weights, memory = weights[1:], memory[1:]
+    if net.learned_scale:
+        h = h * weights[0]["scale"][:, 0]
+        weights, memory = weights[1:], memory[1:]
+    if net.block == "residual":
+        return residual(net, weights, memory, h, normalise)
     for layer, kept in zip(weights[:-1], memory, strict=True):
         h = h @ layer["w"].T + layer["b"][:, 0]
         if net.normalisation != "none" and net.placement == "before":
@@ -73,10 +97,26 @@ def plain_outputs(net, weights, memory, x, *, training):
     return h @ weights[-1]["w"].T + weights[-1]["b"][:, 0]
 
 
+def residual(net, weights, memory, h, normalise):
+    """The outputs [N, C] for features h [N, F] of residual blocks, as Gorishniy et al. 2021 write them."""
+    dense = lambda layer, h: h @ layer["w"].T + layer["b"][:, 0]  # noqa: E731
+    act, last = F64[net.activation], len(weights) - 1
+
+    def norm(i, h):
+        return normalise(h, weights[i], memory[i]) if net.normalisation != "none" else h
+
+    h = dense(weights[0], h)
+    for i in range(1, last, 2):
+        h = h + dense(weights[i + 1], act(dense(weights[i], norm(i - 1, h))))
+    return dense(weights[last], act(norm(last - 1, h)))
+
+
 def embedded(net, own, kept, x):
     """Each column as its features, side by side, for rows x [N, D]."""
     parts = []
     for i, column in enumerate(x.T):
+        if i == net.embedded:
+            return np.concatenate([*parts, x[:, i:]], 1)
         if net.embedding == "periodic":
             waves = np.cos(2 * np.pi * np.outer(column, own["frequency"][i]) + own["phase"][i, :, 0])
             parts += [column[:, None], waves @ own["w"][i].T + own["b"][i, :, 0]]
@@ -91,7 +131,7 @@ def embedded(net, own, kept, x):
 
 def random_state(net, rng, dtype=np.float32):
     """Weights and memory with no element at its starting value, so that every term of the formula counts."""
-    edges = np.sort(rng.normal(size=(net.inputs, net.bins + 1)), 1).astype(np.float32) if net.bins else None
+    edges = np.sort(rng.normal(size=(net.resolved, net.bins + 1)), 1).astype(np.float32) if net.bins else None
     weights, memory = net.init(rng, edges=edges)
     weights = jax.tree.map(lambda a: (a + 0.3 * rng.normal(size=a.shape)).astype(dtype), weights)
     size = (net.width, 1)
@@ -127,7 +167,12 @@ def test_net_is_the_plain_one(net):
 
 @pytest.mark.parametrize(
     "net",
-    [n for n in EVERY_NET if n.activation != "relu" or n.normalisation in ("none", "batch_norm")],
+    # a kink of a rectifier within 2e-4 would be no slope: residual nets have enough layers to meet one
+    [
+        n
+        for n in EVERY_NET
+        if n.activation != "relu" or (n.normalisation in ("none", "batch_norm") and n.block == "plain")
+    ],
     ids=name_of,
 )
 def test_gradient_of_a_net_is_its_slope(net):
@@ -184,15 +229,18 @@ def test_depth_zero_is_a_linear_model():
 
 @pytest.mark.parametrize("depth", [0, 1, 4])
 @pytest.mark.parametrize("embedding", EMBEDDINGS)
-def test_parameters_are_counted(depth, embedding):
+@pytest.mark.parametrize(("scale", "block"), [(False, "plain"), (True, "plain"), (False, "residual")])
+def test_parameters_are_counted(depth, embedding, scale, block):
     """`parameters` is the number of numbers that `init` makes; `sizes` are the features between the layers it makes."""
     for normalisation in NORMALISATIONS:
-        net = Net(**SHAPE | {"depth": depth}, normalisation=normalisation, embedding=embedding)
+        net = Net(**SHAPE | {"depth": depth}, normalisation=normalisation, embedding=embedding, learned_scale=scale)
+        net = dataclasses.replace(net, block=block)
+        hidden = 2 * depth + 1 if block == "residual" and depth else depth
         weights, memory = net.init(np.random.default_rng(0))
         assert net.parameters == sum(leaf.size for leaf in jax.tree.leaves(weights))
-        dense = [w["w"].shape for w in weights if w and "frequency" not in w]
+        dense = [w["w"].shape for w in weights[net.front :]]
         assert dense == [(b, a) for a, b in itertools.pairwise(net.sizes)]
-        assert len(weights) == len(memory) + 1 == depth + 1 + (embedding != "none")
+        assert len(weights) == len(memory) + 1 == hidden + 1 + (embedding != "none") + scale
         assert all(isinstance(layer, dict) for layer in weights)
         assert all(one == () or hasattr(one, "_fields") for one in memory)  # as a model folder takes them
         matrices = [w for layer in weights for w in layer.values() if w.ndim == 2 and min(w.shape) > 1]
@@ -204,8 +252,9 @@ def test_flops_are_counted():
     """`flops` counts 2 a multiply-add: three products a layer, but no gradient of the table itself."""
     assert Net(16, 3, 2, 64).flops(64) == 6 * 64 * (16 * 64 + 64 * 64 + 64 * 3) - 2 * 64 * 16 * 64 == 1_908_736
     assert Net(16, 3, 2, 64).parameters == 16 * 64 + 64 + 64 * 64 + 64 + 64 * 3 + 3 == 5_443
-    for depth, batch, embedding in itertools.product((0, 1, 3), (1, 32), EMBEDDINGS):
-        net = Net(7, 2, depth, 5, embedding=embedding)
+    for depth, batch, embedding, block in itertools.product((0, 1, 3), (1, 32), EMBEDDINGS, BLOCKS):
+        net = Net(7, 2, depth, 5, embedding=embedding, block=block, learned_scale=batch == 1)
+        assert len(net.sizes) == 2 + (2 * depth + 1 if block == "residual" and depth else depth)
         total = 0
         for i, (a, b) in enumerate(itertools.pairwise(net.sizes)):
             forward = weight_gradient = input_gradient = 2 * batch * a * b
@@ -213,6 +262,37 @@ def test_flops_are_counted():
         if embedding == "periodic":
             total += 3 * 2 * batch * 7 * 3 * 16  # three mixtures of 16 waves for each of 7 columns
         assert net.flops(batch) == total
+
+
+@pytest.mark.parametrize(("size", "embedded"), [(0, -1), (8, -1), (6, 2), (0, 1)])
+@pytest.mark.parametrize("embedding", ["periodic", "piecewise_linear"])
+def test_embeddings_are_counted(embedding, size, embedded):
+    """Of an embedding of any size, of some columns or all, `parameters`, `sizes`, `bins` and `flops` say what `init`
+    makes and a step computes: the gradient of what it made of the columns, where there is something to learn in it."""
+    net = Net(**SHAPE, embedding=embedding, embedding_size=size, embedded=embedded, learned_scale=True)
+    k, d = size or {"periodic": 4, "piecewise_linear": 16}[embedding], 3 if embedded < 0 else embedded
+    weights, memory = net.init(np.random.default_rng(0))
+    assert net.sizes == (d * k + 3 - d, 5, 5, 2)
+    assert net.parameters == sum(leaf.size for leaf in jax.tree.leaves(weights))
+    assert net.bins == (k if embedding == "piecewise_linear" else 0)
+    assert weights[1]["scale"].shape == (net.sizes[0], 1)
+    if embedding == "periodic":
+        assert weights[0]["w"].shape == (d, k - 1, 16)
+    else:
+        assert memory[0].edges.shape == (d, k + 1)
+    learned = embedding == "periodic"
+    first = 2 * net.sizes[0] * 5 + (d * k * 5 if learned else 0)  # W x, the gradient in W, and that in x where needed
+    assert net.flops(7) == 2 * 7 * (first + 3 * (25 + 10) + (3 * d * 16 * (k - 1) if learned else 0))
+
+
+def test_sigma_spreads_the_first_frequencies():
+    """A periodic embedding starts with frequencies of spread sigma, 0.1 where it is 0, and all else is the same."""
+    net = Net(300, 2, 1, 5, embedding="periodic")
+    own, wide = (net.init(np.random.default_rng(0), sigma=sigma)[0] for sigma in (0.0, 2.5))
+    np.testing.assert_allclose(wide[0]["frequency"], 25 * own[0]["frequency"], rtol=1e-6)
+    assert abs(wide[0]["frequency"].std() / 2.5 - 1) < 0.05
+    for a, b in zip(jax.tree.leaves(own), jax.tree.leaves(wide), strict=True):
+        assert a.shape == (300, 16, 1) or np.array_equal(a, b)
 
 
 @pytest.mark.parametrize("embedding", ["periodic", "piecewise_linear"])
@@ -227,6 +307,64 @@ def test_an_embedding_stands_in_front(embedding):
     assert (behind.sizes, made.shape) == (net.sizes, (3 * k, ROWS))
     expected = behind.predict(weights[1:], memory[1:], made.T)
     np.testing.assert_array_equal(net.predict(weights, memory, x), expected)
+
+
+@pytest.mark.parametrize("embedding", EMBEDDINGS)
+@pytest.mark.parametrize("depth", [0, 2])
+def test_a_learned_scale_is_its_layer_in_front_of_the_first_dense_layer(embedding, depth):
+    """A scaled net is the net behind on features that `Scale` has scaled; at its start it is the net without scale."""
+    shape = SHAPE | {"depth": depth}
+    net, plain = (Net(**shape, embedding=embedding, learned_scale=scale) for scale in (True, False))
+    weights, memory = random_state(net, np.random.default_rng(2))
+    x = np.random.default_rng(1).normal(size=(ROWS, 3)).astype(np.float32)
+    at = net.front - 1
+    layer = EMBEDDINGS[embedding][0]
+    made = layer.apply(weights[0], memory[0], x.T, training=False, key=0)[0] if layer else x.T
+    scaled, _ = Scale().apply(weights[at], (), made, training=False, key=0)
+    behind = Net(**shape | {"inputs": len(scaled)})
+    expected = behind.predict(weights[at + 1 :], memory[at + 1 :], scaled.T)
+    np.testing.assert_allclose(net.predict(weights, memory, x), expected, rtol=1e-5, atol=1e-6)
+    assert np.abs(weights[at]["scale"] - 1).max() > 0.1
+    start, first = net.init(np.random.default_rng(0))
+    without, kept = plain.init(np.random.default_rng(0))
+    assert (start[at]["scale"] == 1).all()
+    np.testing.assert_array_equal(net.predict(start, first, x), plain.predict(without, kept, x))
+
+
+def test_a_residual_block_leaves_features_out_in_two_places():
+    """In a residual net dropout stands behind a block's activation and behind its second layer, each with draws of its
+    own; nowhere else."""
+    net = Net(**SHAPE | {"width": 8}, activation="tanh", block="residual")
+    weights, memory = random_state(net, np.random.default_rng(2))
+    x, key, p = np.random.default_rng(1).normal(size=(3, ROWS)).astype(np.float32), np.uint32(77), np.float32(0.4)
+    masks = []
+
+    def drop(i, h):
+        own = key ^ np.uint32(0x9E3779B9 * (i + 1) % 2**32)
+        masks.append(np.asarray(Dropout(p).apply((), (), jnp.ones((8, ROWS)), training=True, key=own)[0]))
+        return h * masks[-1]
+
+    dense = lambda i, h: weights[i]["w"] @ h + weights[i]["b"]  # noqa: E731
+    h = dense(0, x)
+    for i in (1, 3):
+        h = h + drop(i + 1, dense(i + 1, drop(i, np.tanh(dense(i, h)))))
+    expected = dense(5, np.tanh(h))
+    got, carried = net.apply(weights, memory, jnp.asarray(x), training=True, key=key, dropout=p)
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+    assert carried == ((),) * 5
+    assert len({mask.tobytes() for mask in masks}) == 4
+    assert {round(float(m), 4) for mask in masks for m in mask.ravel()} == {0, 1.6667}
+
+
+def test_an_idle_residual_block_hands_on_what_it_is_given():
+    """With W₂ and b₂ at 0 a block adds nothing: the net is its first layer, the activation and its last layer."""
+    net = Net(**SHAPE, activation="tanh", block="residual")
+    weights, memory = random_state(net, np.random.default_rng(2))
+    idle = tuple(jax.tree.map(np.zeros_like, w) if i in (2, 4) else w for i, w in enumerate(weights))
+    x = np.random.default_rng(1).normal(size=(ROWS, 3)).astype(np.float32)
+    expected = Net(**SHAPE | {"depth": 1}, activation="tanh").predict((weights[0], weights[-1]), ((),), x)
+    np.testing.assert_allclose(net.predict(idle, memory, x), expected, rtol=1e-5, atol=1e-6)
+    assert np.abs(net.predict(weights, memory, x) - expected).max() > 0.1
 
 
 def test_edges_are_kept_and_not_learned():
@@ -260,6 +398,11 @@ def test_initialisers_of_a_net(name):
         gain = math.sqrt(2) if about.scaled and i < net.depth else 1.0
         np.testing.assert_array_equal(weights[i]["w"], about.of(rng, a, b, gain))
         assert not weights[i]["b"].any()
+    net, rng = dataclasses.replace(net, block="residual"), np.random.default_rng(4)
+    weights, _ = net.init(np.random.default_rng(4), name)
+    for i, (a, b) in enumerate(itertools.pairwise(net.sizes)):
+        gain = math.sqrt(2) if about.scaled and i in (1, 3) else 1.0  # in front of an activation
+        np.testing.assert_array_equal(weights[i]["w"], about.of(rng, a, b, gain))
     with pytest.raises(SlalomError, match=r"^initialiser must be one of auto, .* Did you mean 'he_normal'\?$"):
         net.init(rng, "he_norml")
 

@@ -115,7 +115,7 @@ def test_same_seed_same_race(monkeypatch):
         assert again.about["workers"] == workers
         assert timeless(again.leaderboard).equals(timeless(first.leaderboard), null_equal=True)
         assert again.best == first.best
-        assert model_bits(again.model) == model_bits(first.model)
+        assert model_bits(again.single) == model_bits(first.single)
         assert again.about["racer_steps"] == first.about["racer_steps"]
     monkeypatch.setattr(heats, "Programs", compiled_once)
     other = small(**asked | {"seed": 2})
@@ -172,13 +172,13 @@ def test_last_training_is_on_all_rows_but_the_test_rows(entries):
     result = small(fixed={"scaling": "robust_clip", "target_scaling": "z_score"})
     whole = entries[0].heat.prepared.whole.train
     assert len(whole) == 96
-    unit = result.model.unit.scaler
+    unit = result.single.unit.scaler
     np.testing.assert_allclose([*unit.mean, *unit.spread], [Y[whole].mean(), Y[whole].std()], rtol=1e-12)
-    np.testing.assert_allclose(result.model.scaler.centre, np.median(X[whole], axis=0), rtol=1e-12)
-    moved = [w for layer in result.model.weights for w in layer.values()]
+    np.testing.assert_allclose(result.single.scaler.centre, np.median(X[whole], axis=0), rtol=1e-12)
+    moved = [w for layer in result.single.weights for w in layer.values()]
     fold = [w for layer in entries[0].racers[0].state.weights for w in layer.values()]
     assert not any(np.array_equal(a, b) for a, b in zip(moved, fold, strict=True))
-    rmse = ((result.model.predict(X[whole]) - Y[whole]) ** 2).mean() ** 0.5
+    rmse = ((result.single.predict(X[whole]) - Y[whole]) ** 2).mean() ** 0.5
     assert rmse < Y.std()
 
 
@@ -198,8 +198,8 @@ def test_last_training_that_fails_is_not_the_model(monkeypatch, entries):
     result = small()
     (winner,) = [entry for entry in entries if f"recipe {entry.number}" == result.best.name]
     moment = winner.racers[0].best
-    assert model_bits(result.model) == [w.tobytes() for layer in moment.weights for w in layer.values()]
-    assert result.model.unit == winner.heat.prepared.unit(winner.recipe.target_scaling, 0)
+    assert model_bits(result.single) == [w.tobytes() for layer in moment.weights for w in layer.values()]
+    assert result.single.unit == winner.heat.prepared.unit(winner.recipe.target_scaling, 0)
     assert math.isfinite(result.best.test)
 
 
@@ -256,7 +256,7 @@ def test_evidence_and_test_rows_decide_nothing(large, original, entries, kind):
         assert state_bits(new.racers[0]) == state_bits(old.racers[0])
         assert new.racers[0].costs == old.racers[0].costs
         assert len(old.racers[0].costs) > 1
-    assert model_bits(other.model) == model_bits(result.model)
+    assert model_bits(other.single) == model_bits(result.single)
     assert other.best.score == result.best.score
     assert timeless(other.leaderboard).equals(timeless(result.leaderboard), null_equal=True)
     assert (other.best.test == result.best.test) == (kind == "evidence")
@@ -279,7 +279,7 @@ def test_test_rows_decide_nothing_in_folds(entries):
     x, y = X.copy(), Y.copy()
     x[test], y[test] = 9 + X[test] ** 2, 1e3 + Y[test]
     other = small(x, y)
-    assert model_bits(other.model) == model_bits(result.model)
+    assert model_bits(other.single) == model_bits(result.single)
     assert [e.curve for e in entries] == [e.curve for e in before]
     assert other.best.test != result.best.test
     assert other.best.score == result.best.score
@@ -301,7 +301,7 @@ def test_validation_rows_are_the_only_ones_held_out(entries):
     assert set(result.tests.values()) == {None}
     assert "validation rows were given: no other rows are held out, and there is no test score." in result.notes
     assert result.about["racer_steps"] == 3 * 3 * (N // 16)
-    scores = [((result.model.predict(validation[0]) - Y[:40])[rows - N] ** 2).mean() ** 0.5 for rows in fold[1:2]]
+    scores = [((result.single.predict(validation[0]) - Y[:40])[rows - N] ** 2).mean() ** 0.5 for rows in fold[1:2]]
     np.testing.assert_allclose(result.best.score, scores[0], rtol=1e-5)  # float32
 
 
@@ -776,7 +776,7 @@ def test_score_of_the_winner_is_its_models(large, entries):
     result = small(*large, **WIDE)
     prepared, (x, y) = entries[0].heat.prepared, large
     for rows, said in [(prepared.folds[0].choose, result.best.score), (prepared.split.test, result.best.test)]:
-        rmse = ((result.model.predict(x[rows]) - y[rows]) ** 2).mean() ** 0.5
+        rmse = ((result.single.predict(x[rows]) - y[rows]) ** 2).mean() ** 0.5
         np.testing.assert_allclose(rmse, said, rtol=1e-5)  # float32
 
 
@@ -793,7 +793,7 @@ def test_fit_is_the_race_of_one_recipe():
     raced = race(X, Y, validation=validation, recipe=restless, seed=4)
     assert raced.about["recipes"] == 1
     assert raced.best.epoch < 12
-    assert model_bits(fit(X, Y, validation=validation, recipe=restless, seed=4)) == model_bits(raced.model)
+    assert model_bits(fit(X, Y, validation=validation, recipe=restless, seed=4)) == model_bits(raced.single)
 
 
 def test_fit_that_diverges_says_so():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from slalom import rules, scaling, schedules
 from slalom.errors import SlalomError
 from slalom.layers import ACTIVATIONS
-from slalom.net import NORMALISATIONS, Net
+from slalom.net import EMBEDDINGS, NORMALISATIONS, Net
 from slalom.recipe import CHOICES, RANGES, Recipe, parse_value
 from slalom.record import settings_of, within
 
@@ -42,6 +42,11 @@ RECIPES = st.builds(
     activation=st.sampled_from(list(ACTIVATIONS)),
     normalisation=st.sampled_from(["none", "batch_norm", "layer_norm"]),
     placement=st.sampled_from(["before", "after"]),
+    learned_scale=st.sampled_from(["none", "learned"]),
+    block=st.sampled_from(["plain", "residual"]),
+    embedding=st.sampled_from(list(EMBEDDINGS)),
+    embedding_size=st.sampled_from([0, 2, 4, 16, 64]),
+    embedding_sigma=st.floats(0, 1e300),
     dropout=st.floats(0, 1, exclude_max=True),
     weight_decay=st.floats(0, 1e300),
 )
@@ -142,6 +147,18 @@ def test_net_of_a_recipe():
     ]
     assert len({recipe.net(5, 2) for recipe in linear}) == 1
     assert Recipe(placement="after").net(5, 2) == Recipe(placement="before").net(5, 2)
+    assert Recipe(embedding="periodic", embedding_size=8).net(5, 2, 3) == Net(
+        5, 2, 2, 128, embedding="periodic", embedding_size=8, embedded=3
+    )
+    same = [("periodic", 4, 5), ("periodic", 0, None), ("none", 8, 3), ("none", 0, None), ("periodic", 8, 0)]
+    nets = [Recipe(embedding=e, embedding_size=k).net(5, 2, numeric) for e, k, numeric in same]
+    assert nets[0] == nets[1] == Net(5, 2, 2, 128, embedding="periodic")
+    assert nets[2] == nets[3] == nets[4] == Net(5, 2, 2, 128)
+    residual = {"block": "residual", "normalisation": "batch_norm"}
+    assert Recipe(**residual, placement="after").net(5, 2) == Recipe(**residual).net(5, 2)
+    assert Recipe(**residual).net(5, 2) == Net(5, 2, 2, 128, normalisation="batch_norm", block="residual")
+    assert Recipe(**residual, depth=0).net(5, 2) == Recipe(depth=0).net(5, 2)
+    assert Recipe(learned_scale="learned").net(5, 2) == Net(5, 2, 2, 128, learned_scale=True)
 
 
 def one_of(what, known, got, meant=""):
@@ -162,6 +179,8 @@ WHOLE = "Recipe({}=…) must be a whole number in {}. Got {}."
         ({"activation": "relo"}, one_of("activation", ACTIVATIONS, "relo", "relu")),
         ({"normalisation": "batchnorm"}, one_of("normalisation", NORMALISATIONS, "batchnorm", "batch_norm")),
         ({"placement": "xyz"}, "placement must be one of before, after. Got 'xyz'."),
+        ({"block": "resnet"}, "block must be one of plain, residual. Got 'resnet'."),
+        ({"learned_scale": True}, "learned_scale must be one of none, learned. Got True."),
         ({"rule": "adma"}, one_of("rule", rules.REGISTRY, "adma", "adam")),
         ({"schedule": "cosin"}, one_of("schedule", schedules.REGISTRY, "cosin", "cosine")),
         ({"rule": 5}, "rule must be a name or a table with a name. Got 5."),
@@ -184,6 +203,9 @@ WHOLE = "Recipe({}=…) must be a whole number in {}. Got {}."
         ({"batch_size": 1.5}, WHOLE.format("batch_size", "[1, 1048576]", 1.5)),
         ({"epochs": 0}, WHOLE.format("epochs", "[1, 1000000]", 0)),
         ({"depth": -1}, WHOLE.format("depth", "[0, 100]", -1)),
+        ({"embedding_size": 65}, WHOLE.format("embedding_size", "[0, 64]", 65)),
+        ({"embedding_size": 1}, "Recipe(embedding_size=…) must be at least 2, or 0 for the embedding's own. Got 1."),
+        ({"embedding_sigma": -0.1}, NUMBER.format("embedding_sigma", "[0, inf)", -0.1)),
         ({"width": 0}, WHOLE.format("width", "[1, 65536]", 0)),
         ({"width": "wide"}, WHOLE.format("width", "[1, 65536]", "'wide'")),
     ],

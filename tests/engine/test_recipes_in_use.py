@@ -141,9 +141,9 @@ def test_fixed_decay_of_a_rule_holds():
         {"rule": rules.AdamW(weight_decay=0.01)},
     ):
         space = Space(1000, 3, fixed)
-        assert {space.recipe(0, i, space.shapes(1)).weight_decay for i in range(20)} == {0.01}
+        assert {one.weight_decay for one in space.recipes(0, 0, 20, space.shapes(1))} == {0.01}
     space = Space(1000, 3, {"rule": "lookahead", "rule.rule": "adamw"})
-    drawn = {space.recipe(0, i, space.shapes(1)).weight_decay for i in range(1, 40)}
+    drawn = {one.weight_decay for one in space.recipes(0, 1, 40, space.shapes(1))}
     assert max(drawn) > 0.05
     assert not [decay for decay in drawn if 0 < decay < 1e-3]
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from slalom.executor import Queue, Threads
 from slalom.finish import about_wave
 from slalom.pace import MEASURED, SAFETY, Pace
 from slalom.plan import Plan, Rung, flat
+from slalom.racer import Moment
 from slalom.track import Track
 
 from .heats import BATCH, TRAIN, compiled, heat_of, racer
@@ -76,7 +78,9 @@ def test_the_rest_of_a_race_is_its_crews(shapes):
     """Seconds to the end are the crews still to run, over the workers, but never less than the longest recipe's own."""
     few = entries(shapes[0], 5) + entries(shapes[1], 4, first=5)
     one, many = Pace(PLAN, 1), Pace(PLAN, 1000)
-    total = sum(one.stretch(entry, j) for entry in few for j in (1, 2))
+    _, second, third = PLAN.counts(9)  # of those that stay at rung 0, a share goes on behind rung 1
+    total = sum(one.stretch(entry, 1) for entry in few)
+    total += sum(one.stretch(entry, 2) for entry in few[: round(9 * third / second)])
     assert one.rest(few, 0, 9) == pytest.approx(total * SAFETY)
     assert Pace(PLAN, 2).rest(few, 0, 9) == pytest.approx(total / 2 * SAFETY)
     assert many.rest(few, 0, 9) == pytest.approx(sum(many.stretch(few[-1], j) for j in (1, 2)) * SAFETY)
@@ -165,7 +169,7 @@ def test_time_that_is_left_is_used_by_further_starts(heat, more, goes_on):
     raced, began = entries(heat, 3), time.perf_counter()
     executor = Threads(2, seats.take)
     one = Track(flat(3, 2), [heat], raced, executor, began + 1.5, report=lambda phase, *_: phases.add(phase))
-    one.more = lambda: entries(heat, more, first=next(drawn))
+    one.more = lambda ranked: entries(heat, more, first=next(drawn))
     ended = one.run()
     seconds = time.perf_counter() - began
     assert {entry.outcome for entry in ended} <= {"finished", "out of time"}
@@ -193,14 +197,14 @@ def test_nothing_starts_that_does_not_fit(heat):
 
 
 def test_a_race_bounded_by_seconds_fills_them(tmp_path):
-    """A race of six seconds whose first start holds twelve recipes goes on with others, uses its time, and tells when
+    """A race of eight seconds whose first start holds twelve recipes goes on with others, uses its time, and tells when
     the first step was made and how much of the work was of use."""
     x = np.random.default_rng(0).normal(size=(60, 2))
     rows = [f"{a:.6f},{b:.6f},{3 * a - b:.6f}" for a, b in x]
     (tmp_path / "prices.csv").write_text("\n".join(["a,b,price", *rows, ""]), encoding="utf-8")
     script = "import slalom.plan; slalom.plan.WIDEST = 12; from slalom.cli import main; main()"
-    asked = ["race", "prices.csv", "--target", "price", "--seconds", "6", "--json", "-q"]
-    asked += ["--set", "depth=1", "--set", "width=8", "--set", "rule=adam"]
+    asked = ["race", "prices.csv", "--target", "price", "--seconds", "8", "--json", "-q"]
+    asked += ["--set", "depth=1", "--set", "width=8", "--set", "rule=adam", "--set", "embedding=none"]
     ended = subprocess.run(
         [sys.executable, "-c", script, *asked], cwd=tmp_path, env=os.environ, capture_output=True, text=True, timeout=60
     )
@@ -210,4 +214,22 @@ def test_a_race_bounded_by_seconds_fills_them(tmp_path):
     assert found["recipes"] == sum(found["outcomes"].values())
     assert 0 < found["useful_share"] <= 1
     assert 0 < found["start_seconds"] < found["seconds"]
-    assert 4.5 < found["seconds"] < 7
+    assert 5.5 < found["seconds"] < 9
+
+
+@pytest.mark.parametrize(("room", "kept"), [(2**28, 43), (0, track.SPARE), (20 * 80, 20)])
+def test_best_weights_are_kept_for_the_ensemble(shapes, monkeypatch, room, kept):
+    """Of recipes that ended the 40 best and the three best of each structure keep their best weights, while those take
+    no more memory than is set aside; a few keep them in any case, and nobody keeps the state of the training."""
+    monkeypatch.setattr(track, "SPARE_BYTES", room)
+    ended = entries(shapes[0], 50) + entries(shapes[1], 9, first=50)
+    for entry in ended:
+        entry.outcome, one = "dropped at rung 1", entry.racers[0]
+        one.costs, one.state = {5: float(entry.number)}, object()
+        memory = NamedTuple("Memory", [("mean", np.ndarray)])(np.zeros(10, np.float32))
+        one.best = Moment(float(entry.number), 5, ({"w": np.zeros(10, np.float32)},), (memory,))
+    assert ended[0].racers[0].best.nbytes == 80
+    Track(PLAN, list(shapes), ended, OneByOne(1), math.inf, started=ended)._forget()
+    there = [entry.number for entry in ended if entry.racers[0].best]
+    assert there == ([*range(40), 50, 51, 52] if kept == 43 else list(range(kept)))
+    assert all(entry.racers[0].state is None for entry in ended)

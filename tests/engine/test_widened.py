@@ -23,7 +23,10 @@ from .heats import BATCH, CHOOSE, EPOCHS, D, compiled, heat_of, table
 RACED = ("adamw", "lamb", "ema", "muon")
 SHAPE = {"depth": 1, "width": 6}
 NET = Net(inputs=D, outputs=2, **SHAPE)
-MANY = [Net(d, 2, depth, 6, embedding=e) for d, depth, e in itertools.product((1, 3, 8), (0, 2), EMBEDDINGS)]
+MANY = [
+    Net(d, 2, depth, 6, embedding=e, learned_scale=scale)
+    for d, depth, e, scale in itertools.product((1, 3, 8), (0, 2), EMBEDDINGS, (False, True))
+]
 
 
 def narrow_heat(task, **shape):
@@ -82,7 +85,7 @@ def test_prepared_columns_are_zeros_behind_the_tables_own():
     assert (np.abs(x[:, :D]).sum(0) > 0).all()
 
 
-@pytest.mark.parametrize("net", MANY, ids=lambda net: f"{net.inputs}-{net.depth}-{net.embedding}")
+@pytest.mark.parametrize("net", MANY, ids=lambda net: f"{net.inputs}-{net.depth}-{net.embedding}-{net.learned_scale}")
 @pytest.mark.parametrize("racers", [(), (5,)], ids=["one", "stacked"])
 def test_narrowed_is_the_way_back_of_widened(net, racers):
     """Widened and narrowed again, weights are what they were, in NumPy, in JAX and stacked; an embedding has no zeros
@@ -93,11 +96,14 @@ def test_narrowed_is_the_way_back_of_widened(net, racers):
         there = net.widened(kind(weights), wide(net.inputs))
         same(net.narrowed(there), weights)
         if net.embedding == "none":
-            first = there[0]["w"]
-            assert isinstance(first, np.ndarray) == isinstance(kind(weights)[0]["w"], np.ndarray)
+            first = there[net.front]["w"]
+            assert isinstance(first, np.ndarray) == isinstance(kind(weights)[net.front]["w"], np.ndarray)
             assert first.shape == (*racers, net.sizes[1], 8)
             assert not first[..., net.inputs :].any()
-            same(there[1:], weights[1:])
+            if net.learned_scale:
+                assert there[0]["scale"].shape == (*racers, 8, 1)
+                assert not there[0]["scale"][..., net.inputs :, :].any()
+            same(there[net.front + 1 :], weights[net.front + 1 :])
         else:
             same(there, weights)
 
@@ -193,6 +199,22 @@ def test_training_with_zeros_is_training_without(plain, name):
     assert np.isfinite(list(pair[0].costs.values())).all()
     first = plain[0].structure.net.init(np.random.default_rng([plain[0].seed, 3, 0, 0]))[0]
     assert np.abs(pair[0].state.weights[1]["w"] - first[1]["w"]).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+def test_a_learned_scale_has_no_use_for_columns_of_zeros(name, tmp_path):
+    """A racer with a learned scale is on the padded table what it is on the table, bit for bit; its scale moves, and
+    stays 0 in front of the columns of zeros; it is saved with the table's own columns."""
+    heats = pair_of([name], learned_scale="learned")
+    pair = [racer_of(name, learned_scale="learned") for _ in heats]
+    for heat, one in zip(heats, pair, strict=True):
+        Crew(heat, [one]).advance(40, [20, 40], lambda: False)
+    padded, narrow = (one.state.weights for one in pair)
+    assert padded[0]["scale"].shape == (COLUMNS, 1)
+    assert not padded[0]["scale"][D:].any()
+    same(heats[0].structure.net.narrowed(padded), narrow)
+    assert np.abs(narrow[0]["scale"] - 1).min() > 1e-3
+    assert_saved(heats[0], pair[0], tmp_path)
 
 
 def test_a_rule_that_does_not_ignore_zeros_never_sees_them(plain):

@@ -1,6 +1,7 @@
 """The report and the sentences say what a result holds, and nothing that a name holds is ever run or drawn."""
 
 import base64
+import dataclasses
 import hashlib
 import math
 import re
@@ -14,7 +15,7 @@ from slalom.metrics import METRICS, Metric
 from slalom.model import Model
 from slalom.recipe import Recipe
 from slalom.report import page
-from slalom.result import Best, Result, leaderboard
+from slalom.result import Best, Gain, Result, leaderboard
 from slalom.verdict import counts, has_winner, verdict
 
 TREES, LINEAR, MEAN = "boosted trees (HistGradientBoosting)", "linear model", "mean or majority"
@@ -46,6 +47,56 @@ def result(
     best = Best(winner, Recipe(), 10.0, 3.0, found.get(winner))
     board = leaderboard(made, baselines, metric)
     return Result(board, best, cast(Model, None), metric, told, found, ("A note.",), None)
+
+
+def with_gain(gain: float, low: float | None, tests: dict[str, float | None] | None = None, **given: Any) -> Result:
+    """A result with an ensemble of two recipes that gains so much."""
+    recipes = {"recipe 1": 0.75, "recipe 4": 0.25}
+    scores = {"nets": 2, "score": 9.0, "rows": 270, "single": 11.0, "ensemble": 11.0 - gain, "test": 11.5}
+    made = Gain(
+        **scores | {"recipes": recipes, "gain": gain, "low": low, "high": 3.0, "used": bool(low and low > 0)} | given
+    )
+    found = {"recipe 1": 12.0, "ensemble": 11.5, TREES: 9.5, LINEAR: 41.0} if tests is None else tests
+    return dataclasses.replace(result(found), gain=made)
+
+
+def test_an_ensemble_that_gains_predicts() -> None:
+    """The gain on evidence rows is said with its interval, and which model predicts; test scores are of both."""
+    said = " ".join(verdict(with_gain(1.5, 0.5)))
+    assert "An ensemble, the mean of 2 nets, has rmse 9.000 on the choosing rows, an optimistic score too" in said
+    assert "On the 270 evidence rows, which chose nothing, it has 9.50 and the winner alone 11.00" in said
+    assert ": 1.500 better (95 % interval of the gain 0.500 to 3.000). Predictions are the ensemble's" in said
+    assert "--single" in said
+    assert "rmse 12.00; the ensemble 11.50, boosted trees 9.50, linear model 41.00." in said
+    assert "Boosted trees win on this data" in said
+    assert "The ensemble is better than every baseline" in " ".join(
+        verdict(with_gain(1.5, 0.5, {"recipe 1": 12.0, "ensemble": 9.0, TREES: 9.5}))
+    )
+
+
+def test_an_ensemble_whose_gain_may_be_chance_does_not() -> None:
+    """Where the interval holds zero the winner predicts and is what the baselines are compared with."""
+    said = " ".join(verdict(with_gain(0.5, -1.0, {"recipe 1": 9.0, "ensemble": 9.9, TREES: 9.5})))
+    assert "0.5000 better (95 % interval of the gain −1.0000 to 3.0000), which may be chance." in said
+    assert "Predictions are the winner's; `slalom predict … --ensemble` takes the ensemble's." in said
+    assert "The net is better than every baseline" in said
+    assert "0.5000 worse" in " ".join(verdict(with_gain(-0.5, -1.0)))
+    few = " ".join(verdict(with_gain(0.5, None)))
+    assert "too few rows for an interval. Predictions are the winner's" in few
+
+
+def test_an_ensemble_of_the_winner_alone_is_said_to_be_that() -> None:
+    """Where no mean is better on choosing rows one sentence says so, and the test scores are the winner's alone."""
+    said = " ".join(verdict(with_gain(0.0, 0.0, recipes={"recipe 1": 1.0}, nets=1)))
+    assert "The ensemble is the winner alone (1 net): no mean with another was better on the choosing rows." in said
+    assert "the ensemble 11.50" not in said
+
+
+def test_the_report_shows_the_ensemble_among_the_test_scores() -> None:
+    text = page(with_gain(1.5, 0.5))
+    assert re.search(r'<tr class="winner"><th scope="row">ensemble', text)
+    assert "An ensemble, the mean of 2 nets" in text
+    assert "they say whether the ensemble is better than the winner" in text
 
 
 def test_boosted_trees_that_win_are_said_to_win() -> None:

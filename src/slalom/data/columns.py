@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
 
-from slalom.data.base import Table, as_floats, as_words, counted, missing_cells, refuse_infinite, shown
+from slalom.data.base import Table, as_floats, counted, refuse_infinite, shown
+from slalom.data.treatments import KINDS, Category, Number, Presence, Treatment
 from slalom.errors import SlalomError, nearest, wrong
 from slalom.types import Array
 
@@ -16,128 +17,19 @@ _ID_SHARE = 0.95  # of the cells of a column of words hold a value of their own:
 _ID_ROWS = 10  # fewer cells than this say nothing about ids
 
 
-class Treatment(Protocol):
-    """What one input column becomes; a dataclass of plain data."""
-
-    kind: ClassVar[str]
-
-    @property
-    def name(self) -> str:
-        """The input column."""
-        ...
-
-    @property
-    def outputs(self) -> list[str]:
-        """The names of the output columns, in order."""
-        ...
-
-    def write(self, column: pl.Series, out: Array) -> None:
-        """Fill out [N, len(outputs)] from the cells of the column."""
-        ...
-
-
-@dataclass(frozen=True)
-class Number:
-    """A column of numbers, booleans or dates (`of`): its value and, if training rows were missing, whether it is.
-
-        value = x, or fill where x is missing;  indicator = 1 where x is missing, else 0
-
-    fill: the median of the training rows, in the unit of the column; dates count in days since 1970-01-01.
-    """
-
-    kind: ClassVar[str] = "number"
-    name: str
-    of: str
-    fill: float
-    indicator: bool
-
-    @property
-    def outputs(self) -> list[str]:
-        return [self.name, f"{self.name} is missing"][: 1 + self.indicator]
-
-    def write(self, column: pl.Series, out: Array) -> None:
-        x = as_floats(column, self.of)
-        refuse_infinite(x, column.name, out.dtype)
-        missing = np.isnan(x)
-        if missing.any():
-            x = np.where(missing, self.fill, x)
-        out[:, 0] = x
-        if self.indicator:
-            out[:, 1] = missing
-
-
-@dataclass(frozen=True)
-class Presence:
-    """A column that holds one value where it holds any: 1 where the cell is missing, else 0."""
-
-    kind: ClassVar[str] = "presence"
-    name: str
-
-    @property
-    def outputs(self) -> list[str]:
-        return [f"{self.name} is missing"]
-
-    def write(self, column: pl.Series, out: Array) -> None:
-        missing = missing_cells(column) if column.dtype == pl.String else column.is_null()
-        if column.dtype.is_float():
-            missing = missing | column.is_nan().fill_null(True)
-        out[:, 0] = missing.to_numpy()
-
-
-@dataclass(frozen=True)
-class Category:
-    """A column of words: 1 in the place of its level, else 0.
-
-    levels: those with a place of their own. other: rarer levels share a place, and so do unseen ones; without it an
-    unseen level is 0 in all places. missing: a missing cell has a place, because training rows had some.
-    """
-
-    kind: ClassVar[str] = "category"
-    name: str
-    levels: tuple[str, ...]
-    other: bool
-    missing: bool
-
-    @property
-    def outputs(self) -> list[str]:
-        extra = [f"{self.name} is another"] * self.other + [f"{self.name} is missing"] * self.missing
-        return [f"{self.name}={level}" for level in self.levels] + extra
-
-    def places(self, column: pl.Series) -> Array:
-        """The output column [N] in which each cell has its 1; -1 where it has none."""
-        words = as_words(column)
-        if column.dtype == pl.Boolean:  # "True" of the one file and "true" of the other
-            words = words.replace({level.lower(): level for level in self.levels})
-        place = words.replace_strict(
-            list(self.levels), list(range(len(self.levels))), default=-1, return_dtype=pl.Int64
-        ).to_numpy()
-        absent = words.is_null().to_numpy()
-        beyond = len(self.levels)
-        place = np.where(absent, beyond + self.other if self.missing else -1, place)
-        return np.where(~absent & (place < 0) & self.other, beyond, place).astype(np.int16)
-
-    def write(self, column: pl.Series, out: Array) -> None:
-        place = self.places(column)
-        out[:] = 0
-        rows = np.flatnonzero(place >= 0)
-        out[rows, place[rows]] = 1
-
-
-_KINDS: dict[str, type] = {cls.kind: cls for cls in (Number, Presence, Category)}
-
-
 @dataclass(frozen=True)
 class Columns:
     """The way from a table to numbers [N, D], fitted on training rows only.
 
-        number    value, missing → median of the training rows; + indicator if training rows had missing cells
+        number    value, missing → median of the training rows; + whether it is, if training rows had missing cells
         boolean   0 or 1, otherwise like a number;   date   days since 1970-01-01, otherwise like a number
         words     one place a level (the 30 most frequent; rarer ones share a place), missing a level of its own if
                   training rows had it; a level that was never seen: 0 in all places, or the shared place
         dropped   constant on the training rows, without any value, words of which nearly every row has its own (ids)
 
-    names: the D output columns. input_names: the columns of the table it was fitted on, without the target.
-    notes: what was decided, one sentence each. The record holds plain data only; see `to_plain`.
+    names: the D output columns; the first `numeric` of them are numbers of more than two values, which a net may embed,
+    then come all others, each in the order of the table. input_names: the columns of the table it was fitted on,
+    without the target. notes: what was decided, one sentence each. The record holds plain data only; see `to_plain`.
 
     >>> frame = pl.DataFrame({"size": [1.0, None, 3.0, 5.0], "kind": ["a", "b", "a", None]})
     >>> columns = Columns.fit(frame, rows=[0, 1, 2])
@@ -165,9 +57,10 @@ class Columns:
         treatments: list[Treatment] = []
         notes: list[str] = []
         for column in inputs.iter_columns():
-            treatment, said = _decide(column if index is None else column.gather(index))
-            treatments += [treatment] if treatment else []
+            made, said = _decide(column if index is None else column.gather(index))
+            treatments += made
             notes += [said] if said else []
+        treatments.sort(key=lambda treatment: not _embeddable(treatment))
         if not treatments:
             raise SlalomError(
                 "The table must have a column, besides the target, that varies on the training rows and is no id. "
@@ -186,6 +79,11 @@ class Columns:
         return tuple(names)
 
     @property
+    def numeric(self) -> int:
+        """How many output columns, the first ones, are numbers of more than two values."""
+        return sum(map(_embeddable, self.treatments))
+
+    @property
     def text_names(self) -> tuple[str, ...]:
         """The input columns that are words: `read(file, as_text=columns.text_names)` keeps 007 as it stands."""
         return tuple(t.name for t in self.treatments if isinstance(t, Category))
@@ -197,7 +95,7 @@ class Columns:
         Raises SlalomError, with the nearest name, if a column is missing, or if the number of unnamed ones differs.
         """
         given = frame.drop(self.target) if self.target in frame.columns else frame
-        wanted = [treatment.name for treatment in self.treatments]
+        wanted = list(dict.fromkeys(treatment.name for treatment in self.treatments))
         unnamed = [names == [str(k) for k in range(len(names))] for names in (given.columns, list(self.input_names))]
         if any(unnamed) and (all(unnamed) or any(name not in given.columns for name in wanted)):
             if given.width != len(self.input_names):
@@ -235,7 +133,7 @@ class Columns:
         """As dictionaries, lists, text and numbers, fit for JSON.
 
         >>> Columns.fit(pl.DataFrame({"a": [1, 2]})).to_plain()["treatments"]
-        [{'kind': 'number', 'name': 'a', 'of': 'number', 'fill': 1.5, 'indicator': False}]
+        [{'kind': 'number', 'name': 'a', 'of': 'number', 'fill': 1.5, 'two': True}]
         """
         treatments: list[dict[str, Any]] = [{"kind": t.kind, **asdict(t)} for t in self.treatments]  # type: ignore
         return {
@@ -255,15 +153,20 @@ class Columns:
         treatments = []
         for given in plain["treatments"]:
             values = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k != "kind"}
-            treatments.append(_KINDS[given["kind"]](**values))
+            treatments.append(KINDS[given["kind"]](**values))
         return cls(tuple(plain["input_names"]), tuple(treatments), tuple(plain["notes"]), plain["target"])
 
 
-def _decide(column: pl.Series) -> tuple[Treatment | None, str]:
-    """What a column of training rows becomes (None: nothing), and a note where there is something to say."""
+def _embeddable(treatment: Treatment) -> bool:
+    """Whether the one output column of a treatment holds numbers of more than two values."""
+    return isinstance(treatment, Number) and not treatment.two
+
+
+def _decide(column: pl.Series) -> tuple[list[Treatment], str]:
+    """What a column of training rows becomes, and a note where there is something to say."""
     name, dtype = shown(column.name), column.dtype
     if column.null_count() == len(column):
-        return None, f"Column {name} is dropped: it holds no values on the training rows."
+        return [], f"Column {name} is dropped: it holds no values on the training rows."
     if dtype in (pl.String, pl.Categorical, pl.Enum):
         return _decide_words(column.cast(pl.String))
     if not (dtype.is_numeric() or dtype.is_temporal() or dtype == pl.Boolean):
@@ -274,27 +177,28 @@ def _decide(column: pl.Series) -> tuple[Treatment | None, str]:
     present = x[~np.isnan(x)]
     missing = len(x) - len(present)
     if len(present) == 0:
-        return None, f"Column {name} is dropped: it holds no values on the training rows."
+        return [], f"Column {name} is dropped: it holds no values on the training rows."
     if present.min() == present.max():
         if missing:
-            return Presence(column.name), f"Column {name} holds one value or none: it becomes whether it is missing."
-        return None, f"Column {name} is dropped: it is constant on the training rows."
-    number = Number(column.name, of, float(np.median(present)), missing > 0)
+            return [Presence(column.name)], f"Column {name} holds one value or none: it becomes whether it is missing."
+        return [], f"Column {name} is dropped: it is constant on the training rows."
+    two = bool(((present == present.min()) | (present == present.max())).all())
+    number = Number(column.name, of, float(np.median(present)), two)
     where = f"Column {name}: {number.fill:.6g}, the median, stands for {counted(missing, 'missing cell')}."
-    return number, where if missing else ""
+    return ([number, Presence(column.name)], where) if missing else ([number], "")
 
 
-def _decide_words(words: pl.Series) -> tuple[Treatment | None, str]:
+def _decide_words(words: pl.Series) -> tuple[list[Treatment], str]:
     """What a column of words becomes."""
     name, there = f"Column {shown(words.name)}", words.drop_nulls()
     missing = len(words) > len(there)
     counts = there.alias("level").value_counts().sort(by=["count", "level"], descending=[True, False])
     levels = counts["level"].to_list()
     if len(levels) == 1 and not missing:
-        return None, f"{name} is dropped: it is constant on the training rows."
+        return [], f"{name} is dropped: it is constant on the training rows."
     if len(there) >= _ID_ROWS and len(levels) >= _ID_SHARE * len(there):
-        return None, f"{name} is dropped: {len(levels)} different texts in {len(there)} rows are ids or free text."
+        return [], f"{name} is dropped: {len(levels)} different texts in {len(there)} rows are ids or free text."
     rare = len(levels) - MAX_LEVELS
     category = Category(words.name, tuple(sorted(levels[:MAX_LEVELS])), rare > 0, missing)
     note = f"{name} has {len(levels)} levels: the {MAX_LEVELS} most frequent have a place each, {rare} share one."
-    return category, note if rare > 0 else ""
+    return [category], note if rare > 0 else ""

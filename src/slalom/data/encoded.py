@@ -1,11 +1,13 @@
 """A table as numbers that are made some columns at a time, from a frame that gives its memory back meanwhile."""
 
 import threading
+from collections import Counter
 
 import numpy as np
 import polars as pl
 
-from slalom.data.columns import Category, Columns
+from slalom.data.columns import Columns
+from slalom.data.treatments import Category
 from slalom.types import Array
 
 CELLS = 2**20  # of a piece, at most: 8 MB in float64
@@ -26,7 +28,9 @@ class Encoded:
     def __init__(self, columns: Columns, frame: pl.DataFrame) -> None:
         self.columns, self.shape = columns, (frame.height, len(columns.names))
         self._cells = {series.name: series for series in columns.align(frame).frame.iter_columns()}
-        self._waiting = {treatment.name: len(treatment.outputs) for treatment in columns.treatments}
+        self._waiting = Counter[str]()
+        for treatment in columns.treatments:
+            self._waiting[treatment.name] += len(treatment.outputs)
         self._found: dict[str, Array] = {}
         self._lock = threading.Lock()
 
@@ -40,16 +44,11 @@ class Encoded:
         """All rows, some columns: [N, len(run)]."""
         out = np.empty((self.shape[0], len(run)))
         for name, treatment, first, wanted in self._inside(run):
-            width = len(treatment.outputs)
             mine = out[:, wanted.start - run.start : wanted.stop - run.start]
-            if len(wanted) == width:
-                treatment.write(self._cells[name], mine)
-            elif isinstance(treatment, Category):
+            if isinstance(treatment, Category) and len(wanted) < len(treatment.outputs):
                 mine[:] = self._places(name, treatment)[:, None] == np.arange(wanted.start - first, wanted.stop - first)
             else:
-                made = np.empty((self.shape[0], width))
-                treatment.write(self._cells[name], made)
-                mine[:] = made[:, wanted.start - first : wanted.stop - first]
+                treatment.write(self._cells[name], mine)
         return out
 
     def _places(self, name: str, treatment: Category) -> Array:

@@ -12,6 +12,7 @@ from slalom.layers.instance_norm import InstanceNorm
 from slalom.layers.layer_norm import LayerNorm
 from slalom.layers.periodic import Periodic
 from slalom.layers.piecewise_linear import PiecewiseLinear, quantile_edges
+from slalom.layers.scale import Scale
 
 REGISTRY: dict[str, type[Layer]] = {
     "dense": Dense,
@@ -23,6 +24,7 @@ REGISTRY: dict[str, type[Layer]] = {
     "channel_dropout": ChannelDropout,
     "periodic": Periodic,
     "piecewise_linear": PiecewiseLinear,
+    "scale": Scale,
 }
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "LayerNorm",
     "Periodic",
     "PiecewiseLinear",
+    "Scale",
     "quantile_edges",
     "rows_first",
     "rows_last",

@@ -11,13 +11,13 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from slalom.board import clean, columns_of, numbers, shared, short
-from slalom.result import Result
+from slalom.result import ENSEMBLE, Result
 from slalom.verdict import counts, verdict
 
 _SERVES = {
     "training": "the weights are fitted to them",
     "choosing": "scores during the race, the choice of the winner",
-    "evidence": "set aside: they will decide what is said about parts and finalists",
+    "evidence": "they chose nothing: they say whether the ensemble is better than the winner",
     "test": "used once, at the very end",
 }
 
@@ -55,11 +55,11 @@ def _title(about: dict[str, Any]) -> str:
 
 
 def _tests(result: Result) -> list[dict[str, Any]]:
-    """The test scores, the best first, the winner marked."""
+    """The test scores, the best first, the winner and the ensemble marked."""
     known = {name: score for name, score in result.tests.items() if score is not None}
     texts = dict(zip(known, numbers(known.values()), strict=True))
     names = sorted(known, key=lambda name: result.metric.cost_of(known[name]))
-    return [{"name": name, "score": texts[name], "winner": name == result.best.name} for name in names]
+    return [{"name": name, "score": texts[name], "winner": name in (result.best.name, ENSEMBLE)} for name in names]
 
 
 def _command(about: dict[str, Any]) -> str:

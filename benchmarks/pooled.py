@@ -1,0 +1,85 @@
+"""What a pool says: which recipes make the best portfolio, and how good plans would have been, tried out on paper."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+Plan = list[tuple[float, float]]  # (recipes, share of the horizon) of each rung; recipes relative to each other
+PLANS: dict[str, Plan] = {
+    "all to the end": [(1, 1)],
+    "best ninth after one epoch": [(9, 0), (1, 1)],
+    "best fifth after one epoch": [(5, 0), (1, 1)],
+    "best third at a third": [(3, 1 / 3), (1, 1)],
+    "best third at a ninth and at a third": [(9, 1 / 9), (3, 1 / 3), (1, 1)],
+    "best quarter at a sixteenth and at a quarter": [(16, 1 / 16), (4, 1 / 4), (1, 1)],
+    "best third at 1/27, 1/9 and 1/3": [(27, 1 / 27), (9, 1 / 9), (3, 1 / 3), (1, 1)],
+}
+RESAMPLES = 300
+
+
+def best_until(curve: Sequence[Sequence[float | None]], epoch: float) -> float:
+    """The least cost of a curve of (epoch, cost) up to an epoch; ∞ where there is none.
+
+    >>> best_until([[1, 3.0], [2, 1.0], [3, 2.0]], 2), best_until([[1, None]], 1)
+    (1.0, inf)
+    """
+    return min(
+        (cost for at, cost in curve if cost is not None and at is not None and at <= epoch + 1e-9), default=np.inf
+    )
+
+
+def regrets(costs: np.ndarray) -> np.ndarray:
+    """Costs of the recipes of a set as regrets: 0 is the best one, 1 the median.
+
+    >>> regrets(np.array([1.0, 2.0, 3.0])).tolist()
+    [0.0, 1.0, 2.0]
+    """
+    best, middle = costs.min(), np.median(costs)
+    return (costs - best) / max(middle - best, 1e-12)
+
+
+def portfolio(table: np.ndarray, count: int) -> list[int]:
+    """The recipes, one after the other, that lower the mean over the sets of the best regret most.
+
+    table: [sets, recipes] of regrets, of which nothing above 2 counts.
+
+    >>> portfolio(np.array([[0.0, 0.2, 1.0], [1.0, 0.2, 0.0]]), 2)
+    [1, 0]
+    """
+    table, chosen = np.minimum(table, 2.0), list[int]()
+    now = np.full(len(table), 2.0)
+    for _ in range(count):
+        means = np.minimum(table, now[:, None]).mean(0)
+        means[chosen] = np.inf
+        chosen.append(int(means.argmin()))
+        now = np.minimum(now, table[:, chosen[-1]])
+    return chosen
+
+
+def priced(plan: Plan, budget: float, epochs: int) -> list[tuple[int, float]]:
+    """The plan with as many recipes as so many trainings to the end pay for: (recipes, epochs) of each rung.
+
+    >>> priced([(9, 1 / 9), (3, 1 / 3), (1, 1)], 7.0, 45)
+    [(27, 5.0), (9, 15.0), (3, 45)]
+    """
+    ends = [max(share * epochs, 1.0) for _, share in plan]
+    cost = sum(n * (end - before) for (n, _), end, before in zip(plan, ends, [0.0, *ends], strict=False)) / epochs
+    return [(max(1, round(n * budget / cost)), end) for (n, _), end in zip(plan, ends, strict=True)]
+
+
+def tried(recipes: Sequence[dict[str, Any]], plan: Plan, budget: float, epochs: int) -> float:
+    """The mean regret of the best finisher of a plan, over random orders of the pool's recipes."""
+    rungs = priced(plan, budget, epochs)
+    scores = {end: np.array([best_until(one["curve"], end) for one in recipes]) for _, end in rungs}
+    regret, rng, found = regrets(scores[rungs[-1][1]]), np.random.default_rng(0), []
+    for _ in range(RESAMPLES):
+        alive = rng.permutation(len(recipes))
+        if rungs[0][0] > len(alive):
+            alive = rng.integers(0, len(recipes), rungs[0][0])
+        alive = alive[: rungs[0][0]]
+        for (_, end), (stay, _) in pairwise(rungs):
+            alive = alive[np.argsort(scores[end][alive], kind="stable")[:stay]]
+        found.append(regret[alive].min())
+    return float(np.mean(found))
