@@ -62,8 +62,9 @@ def recipe_of(file: Path, option: str = "--recipe") -> Any:
     """The recipe in a TOML file (SlalomError)."""
     from slalom.recipe import Recipe
 
+    text = _text(file, option)
     try:
-        return Recipe.from_toml(_text(file, option))
+        return Recipe.from_toml(text)
     except SlalomError as error:
         raise SlalomError(f"{file}: {error}") from None
 

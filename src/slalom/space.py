@@ -172,6 +172,8 @@ class Space:
             return None
         foreign = OF_NUMBERS if self.classes else OF_CLASSES
         fields = {name: value for name, value in plain.items() if name not in foreign}
+        if any(name.endswith(".weight_decay") for name in self.fixed):
+            fields.pop("weight_decay", None)  # the rule's own holds
         if self.fixed.get("schedule", fields["schedule"]) != fields["schedule"]:
             fields = {name: value for name, value in fields.items() if not name.startswith("schedule.")}
         fields |= {"epochs": self.epochs, "batch_size": self._batch(fields["batch_size"])}

@@ -117,7 +117,7 @@ def area(y: Array, prediction: Array) -> float:
 
         area = P(p of a row of the class > p of another row) + P(equal) / 2
 
-    y: [N] codes. prediction: [N, C]. NaN where a class has no row, or no other has one.
+    y: [N] codes. prediction: [N, C]. Of several classes those without a row are left out; NaN where but one has rows.
 
     >>> area(np.array([0.0, 1, 0, 1]), np.array([[0.9, 0.1], [0.6, 0.4], [0.6, 0.4], [0.2, 0.8]]))
     -0.875
@@ -125,8 +125,10 @@ def area(y: Array, prediction: Array) -> float:
     found = []
     for c in range(prediction.shape[1]) if prediction.shape[1] > 2 else (1,):
         mine, others = prediction[y == c, c], np.sort(prediction[y != c, c])
-        if not len(mine) or not len(others):
+        if not len(others) or (not len(mine) and prediction.shape[1] == 2):
             return np.nan
+        if not len(mine):
+            continue
         below = np.searchsorted(others, mine, "left") + np.searchsorted(others, mine, "right")
         found.append(below.mean() / (2 * len(others)))
     return -float(np.mean(found))

@@ -98,7 +98,8 @@ class Track:
                 return
             if not self._one_start(waiting, f"start {starts}, " if starts > 1 else ""):
                 return
-            self.entries = waiting = self.more(self.ranked())
+            over = self.halted() or time.perf_counter() > self.last
+            self.entries = waiting = [] if over else self.more(self.ranked())
 
     def ranked(self) -> list[Entry]:
         """The entries that started, the best first."""

@@ -178,8 +178,8 @@ def test_costs_out_of_means_are_the_metrics(task):
     """Every cost that is a function of row means, and the area under the curve, is the metric's own, on all rows and on
     rows of a sample in which a class is missing."""
     y, first, second = predictions_of(task)
-    names = [name for name, m in METRICS.items() if (m.task == "regression") == (task == "regression")]
-    assert set(METRICS) >= set(statistics.MEANS)
+    quick_ones = {*statistics.MEANS, "auc"}
+    names = [name for name in quick_ones if (METRICS[name].task == "regression") == (task == "regression")]
     for name in names:
         for prediction in (first, second):
             quick, own = combined.cost_of(METRICS[name]), METRICS[name].cost

@@ -30,7 +30,7 @@ from slalom.space import Space
 racing = importlib.import_module("slalom.racing")
 heats = importlib.import_module("slalom.heat")
 
-TINY = {"depth": 1, "width": 4, "batch_size": 16}
+TINY = {"depth": 1, "width": 4, "batch_size": 16, "embedding": "none", "learned_scale": "none", "block": "plain"}
 N, FOLDS = 120, 5
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(N, 3))
@@ -343,13 +343,13 @@ def test_diverged_recipe_is_an_outcome(monkeypatch, entries):
     result = small(**asked)
     healthy = {entry.number: [state_bits(racer) for racer in entry.racers] for entry in entries}
     costs = {entry.number: entry.curve for entry in entries}
-    draw = Space.recipe
+    draw = Space.recipes
 
-    def wild(self, seed, number, shapes):
-        recipe = draw(self, seed, number, shapes)
-        return dataclasses.replace(recipe, learning_rate=1e6) if number == 2 else recipe
+    def wild(self, *given):
+        recipes = draw(self, *given)
+        return [dataclasses.replace(one, learning_rate=1e6) if i == 2 else one for i, one in enumerate(recipes)]
 
-    monkeypatch.setattr(Space, "recipe", wild)
+    monkeypatch.setattr(Space, "recipes", wild)
     other = small(**asked)
     last = other.leaderboard.row(-1, named=True)
     recipes = other.leaderboard.filter(pl.col("kind") == "recipe")
@@ -432,13 +432,13 @@ def test_survivors_are_the_best_at_their_rung(rungs, entries):
 
 def test_diverged_recipe_leaves_at_the_first_rung(monkeypatch, rungs, entries):
     """A recipe that has diverged at a rung is called so, makes no further step, and takes no survivor's place."""
-    draw = Space.recipe
+    draw = Space.recipes
 
-    def wild(self, seed, number, shapes):
-        recipe = draw(self, seed, number, shapes)
-        return dataclasses.replace(recipe, learning_rate=1e6) if number in (0, 5) else recipe
+    def wild(self, *given):
+        recipes = draw(self, *given)
+        return [dataclasses.replace(one, learning_rate=1e6) if i in (0, 5) else one for i, one in enumerate(recipes)]
 
-    monkeypatch.setattr(Space, "recipe", wild)
+    monkeypatch.setattr(Space, "recipes", wild)
     result = small(recipes=9, epochs=9, fixed={"scaling": "z_score"})
     per_epoch = entries[0].heat.steps_per_epoch(0)
     assert result.about["outcomes"] == {"diverged": 2, "dropped at rung 1": 4, "dropped at rung 2": 2, "finished": 1}
@@ -756,7 +756,7 @@ def test_journal_is_written_whole_or_not_at_all(tmp_path):
         "best_epoch": 1.0,
         "epochs": 2.0,
     }
-    row |= {"seconds": 0.1, "parameters": 9, "remark": ""}
+    row |= {"seconds": 0.1, "parameters": 9, "remark": "", "seeds": 0, "again": None}
     with Journal(tmp_path / "journal.sqlite") as journal:
         with pytest.raises(sqlite3.Error):
             journal.write([row], [(0, 1.0, 2.0), (0, None, 1.0)])  # an epoch must be a number

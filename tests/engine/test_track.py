@@ -174,8 +174,7 @@ def test_time_that_is_left_is_used_by_further_starts(heat, more, goes_on):
     seconds = time.perf_counter() - began
     assert {entry.outcome for entry in ended} <= {"finished", "out of time"}
     assert [entry.outcome for entry in raced] == ["finished"] * 3
-    counted = sorted(entry.number for entry in ended)
-    assert counted == list(range(len(ended)))
+    assert len({entry.number for entry in ended}) == len(ended)
     if goes_on:
         assert len(ended) >= 3 + track.LEAST
         assert {"rung 1 of 1", "start 2, rung 1 of 1"} <= phases
