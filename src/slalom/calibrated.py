@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 
 from slalom.calibration import temperature, threshold
+from slalom.crew import Crew
 from slalom.entry import Entry
 from slalom.losses import predictions
 from slalom.metrics import Metric
 from slalom.model import Model
+from slalom.racer import Moment, Racer
 from slalom.types import Array
 
 MOST_ROWS = 2**16  # that are looked at
@@ -16,8 +18,8 @@ MOST_ROWS = 2**16  # that are looked at
 
 def calibrated(model: Model, entry: Entry, metric: Metric) -> Model:
     """The model with the temperature and, where the metric looks at decisions between two classes, the threshold that
-    fit the racers' predictions of choosing rows at their best moments; those of all folds together, none of which was
-    trained on. A regression's model stays as it is."""
+    fit what the racers predict for choosing rows; those of all folds together, none of which was trained on. A
+    regression's model stays as it is."""
     if model.target.task != "classification":
         return model
     outputs, y = on_choosing_rows(entry)
@@ -32,16 +34,27 @@ def calibrated(model: Model, entry: Entry, metric: Metric) -> Model:
 
 
 def on_choosing_rows(entry: Entry) -> tuple[Array, Array]:
-    """(outputs [C, M], labels [M]) of an entry's single networks on the choosing rows of their folds; of
-    many rows every so manieth."""
+    """(outputs [C, M], labels [M]) of an entry's single networks on the choosing rows of their folds; of many rows every
+    so manieth."""
     prepared, net = entry.heat.prepared, entry.heat.structure.net
     outputs, labels = [np.zeros((net.outputs, 0))], [np.zeros(0)]
     for racer in entry.chosen:
         rows = prepared.folds[racer.fold].choose
         rows = rows[:: max(1, -(-len(rows) * len(entry.chosen) // MOST_ROWS))]
-        if racer.best is None or not len(rows):
+        if not len(rows):
             continue
-        x = prepared.as_raced(entry.recipe.scaling, racer.fold, rows)
-        outputs.append(net.predict(racer.best.weights, racer.best.memory, x).astype(np.float64))
+        x, moment = prepared.as_raced(entry.recipe.scaling, racer.fold, rows), _moment(entry, racer)
+        outputs.append(net.predict(moment.weights, moment.memory, x).astype(np.float64))
         labels.append(prepared.labels[rows])
     return np.concatenate(outputs, axis=1), np.concatenate(labels)
+
+
+def _moment(entry: Entry, racer: Racer) -> Moment:
+    """Of the two moments that are kept of a racer, its best and its last, the one nearer to the step that was best on
+    average, which the model on all folds is trained to: a net becomes surer with every epoch, and by a metric of
+    decisions the best moment of a single fold may lie anywhere."""
+    best, step = racer.best, entry.best[1]
+    assert best is not None
+    if racer.diverged or racer.state is None or abs(racer.step - step) >= abs(best.step - step):
+        return best
+    return Crew(entry.heat, [racer]).moment()

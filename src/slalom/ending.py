@@ -48,7 +48,7 @@ class Ending:
         stays: whether the winner is that of the race that is continued.
         """
         combined = self._ensemble(stays=stays)
-        again = self._refit(best, notes, stays=stays)
+        again = self._refit(best, single, notes, stays=stays)
         single, gain = again.model if again else single, None
         if combined:
             gain = gain_of(combined, self.prepared, self.metric, refitted=bool(again), seed=self.order.seed)
@@ -71,7 +71,7 @@ class Ending:
             earlier = kept(self.folder.ensemble, self.folder.settings().get(ENSEMBLE), self.metric)
         return better(made, earlier, winner_stays=stays)
 
-    def _refit(self, best: Best, notes: list[str], *, stays: bool) -> Refit | None:
+    def _refit(self, best: Best, single: Model, notes: list[str], *, stays: bool) -> Refit | None:
         """The winner trained once more, saved in the place of the model before; None where that was not done."""
         if not self.order.refit or best.name == CONSTANT:
             return None
@@ -79,7 +79,7 @@ class Ending:
             notes.append(EARLIER if stays else NOTHING)
             return None
         try:
-            again = refitted(self.ranked[0], self.track, self._halted)
+            again = refitted(self.ranked[0], single, self.track, self._halted)
         except KeyboardInterrupt:
             self.track.interrupted, again = True, None
         notes.append(again.note if again else NO_TIME)

@@ -1,6 +1,7 @@
 """Refitting: the winning recipe trained once more, on rows that were held out during the race."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -31,11 +32,12 @@ def median_epoch(entry: Entry) -> float:
     return float(np.median([r.best.step / entry.heat.steps_per_epoch(r.fold) for r in entry.runs if r.best]))
 
 
-def refitted(entry: Entry, track: Track, halted: Callable[[], bool]) -> Refit | None:
+def refitted(entry: Entry, before: Model, track: Track, halted: Callable[[], bool]) -> Refit | None:
     """A recipe trained from the start on the rows of `Prepared.refit`, with scalers and target unit fitted to them, for
     its median best epoch; None where it was halted or diverged.
 
-    A plateau, which has no rows to watch, falls where it fell.
+    before: the winner's model, whose temperature and threshold stay: nothing is left to fit them to. A plateau, which
+    has no rows to watch, falls where it fell.
     """
     prepared, epochs = entry.heat.prepared, median_epoch(entry)
     assert prepared.refit
@@ -48,4 +50,6 @@ def refitted(entry: Entry, track: Track, halted: Callable[[], bool]) -> Refit | 
     note = (
         f"the winner was trained once more on {where} for {epochs:.3g} epochs: all scores are of the model before that."
     )
-    return Refit(model_of(entry.heat, entry.recipe, fold, moment), rows, epochs, note)
+    model = model_of(entry.heat, entry.recipe, fold, moment)
+    model = replace(model, temperature=before.temperature, threshold=before.threshold)
+    return Refit(model, rows, epochs, note)

@@ -71,7 +71,7 @@ def predicted(
         def work() -> None:
             answers = outputs_at_best(heat, [racer for racer, _ in members], members[0][1])
             for (racer, _), outputs in zip(members, answers, strict=True):
-                unit = heat.prepared.unit(racer.recipe.target_scaling, racer.fold)
+                unit = heat.prepared.unit(racer.recipe.unit, racer.fold)
                 found[racer] = predictions(heat.structure.loss, outputs, unit.inverse if unit else None)
 
         return Task(0, work)
