@@ -466,7 +466,7 @@ def mask_of_a_step(key, t):
         np.zeros(1, np.float32), np.ones(1, np.float32), squash=zero, table=np.int32(0), target=np.int32(0),
             order=np.int32(0),
         key=np.uint32(key), dropout=np.float32(0.5), penalty=zero, l1=zero, smoothing=zero,
-        settings=none,
+        loss=zero, settings=none,
     )  # fmt: skip
     state = State(weights, ((),), ({"w": None, "b": None},) * 2)
     rows, x, y = np.zeros(1, np.int32), np.zeros((1, 1), np.float32), np.ones(1, np.float32)
