@@ -34,8 +34,8 @@ def calibrated(model: Model, entry: Entry, metric: Metric) -> Model:
 
 
 def on_choosing_rows(entry: Entry) -> tuple[Array, Array]:
-    """(outputs [C, M], labels [M]) of an entry's single networks on the choosing rows of their folds; of many rows every
-    so manieth."""
+    """(outputs [C, M], labels [M]) of an entry's single networks on the choosing rows of their folds, evenly thinned
+    where there are many."""
     prepared, net = entry.heat.prepared, entry.heat.structure.net
     outputs, labels = [np.zeros((net.outputs, 0))], [np.zeros(0)]
     for racer in entry.chosen:

@@ -161,7 +161,8 @@ def raced():
 
 def test_a_winner_is_calibrated_on_its_choosing_rows(raced):
     """The temperature is that of the racers' outputs on the choosing rows of all folds, none of which they trained on,
-    at the moment next to the step that was best on average; it lowers their log loss, and the score that chose the winner stays what it was."""
+    at the moment next to the step that was best on average; it lowers their log loss, and the score that chose the
+    winner stays what it was."""
     result, entry = raced["log_loss"]
     outputs, y = on_choosing_rows(entry)
     folds = entry.heat.prepared.folds

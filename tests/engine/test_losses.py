@@ -52,7 +52,7 @@ def test_a_loss_is_its_formula(loss):
 
 @pytest.mark.parametrize("loss", CHOICES["regression"])
 def test_the_measured_loss_is_the_training_loss(loss):
-    """On scored rows the loss is the same; poisson's is half of scikit-learn's deviance, so that 0 is the best of it."""
+    """On scored rows the loss is the same; poisson's is half of scikit-learn's deviance: 0 is its best."""
     z, y = rows_of_numbers(2)
     found = measured(loss, z, y, NUMBERS[loss])
     if loss == "poisson":

@@ -191,8 +191,8 @@ def test_a_class_without_rows_is_no_reason_for_nothing():
 @pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy", "f1"])
 @pytest.mark.parametrize("threshold", [0.5, 0.2, 0.8, 0.999999])
 def test_a_threshold_moves_the_decision(name, threshold):
-    """A metric of decisions is scikit-learn's of the labels p > threshold, and the same from counts; of several classes,
-    and for metrics of probabilities, a threshold means nothing."""
+    """A metric of decisions is scikit-learn's of the labels p > threshold, and the same from counts; of several
+    classes, and for metrics of probabilities, a threshold means nothing."""
     metric = METRICS[name]
     for seed in range(3):
         y, p = classification(seed, 2)
