@@ -267,3 +267,23 @@ def test_a_race_without_a_winner_fails(place: Path) -> None:
     ended = slalom(*asked, *COUNTED[:4], *TINY[:4], "--set", "scaling=none", "--set", "dropout=0", "-q", cwd=place)
     assert ended.returncode == 1, ended.stdout
     assert "No recipe could be scored: every one diverged." in ended.stdout
+
+
+def test_a_loss_is_fixed_like_any_field(place: Path) -> None:
+    """`--set loss=huber --set huber_delta=0.5` reaches every recipe and the saved model; a loss for classes is refused
+    in one sentence before anything runs."""
+    asked = ["race", "prices.csv", "--target", "price", *COUNTED, "--set", "loss=huber", "--set", "huber_delta=0.5"]
+    ended = slalom(*asked, "--metric", "pinball:0.9", "--out", "runs/huber", "--json", "-q", cwd=place)
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout, parse_constant=only_number)
+    assert (found["recipe"]["loss"], found["recipe"]["huber_delta"], found["metric"]) == ("huber", 0.5, "pinball:0.9")
+    model = json.loads((place / "runs/huber/model/model.json").read_text(encoding="utf-8"))
+    assert (model["loss"], model["temperature"], model["threshold"]) == ("huber", 1.0, 0.5)
+    board = rows_of((place / "runs/huber/leaderboard.csv").read_text(encoding="utf-8"))
+    assert {row["loss"] for row in board if row["kind"] == "recipe"} == {"huber"}
+    again = slalom("race", "--continue", "runs/huber", "--recipes", "2", "--epochs", "1", "-q", cwd=place)
+    assert again.returncode == 0, again.stderr
+    asked[-3] = "loss=cross_entropy"
+    refused = slalom(*asked[:-2], "--out", "runs/none", "-q", cwd=place)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("loss must be one of auto, squared_error, huber, ")
