@@ -83,7 +83,9 @@ def choose(path: Path, count: int, page_file: Path | None) -> None:
     for plan, rungs in pooled.PLANS.items():
         means = [np.mean([pooled.tried(done[n]["recipes"], rungs, b, EPOCHS) for n in names]) for b in BUDGETS]
         lines.append(f"| {plan} | " + " | ".join(f"{mean:.3f}" for mean in means) + " |")
-    text = "\n".join([f"{len(names)} sets, {len(recipes)} recipes each, {EPOCHS} epochs.", "", *lines])
+    text = "\n".join(
+        [f"{len(names)} sets ({', '.join(names)}); {len(recipes)} recipes each, {EPOCHS} epochs.", "", *lines]
+    )
     print(text)
     if page_file:
         page.write(page_file, {"plans": text}, {"plans": ("plans", lambda told: told["plans"])})
