@@ -27,7 +27,7 @@ from slalom.start import entered, prepared_for
 from slalom.table import table_of
 from slalom.track import Track
 
-RECIPES, EPOCHS, RULES, SHAPES = 66, 45, 4, 6
+RECIPES, EPOCHS, RULES, SHAPES = 64, 45, 2, 4
 BUDGETS = (6, 12, 24)  # trainings to the end that a plan costs
 DEFAULT = Recipe().flat()
 
