@@ -14,6 +14,8 @@ import argparse
 import hashlib
 import json
 import os
+import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,6 +105,7 @@ def main() -> None:
     given.sets = given.sets or list(sets.loaders(given.rtdl, given.tables))
     if hasattr(os, "sched_setaffinity"):  # the contestants inherit it
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: given.cores])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the judge ends the contestant first
     told = kept(given.json)
     measured(given, told)
     if not told["runs"]:

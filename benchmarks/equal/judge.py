@@ -103,7 +103,8 @@ def contested(data: DataSet, contestant: str, seed: int, seconds: float, cores: 
                 told = json.loads(file.read_text())
                 about |= told | {"tried": max(told["tried"], about.get("tried", 0))}
     return {
-        "set": data.name, "contestant": contestant, "seed": seed, "limit": seconds, "cores": cores,
+        "set": data.name, "metric": data.metric, "contestant": contestant, "seed": seed, "limit": seconds,
+        "cores": cores,
         "seconds": round(ended.seconds, 2), "late": ended.code is None or ended.seconds > seconds,
         "failure": "" if answers else ended.word or "it left nothing in time",
         "kept_programs": bool(programs), "answers": answers, "about": about, "day": time.strftime("%Y-%m-%d"),

@@ -23,6 +23,11 @@ NAMES = {
 Group = tuple[float, int, bool]  # seconds, cores, whether compiled programs were kept: only such runs compare
 
 
+def metrics(runs: list[Told]) -> dict[str, str]:
+    """The metric that decides in each set."""
+    return {run["set"]: run["metric"] for run in runs}
+
+
 def groups(told: Told) -> dict[Group, list[Told]]:
     """The runs that compare with each other."""
     found: dict[Group, list[Told]] = {}
@@ -39,11 +44,6 @@ def answers(runs: list[Told]) -> dict[str, dict[str, dict[int, Told | None]]]:
         for label in (run["contestant"], *own):
             found.setdefault(run["set"], {}).setdefault(label, {})[run["seed"]] = run["answers"].get(label)
     return found
-
-
-def metric_of(by_label: dict[str, dict[int, Told | None]]) -> str:
-    """The metric that decides in a set: the first of what is told."""
-    return next((next(iter(one)) for seeds in by_label.values() for one in seeds.values() if one is not None), "rmse")
 
 
 def digits(metric: str, value: float) -> str:
@@ -101,7 +101,7 @@ def scores(told: Told) -> str:
         labels = _labels(found)
         lines = [["set", "metric", "seeds", *[NAMES[label] for label in labels], "Slalom beside trees"]]
         for name, by_label in found.items():
-            metric = metric_of(by_label)
+            metric = metrics(runs)[name]
             cells = [cell(metric, by_label.get(label)) for label in labels]
             seeds = str(max(len(one) for one in by_label.values()))
             lines.append([name, metric.replace("_", " "), seeds, *cells, beside(metric, by_label)])
@@ -144,7 +144,7 @@ def wins(told: Told) -> str:
             for name, by_label in found.items():
                 if SLALOM not in by_label or label not in by_label:
                     continue
-                apart = differences(metric_of(by_label), by_label[SLALOM], by_label[label])
+                apart = differences(metrics(runs)[name], by_label[SLALOM], by_label[label])
                 if apart:
                     said[verdict(apart)].append(name)
                     ahead += statistics.median(apart) > 0
@@ -160,13 +160,13 @@ def second(told: Told) -> str:
     """The other metric of the sets with classes, which nobody chose by."""
     parts = []
     for group, runs in groups(told).items():
-        found = {name: one for name, one in answers(runs).items() if metric_of(one) != "rmse"}
+        found = {name: one for name, one in answers(runs).items() if metrics(runs)[name] != "rmse"}
         if not found:
             continue
         labels = _labels(found)
         lines = [["set", "metric", *[NAMES[label] for label in labels]]]
         for name, by_label in found.items():
-            metric = costs.of_task(metric_of(by_label))[1]
+            metric = costs.of_task(metrics(runs)[name])[1]
             lines.append([name, metric.replace("_", " "), *[cell(metric, by_label.get(label)) for label in labels]])
         parts.append(f"{titled(group)}\n\n{shown.markdown(lines)}")
     return "\n\n".join(parts)

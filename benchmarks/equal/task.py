@@ -14,7 +14,7 @@ import polars as pl
 
 from benchmarks.equal import costs
 
-LEAVE = 0.3  # seconds before the deadline at which a search that has no end of its own is ended
+LEAVE = 0.5  # seconds before the deadline at which a search that has no end of its own is ended
 
 
 @dataclass(eq=False)

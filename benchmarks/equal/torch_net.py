@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch._dynamo  # what PyTorch imports when the first optimiser is made, for seconds: here with everything else
 from torch import nn
 
 from benchmarks.equal.task import Task

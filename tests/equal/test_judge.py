@@ -103,6 +103,7 @@ def test_a_run_tells_what_was_left_and_how_it_ended(monkeypatch):
     run = contested(monkeypatch, "task.save('pretender', *rows); task.tell(tried=4)", 60.0)
     assert run["answers"]["pretender"]["log_loss"] == pytest.approx(np.log(3))
     assert (run["late"], run["failure"], run["about"]) == (False, "", {"tried": 4})
+    assert (run["set"], run["metric"], run["seed"], run["limit"]) == ("iris", "log_loss", 0, 60.0)
     assert 0 < run["seconds"] < 60
 
 
@@ -127,7 +128,8 @@ def asked(tmp_path, **other):
 
 def pretended(data, contestant, seed, seconds, cores, programs):
     return {
-        "set": data.name, "contestant": contestant, "seed": seed, "limit": seconds, "cores": cores, "seconds": 1.0,
+        "set": data.name, "metric": data.metric,
+        "contestant": contestant, "seed": seed, "limit": seconds, "cores": cores, "seconds": 1.0,
         "late": False, "failure": "", "kept_programs": bool(programs), "about": {"tried": 1}, "day": "2026-01-01",
         "answers": {contestant: {"log_loss": 0.5, "accuracy": 0.75, "validation": 0.5}},
     }  # fmt: skip

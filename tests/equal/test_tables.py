@@ -18,7 +18,8 @@ def runs(name, contestant, values, metric="rmse", **other):
     """Runs of a contestant on a set, a value a seed; None where it left nothing in time."""
     besides = {"log_loss": {"accuracy": 0.75}, "accuracy": {"log_loss": 0.3}, "rmse": {}}[metric]
     base = {
-        "set": name, "contestant": contestant, "limit": 60.0, "cores": 2, "kept_programs": False, "seconds": 59.0,
+        "set": name, "metric": metric,
+        "contestant": contestant, "limit": 60.0, "cores": 2, "kept_programs": False, "seconds": 59.0,
         "late": False, "failure": "", "about": {"tried": 7}, "day": "2026-01-02", "source": "x",
     }  # fmt: skip
     told = lambda v: {} if v is None else {contestant: {metric: v} | besides | {"validation": v}}  # noqa: E731
@@ -82,6 +83,11 @@ def test_an_ensemble_is_shown_beside_the_network_of_the_same_runs():
     text = tables.scores({"machine": MACHINE, "runs": made})
     assert row(text, "wine")[3:5] == ["0.2 (nothing from 1 of 2)", "0.1 (0.1–0.1)"]
     assert row(tables.wins({"runs": made}), "Slalom, ensemble")[4] == "0 of 1"
+
+
+def test_a_set_of_which_nobody_left_anything_is_told_with_its_metric():
+    text = tables.scores({"runs": runs("adult", "trees", [None], "accuracy")})
+    assert row(text, "adult")[1:4] == ["accuracy", "1", "(nothing from 1 of 1)"]
 
 
 def test_only_runs_of_equal_seconds_and_cores_are_compared():
