@@ -48,10 +48,11 @@ def plan(preview: dict[str, Any]) -> str:
     rungs = [f"  rung {i}: {n:,} recipes to epoch {e}" for i, (n, e) in enumerate(preview["rungs"], start=1)]
     crossed = f" (the first of {folds} cross-fitted folds)" if folds > 1 else ""
     counted = ", ".join(f"{_first(rows[kind]):,} {kind}" for kind in ("training", "choosing", "evidence", "test"))
+    again = " in the first start, neighbours of the best behind it" if limit else ""
     said = [
         f"A {preview['task']}, chosen by {preview['metric']}; {preview['columns']} encoded columns.",
         f"Rows: {counted}{crossed}.",
-        f"Recipes: at most {preview['recipes']:,}, horizon {preview['epochs']} epochs.",
+        f"Recipes: at most {preview['recipes']:,}{again}, horizon {preview['epochs']} epochs.",
         *rungs,
         f"Structures, a compiled program each: {len(shapes)}.",
         *shapes,
