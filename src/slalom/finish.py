@@ -264,6 +264,10 @@ def heat_settings(heats: list[Heat]) -> list[dict[str, Any]]:
             "activation": heat.structure.net.activation,
             "normalisation": heat.structure.net.normalisation,
             "placement": heat.structure.net.placement,
+            "block": heat.structure.net.block,
+            "embedding": heat.structure.net.embedding,
+            "embedding_size": heat.structure.net.embedding_size,
+            "learned_scale": heat.structure.net.learned_scale,
             "rules": len(heat.rules),
         }
         for heat in heats

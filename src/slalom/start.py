@@ -26,7 +26,7 @@ from slalom.racer import Racer
 from slalom.recipe import Recipe
 from slalom.seats import Placed, kind_of_device, workers
 from slalom.shuffles import Shuffles
-from slalom.space import LIKELY_SCALINGS, SCALINGS, TARGET_SCALINGS, Space
+from slalom.space import LIKELY_SCALINGS, SCALINGS, TARGET_SCALINGS, Space, shape_of
 from slalom.step import Kind, Structure, kind_of
 from slalom.table import Table
 
@@ -34,6 +34,7 @@ Shapes = list[dict[str, Any]]
 PROGRAM_RULES = 5  # of one program, at most
 BYTES_OF_RACERS = 2e9  # of the weights and memories of all racers together
 RARE_CELLS = 2e6  # of a table times its folds, up to which every scaling is raced
+SHORT = 20.0  # seconds of a race that has one shape alone
 PARENTS = 5  # of the recipes of a further start, at least
 BYTES_A_PARAMETER = 20  # weights, up to three memories of a rule, the best weights
 
@@ -117,7 +118,7 @@ def plan_of(order: Order, prepared: Prepared, notes: list[str]) -> tuple[Plan, S
     if order.recipes and order.epochs:
         return planning.flat(order.recipes, order.epochs), space.shapes(max(1, min(8, order.recipes // 16)))
     assert order.seconds is not None
-    shapes, folds = space.shapes(planning.structures_for(order.seconds)), len(prepared.folds)
+    shapes, folds = shapes_of(space, order.seconds), len(prepared.folds)
     structures = [structure_of(space.default().with_fields(shape), prepared) for shape in shapes]
     costs = [
         max(1, space.rows // s.batch_size) * step_seconds(s, width(s), kind_of_device()) * folds for s in structures
@@ -128,6 +129,12 @@ def plan_of(order: Order, prepared: Prepared, notes: list[str]) -> tuple[Plan, S
     steps = max(1, space.rows // max(s.batch_size for s in structures))
     plan = planning.for_seconds(order.seconds, workers(cores()), costs, start, most, steps, order.plan)
     return plan, shapes
+
+
+def shapes_of(space: Space, seconds: float) -> Shapes:
+    """The shapes of a race of so many seconds; a short one has that of the default recipe alone, which it races in any
+    case: each further program takes seconds to compile."""
+    return [shape_of(space.default())] if seconds < SHORT else space.shapes(planning.structures_for(seconds))
 
 
 def drawn(order: Order, prepared: Prepared, plan: Plan, shapes: Shapes, first: int) -> list[Recipe]:

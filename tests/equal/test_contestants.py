@@ -112,15 +112,13 @@ def constant(value):
 
 
 def test_slalom_is_called_as_users_call_it_and_its_best_network_is_judged(mixed, monkeypatch):
-    """Defaults but for the rows, the metric, the seed and the seconds that are left; network and ensemble apart."""
+    """Defaults but for the rows, the seed and the seconds that are left; network and ensemble apart."""
     asked = {}
     race = pretended(asked, model=constant(1.0), single=constant(2.0), ensemble=constant(3.0))
     monkeypatch.setattr(slalom, "race", race, raising=False)
     ours.contest(mixed)
-    assert asked.keys() == {"validation", "metric", "seed", "task", "seconds", "plan", "rows"}
-    assert (asked["metric"], asked["task"], asked["seed"], asked["plan"], asked["rows"]) == (
-        *("rmse", "regression", 0, None, 60),
-    )
+    assert asked.keys() == {"validation", "seed", "task", "seconds", "plan", "rows"}  # no metric: the default one
+    assert (asked["task"], asked["seed"], asked["plan"], asked["rows"]) == ("regression", 0, None, 60)
     assert 50 < asked["seconds"] < 60 - ours.SAVING
     saved = {str(held["label"]): held["test"][0] for held in map(np.load, mixed.folder.glob("*-*.npz"))}
     assert saved == {"slalom": 2.0, "slalom ensemble": 3.0}
