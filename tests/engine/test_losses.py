@@ -1,5 +1,7 @@
 """Losses as fields of a recipe: their formulas, their numbers in the program, and what does not fit a target."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,11 +12,26 @@ from sklearn.utils.class_weight import compute_class_weight
 from slalom import fit
 from slalom.crew import Crew
 from slalom.errors import SlalomError
+from slalom.executor import Threads
 from slalom.losses import CHOICES, LOSSES, class_weights, constant, measured, number_shape, predictions
 from slalom.recipe import Recipe
+from slalom.scored import predicted
 from slalom.unit import Unit
 
-from .heats import BATCH, COMMON, EPOCHS, TRAIN, bits, compiled, first_weights, heat_of, racer, table, weights_of
+from .heats import (
+    BATCH,
+    CHOOSE,
+    COMMON,
+    EPOCHS,
+    TRAIN,
+    bits,
+    compiled,
+    first_weights,
+    heat_of,
+    racer,
+    table,
+    weights_of,
+)
 
 PER_EPOCH = len(TRAIN) // BATCH
 NUMBERS = {"squared_error": 1.0, "huber": 0.7, "absolute_error": 1.0, "quantile": 0.8, "poisson": 1.0}
@@ -70,7 +87,7 @@ def test_what_knows_nothing_is_not_hopeless(loss, size):
     a thousand spreads away costs far more."""
     y = Unit.fit("mean" if loss == "poisson" else "z_score", rows_of_numbers(3, 400)[1])(rows_of_numbers(3, 400)[1])
     y = y if loss == "poisson" else y * size
-    number = 0.7 * size if loss == "huber" else NUMBERS[loss]
+    number = 0.05 * size if loss == "huber" else NUMBERS[loss]
     output, usual = constant(loss, y.mean(), y.var(), number)
     found = measured(loss, np.full((1, len(y)), output), y, number)
     assert usual / 10 < found < usual * 10
@@ -194,6 +211,16 @@ def test_a_racer_that_runs_away_is_told(loss):
     assert mad.diverged
     assert not sound.diverged
     assert sound.costs[40] < sound.costs[10]
+
+
+@pytest.mark.parametrize("loss", ["poisson", "huber"])
+def test_members_of_an_ensemble_predict_in_the_target_s_unit(loss):
+    """What a racer predicts for an ensemble is what its best moment was scored by."""
+    heat = compiled(heat_of("regression", loss=loss), ["sgd"], 1)
+    one = racer("sgd", loss=loss, **PLAIN | {"learning_rate": 0.01})
+    Crew(heat, [one]).advance(30, [10, 20], lambda: False)
+    found = predicted(Threads(1), [(heat, one, CHOOSE)], math.inf)
+    np.testing.assert_allclose(heat.metric.cost(heat.prepared.labels[CHOOSE], found[one]), one.best.cost, rtol=1e-6)
 
 
 # --- from the recipe to the model -------------------------------------------------------------------------------------
