@@ -169,7 +169,7 @@ def recipe_rows(track: Track, wave: int) -> tuple[list[dict[str, Any]], list[tup
                 "cost": finite_or_none(cost),
                 "best_epoch": step / per_epoch if math.isfinite(cost) else None,
                 "epochs": entry.epochs,
-                "seconds": sum(racer.seconds for racer in entry.racers),
+                "seconds": sum(racer.seconds for racer in (*entry.racers, *entry.again)),
                 "parameters": entry.heat.structure.net.parameters,
                 "remark": entry.racers[0].remark,
                 "seeds": entry.seeds,

@@ -87,14 +87,14 @@ class Pace:
     def finals(self, ranked: Sequence[Entry], left: float) -> tuple[Sequence[Entry], int]:
         """(the entries, the best first, that are run again, new seeds of each) in the seconds left; ([], 0) where there
         is no time for two of them with one seed."""
-        horizon = self.plan.epochs
         for count in range(min(FINALISTS, len(ranked)), 1, -1):
-            runs = [
-                len(entry.racers) * self.crew(entry.heat, 1, 0, horizon * entry.heat.steps_per_epoch(0))
-                for entry in ranked[:count]
-            ]
+            runs = [self._whole_run(entry) for entry in ranked[:count] for _ in entry.racers]  # of one seed
             for seeds in range(SEEDS, 0, -1):
-                rounds = -(-seeds * count // self.workers)  # a run is on one core from start to end
+                rounds = -(-seeds * len(runs) // self.workers)  # a run is on one core from start to end
                 if max(rounds * max(runs), seeds * sum(runs) / self.workers) * self.slowness * SAFETY <= left:
                     return ranked[:count], seeds
         return [], 0
+
+    def _whole_run(self, entry: Entry) -> float:
+        """Of one racer of an entry, alone in its lane, from its start to the end of the plan."""
+        return self.crew(entry.heat, 1, 0, self.plan.epochs * entry.heat.steps_per_epoch(0))

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 STEPS = 2500  # of the horizon that is usual
 MOST_EPOCHS = 200  # of any horizon
 TRAININGS = (6, 24)  # to the end, that a start costs: with fewer the horizon is cut, with more it grows
+GROWTH = 3  # times the usual horizon, at most
 SURPLUS = 1.5  # recipes planned, as a multiple of those that the cost model says will fit
-WIDEST = 600  # recipes of one start, however small they are: drawing one takes half a millisecond
+WIDEST = 600  # recipes of one start, however small they are: drawing one takes a millisecond
 FINISHERS = 3  # recipes that a start takes to the end of their horizon, at least
 SHARE = 0.45  # of the racers' time that the plan is made for: another start and the finalists come behind it
 KEEP = 3  # one in so many stays at a rung
@@ -142,7 +143,7 @@ def for_seconds(
 
     The plan fills SHARE of the racers' time, with recipes of which one in nine comes to its end: of the horizon that
     2,500 steps make. Where that would be fewer than 6 trainings' worth the horizon is shorter, where it would be more
-    than 24 the horizon grows, fourfold and to 200 epochs at most, and then the field. Half as many recipes again are
+    than 24 the horizon grows, threefold and to 200 epochs at most, and then the field. Half as many recipes again are
     planned as the model says will fit; the measured speed may only take away recipes that have not started, never a
     horizon.
 
@@ -153,7 +154,7 @@ def for_seconds(
     affordable = max(core_seconds / (sum(epoch_costs) / len(epoch_costs)), 1.0)  # epochs of one recipe, in all
     usual = min(max(1, round(STEPS / steps)), MOST_EPOCHS)
     least, most_trainings = TRAININGS
-    longest = min(KEEP * usual, MOST_EPOCHS)
+    longest = min(GROWTH * usual, MOST_EPOCHS)
     epochs = max(1, int(min(max(usual, affordable / most_trainings), longest, affordable / least)))
     field = lambda plan: min(most, WIDEST, max(1, round(plan.recipes * SURPLUS * affordable / plan.recipe_epochs())))  # noqa: E731
     if kind == "top_k" and epochs > 1:

@@ -30,7 +30,7 @@ from slalom.table import Table, table_of
 from slalom.track import Status, Track
 
 DEFAULT_SECONDS = 60.0
-SHORT = 12.0  # seconds of racers that are too few to divide
+UNDIVIDED = 12.0  # seconds of racers that are too few to divide
 PATIENCE = 0.3  # of the horizon, after which a racer that was not better is stopped
 FIRST_START, LAST_START = 0.5, 0.8  # of the racers' time: until when the first start runs, and the last one
 
@@ -230,7 +230,7 @@ class Race:
         if order.seconds and not order.recipe:
             track.more, now = more, time.perf_counter()
             track.patience = PATIENCE if len(prepared.folds) == 1 else math.inf  # folds are scored at equal steps
-            if track.end - now > SHORT:
+            if track.end - now > UNDIVIDED:
                 track.first, track.last = (now + share * (track.end - now) for share in (FIRST_START, LAST_START))
         return prepared, metric, track
 

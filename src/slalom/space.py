@@ -137,10 +137,10 @@ class Space:
         plain = {"epochs": self.epochs, "batch_size": self._batch(Recipe().batch_size)}
         return Recipe().with_fields(plain | self.fixed)
 
-    def shapes(self, count: int) -> list[dict[str, Any]]:
+    def shapes(self, count: int, bases: Sequence[Shape] = SHAPES) -> list[Shape]:
         """At most so many different shapes to draw from, the likeliest first."""
-        found: list[dict[str, Any]] = []
-        for i, shape in enumerate(SHAPES):
+        found: list[Shape] = []
+        for i, shape in enumerate(bases):
             made = PLAIN | shape
             made["batch_size"] = self._batch(made["batch_size"])
             made |= {name: draw.at(hypercube(0, i, name)) for name, draw in self._shaping(made).items()}
@@ -183,8 +183,12 @@ class Space:
         """Whether this race could draw a recipe."""
         row = recipe.flat()
         known = row["rule"] in self.rules or "rule" in self.fixed
-        inside = all(row[name] in draw for name, draw in self.own.items() if name in row and name not in self.fixed)
-        return shape_of(recipe) in shapes and known and row["scaling"] in self.scalings and inside
+        return shape_of(recipe) in shapes and known and row["scaling"] in self.scalings and self.holds(recipe)
+
+    def holds(self, recipe: Recipe) -> bool:
+        """Whether a recipe is as the caller's own space has it; the default recipe and his own ones need not be."""
+        row = recipe.flat()
+        return all(row[name] in draw for name, draw in self.own.items() if name in row and name not in self.fixed)
 
     def recipes(self, seed: int, first: int, count: int, shapes: Sequence[Shape]) -> list[Recipe]:
         """Recipes number `first` and so on of a seed: the leading ones, then draws, of which the shapes take turns."""

@@ -26,7 +26,7 @@ from slalom.racer import Racer
 from slalom.recipe import Recipe
 from slalom.seats import Placed, kind_of_device, workers
 from slalom.shuffles import Shuffles
-from slalom.space import LIKELY_SCALINGS, SCALINGS, TARGET_SCALINGS, Space, shape_of
+from slalom.space import LIKELY_SCALINGS, PLAIN, SCALINGS, TARGET_SCALINGS, Space
 from slalom.step import Kind, Structure, kind_of
 from slalom.table import Table
 
@@ -34,7 +34,7 @@ Shapes = list[dict[str, Any]]
 PROGRAM_RULES = 5  # of one program, at most
 BYTES_OF_RACERS = 2e9  # of the weights and memories of all racers together
 RARE_CELLS = 2e6  # of a table times its folds, up to which every scaling is raced
-SHORT = 20.0  # seconds of a race that has one shape alone
+ONE_SHAPE = 20.0  # seconds, below which a race has one shape
 PARENTS = 5  # of the recipes of a further start, at least
 BYTES_A_PARAMETER = 20  # weights, up to three memories of a rule, the best weights
 
@@ -103,7 +103,7 @@ def fewest_rows(prepared: Prepared) -> int:
 
 
 def space_of(order: Order, prepared: Prepared, epochs: int) -> Space:
-    """The space of a race: a short one has fewer rules, since each costs a third of a second to compile."""
+    """The space of a race: a short one has fewer rules, since each has to be compiled."""
     most = planning.rules_for(order.seconds, order.recipes)
     classes = prepared.target.task == "classification"
     return Space(fewest_rows(prepared), epochs, order.fixed, most, classes, prepared.scalings, order.space, order.also)
@@ -134,7 +134,7 @@ def plan_of(order: Order, prepared: Prepared, notes: list[str]) -> tuple[Plan, S
 def shapes_of(space: Space, seconds: float) -> Shapes:
     """The shapes of a race of so many seconds; a short one has that of the default recipe alone, which it races in any
     case: each further program takes seconds to compile."""
-    return [shape_of(space.default())] if seconds < SHORT else space.shapes(planning.structures_for(seconds))
+    return space.shapes(1, [PLAIN]) if seconds < ONE_SHAPE else space.shapes(planning.structures_for(seconds))
 
 
 def drawn(order: Order, prepared: Prepared, plan: Plan, shapes: Shapes, first: int) -> list[Recipe]:
@@ -176,16 +176,18 @@ def entered(
 def further(
     order: Order, prepared: Prepared, plan: Plan, heats: list[Heat], ranked: list[Entry], first: int
 ) -> list[Entry]:
-    """The recipes of a further start, as many as the plan has, from number `first` on: neighbours of the best so far,
-    of their shapes and rules, whose programs are there."""
+    """The recipes of a further start, as many as the plan has, from number `first` on: neighbours of the best so far
+    that the caller's own space holds, of their shapes and rules, whose programs are there."""
     space = space_of(order, prepared, plan.epochs)
-    parents = [entry for entry in ranked if np.isfinite(entry.best[0])][: max(PARENTS, len(ranked) // 8)]
+    scored = [entry.recipe for entry in ranked if np.isfinite(entry.best[0]) and space.holds(entry.recipe)]
+    parents = scored[: max(PARENTS, len(ranked) // 8)]
     there = {(heat.structure, rule): heat for heat in heats for rule in heat.rules}
-    entries: list[Entry] = []
+    seen, entries = {repr(entry.recipe) for entry in ranked}, list[Entry]()
     for number in range(first, first + plan.recipes if parents else first):
-        recipe = space.near(order.seed, number, [parent.recipe for parent in parents])
+        recipe = space.near(order.seed, number, parents)
         heat = there.get((structure_of(recipe, prepared), kind_of(recipe.rule)))
-        if heat:
+        if heat and repr(recipe) not in seen:  # a neighbour may be what it is a neighbour of
+            seen.add(repr(recipe))
             racers = [Racer(number, recipe, fold) for fold in range(len(prepared.folds))]
             entries.append(Entry(number, recipe, heat, racers))
     return entries

@@ -1,20 +1,19 @@
 """Temperature and threshold: what they minimise, when they are taken, and what they do for a race."""
 
-import importlib
 import math
 
 import numpy as np
 import pytest
 import sklearn.metrics as oracle
 
-from slalom.baselines import NAMES, Baseline
 from slalom.calibrated import on_choosing_rows
 from slalom.calibration import temperature, threshold
 from slalom.losses import predictions
 from slalom.metrics import METRICS, accuracy_of, balanced_accuracy_of, f1_of
 from slalom.racing import race
 
-racing = importlib.import_module("slalom.racing")
+from .races import quickly, seen_by
+
 COUNTED = {"accuracy": accuracy_of, "balanced_accuracy": balanced_accuracy_of, "f1": f1_of}
 
 
@@ -123,19 +122,6 @@ def test_where_there_is_nothing_to_cut_between_it_is_half():
 # --- in a race --------------------------------------------------------------------------------------------------------
 
 
-class NoBaselines:
-    """Stands for the process of the baselines."""
-
-    def __init__(self, *_):
-        pass
-
-    def collect(self, deadline):
-        return [Baseline(name, [], 0.0, "out of time") for name in NAMES]
-
-    def close(self):
-        pass
-
-
 FIXED = {"depth": 0, "batch_size": 32, "rule": "adam", "learning_rate": 0.03, "scaling": "z_score", "weight_decay": 0.0,
          "schedule": "constant", "warmup": 0.0, "dropout": 0.0, "l1": 0.0}  # fmt: skip
 
@@ -147,15 +133,14 @@ def raced():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(900, 2))
     y = np.where(rng.random(900) < 1 / (1 + np.exp(3 - 2 * x[:, 0])), "yes", "no")
-    made, seen = {}, []
+    made = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(racing, "Baselines", NoBaselines)
-        of = racing.crowned
-        patch.setattr(racing, "crowned", lambda ranked, *args: (seen.append(ranked[0]), of(ranked, *args))[1])
+        quickly(patch)
+        seen = seen_by(patch)
         for metric, smoothing in (("f1", 0.0), ("log_loss", 0.3)):
             fixed = FIXED | {"label_smoothing": smoothing}
             result = race(x, y, recipes=1, epochs=20, seed=0, fixed=fixed, metric=metric)
-            made[metric] = result, seen[-1]
+            made[metric] = result, seen[0]
     return made
 
 

@@ -1,6 +1,5 @@
 """The ensemble: how its members are chosen, what it gains and how surely, its folder, and its place in a race."""
 
-import importlib
 import json
 import math
 
@@ -10,7 +9,6 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from slalom import combined, statistics
-from slalom.baselines import NAMES, Baseline
 from slalom.ensemble import Ensemble, predicts
 from slalom.entry import CONTENDERS, OF_EACH, Entry, contenders
 from slalom.errors import SlalomError
@@ -19,7 +17,6 @@ from slalom.folder import RunFolder
 from slalom.metrics import METRICS, Metric
 from slalom.model import Model
 from slalom.opened import load
-from slalom.program import Programs
 from slalom.racer import Moment
 from slalom.racing import race
 from slalom.recipe import Recipe
@@ -27,9 +24,7 @@ from slalom.selection import affordable, greedy
 from slalom.verdict import verdict
 
 from .heats import heat_of, racer
-
-racing = importlib.import_module("slalom.racing")
-heats = importlib.import_module("slalom.heat")
+from .races import by_number, quickly, seen_by
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(160, 3))
@@ -38,40 +33,18 @@ KINDS = np.array(["low", "middle", "high"])[np.searchsorted([-1, 1], Y)]
 LARGE = np.random.default_rng(3).normal(size=(5_200, 2))
 LARGE_Y = LARGE[:, 0] - LARGE[:, 1] ** 2 + 0.3 * np.random.default_rng(4).normal(size=5_200)
 WIDE = {"fixed": {"batch_size": 512}, "recipes": 6, "epochs": 3}
-COMPILED = {}
-
-
-class NoBaselines:
-    """Stands for the process of the baselines."""
-
-    def __init__(self, *_):
-        pass
-
-    def collect(self, deadline):
-        return [Baseline(name, [], 0.0, "out of time") for name in NAMES]
-
-    def close(self):
-        pass
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Programs are shared, baselines are left out."""
-    monkeypatch.setattr(heats, "Programs", lambda b: COMPILED.setdefault(b, Programs(b)))
-    monkeypatch.setattr(racing, "Baselines", NoBaselines)
+    quickly(monkeypatch)
 
 
 @pytest.fixture
 def entries(monkeypatch):
     """The entries of the last race, in the order of their numbers."""
-    seen, crowned = [], racing.crowned
-
-    def spy(ranked, *args):
-        seen[:] = sorted(ranked, key=lambda entry: entry.number)
-        return crowned(ranked, *args)
-
-    monkeypatch.setattr(racing, "crowned", spy)
-    return seen
+    return seen_by(monkeypatch, by_number)
 
 
 def small(x=X, y=Y, **asked):

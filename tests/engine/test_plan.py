@@ -125,7 +125,7 @@ def test_cheap_epochs_reach_the_longest_horizon_and_the_widest_field():
     plans = [for_seconds(60, 2, [cost], 4.0, steps=50) for cost in (1.0, 0.3, 0.1, 0.02, 0.01, 0.001, 0.0001)]
     assert [plan.epochs for plan in plans] == sorted(plan.epochs for plan in plans)
     assert [plan.recipe_epochs() for plan in plans] == sorted(plan.recipe_epochs() for plan in plans)
-    longest = planning.KEEP * planning.STEPS // 50
+    longest = planning.GROWTH * planning.STEPS // 50
     assert (plans[-1].epochs, plans[-1].recipes) == (longest, planning.WIDEST)
     assert len(plans[-1].rungs) == 3
 

@@ -14,7 +14,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from slalom.baselines import NAMES, Baseline
+from slalom.baselines import NAMES
 from slalom.crew import Crew
 from slalom.errors import RaceFailed, SlalomError
 from slalom.executor import Task, Threads
@@ -27,8 +27,7 @@ from slalom.racing import race
 from slalom.recipe import Recipe
 from slalom.space import Space
 
-racing = importlib.import_module("slalom.racing")
-heats = importlib.import_module("slalom.heat")
+from .races import by_number, compiled_once, heats, quickly, racing, seen_by
 
 TINY = {"depth": 1, "width": 4, "batch_size": 16, "embedding": "none", "learned_scale": "none", "block": "plain"}
 N, FOLDS = 120, 5
@@ -37,46 +36,16 @@ X = RNG.normal(size=(N, 3))
 Y = X @ [1.0, -2.0, 0.5] + 0.1 * RNG.normal(size=N)
 
 
-class NoBaselines:
-    """Stands for the process of the baselines where a test is not about them: it takes seconds to start."""
-
-    def __init__(self, *_):
-        pass
-
-    def collect(self, deadline):
-        return [Baseline(name, [], 0.0, "out of time") for name in NAMES]
-
-    def close(self):
-        pass
-
-
-COMPILED = {}
-
-
-def compiled_once(blueprint):
-    """A program is a pure function of its blueprint: races of one file share it."""
-    return COMPILED.setdefault(blueprint, Programs(blueprint))
-
-
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Programs are shared, baselines are left out."""
-    monkeypatch.setattr(heats, "Programs", compiled_once)
-    monkeypatch.setattr(racing, "Baselines", NoBaselines)
+    quickly(monkeypatch)
 
 
 @pytest.fixture
 def entries(monkeypatch):
-    """The entries of the last race, in the order of their numbers: what no result shows."""
-    seen = []
-    crowned = racing.crowned
-
-    def spy(ranked, *args):
-        seen[:] = sorted(ranked, key=lambda entry: entry.number)
-        return crowned(ranked, *args)
-
-    monkeypatch.setattr(racing, "crowned", spy)
-    return seen
+    """The entries of the last race, in the order of their numbers."""
+    return seen_by(monkeypatch, by_number)
 
 
 def small(x=X, y=Y, **asked):

@@ -11,7 +11,6 @@ from slalom import prepare as prepare_room
 from slalom.crew import Crew
 from slalom.errors import SlalomError
 from slalom.opened import load
-from slalom.program import Programs
 from slalom.racer import Moment
 from slalom.racing import preview, race
 from slalom.recipe import Recipe
@@ -20,12 +19,11 @@ from slalom.start import end_of
 from slalom.verdict import verdict
 
 from .heats import heat_of, racer
-from .test_ensemble import LARGE, LARGE_Y, NoBaselines, X, Y
+from .races import NoBaselines, quickly, racing, seen_by
+from .test_ensemble import LARGE, LARGE_Y, X, Y
 
-racing = importlib.import_module("slalom.racing")
-heats = importlib.import_module("slalom.heat")
 entry_room = importlib.import_module("slalom.entry")
-ROWS, COMPILED = len(LARGE), {}
+ROWS = len(LARGE)
 FIXED = {"depth": 1, "width": 8, "batch_size": 512, "rule": "adam", "learning_rate": 0.02, "scaling": "z_score"} | {
     "embedding": "none", "learned_scale": "none", "block": "plain", "activation": "relu", "normalisation": "none",
 }  # fmt: skip
@@ -34,21 +32,13 @@ FIXED = {"depth": 1, "width": 8, "batch_size": 512, "rule": "adam", "learning_ra
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Programs are shared, baselines are left out."""
-    monkeypatch.setattr(heats, "Programs", lambda b: COMPILED.setdefault(b, Programs(b)))
-    monkeypatch.setattr(racing, "Baselines", NoBaselines)
+    quickly(monkeypatch)
 
 
 @pytest.fixture
 def entries(monkeypatch):
     """The entries of the last race, the best first."""
-    seen, crowned = [], racing.crowned
-
-    def spy(ranked, *args):
-        seen[:] = ranked
-        return crowned(ranked, *args)
-
-    monkeypatch.setattr(racing, "crowned", spy)
-    return seen
+    return seen_by(monkeypatch)
 
 
 def large(refit, x=LARGE, y=LARGE_Y, **asked):

@@ -1,0 +1,213 @@
+"""What came to halving: finalists with new seeds, racers that are stopped early, and starts of neighbours."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slalom import start
+from slalom.crew import Crew
+from slalom.entry import Entry
+from slalom.executor import Threads
+from slalom.metrics import METRICS
+from slalom.order import Order
+from slalom.pace import FINALISTS, SEEDS, Pace
+from slalom.plan import Plan, Rung, flat
+from slalom.racing import preview, race
+from slalom.recipe import Recipe
+from slalom.result import leaderboard
+from slalom.space import PLAIN, shape_of
+from slalom.track import Track
+
+from .heats import TRAIN, bits, compiled, heat_of, racer
+from .races import by_number, quickly, seen_by
+
+PLAN = Plan((Rung(9, 2), Rung(3, 6)))
+X = np.random.default_rng(0).normal(size=(150, 3))
+Y = X @ [1.0, -2.0, 0.5]
+SPACE = {"depth": [1], "width": [4], "rule": ["adam", "adamw"], "forbid": {"scaling": ["z_score"]}, "embedding": "none"}
+
+
+@pytest.fixture(scope="module")
+def heat():
+    """A heat of two rules, in lanes of two."""
+    return compiled(heat_of("regression", depth=1, activation="tanh"), ["adam", "sgd"], 2, None)
+
+
+@pytest.fixture
+def entries(monkeypatch):
+    """The entries of the last race, in the order of their numbers."""
+    quickly(monkeypatch)
+    return seen_by(monkeypatch, by_number)
+
+
+def some(heat, count, first=0, epochs=20, **fields):
+    """Recipes of a heat that have not started, of rising learning rates."""
+    found = []
+    for number in range(first, first + count):
+        one = racer("adam", number, learning_rate=1e-3 * (1 + number), epochs=epochs, **fields)
+        found.append(Entry(number, one.recipe, heat, [one]))
+    return found
+
+
+# --- finalists --------------------------------------------------------------------------------------------------------
+
+
+@given(left=st.floats(1e-4, 60), count=st.integers(0, 5), workers=st.integers(1, 8), slow=st.floats(0.3, 5))
+@settings(max_examples=60, deadline=None)
+def test_as_many_finalists_and_seeds_run_as_fit(heat, left, count, workers, slow):
+    """Two finalists or three run with one seed to five, or nobody; by the pace they are through in time, with one seed
+    more they would not be; more time never takes seeds away from as many finalists."""
+    pace = Pace(PLAN, workers, modelled=1.0, measured=slow)
+    ranked = some(heat, count)
+    chosen, seeds = pace.finals(ranked, left)
+    assert list(chosen) == ranked[: len(chosen)]
+    assert (len(chosen), seeds) == (0, 0) or (2 <= len(chosen) <= FINALISTS and 1 <= seeds <= SEEDS)
+
+    def seconds(entries, seeds):
+        runs = [pace.crew(entry.heat, 1, 0, 6 * (len(TRAIN) // 8)) for entry in entries] * seeds
+        return max(sum(runs) / workers, math.ceil(len(runs) / workers) * max(runs)) * pace.slowness
+
+    if seeds:
+        assert seconds(chosen, seeds) <= left
+        assert seeds == SEEDS or 1.04 * seconds(chosen, seeds + 1) > left
+    elif count >= 2:
+        assert 1.04 * seconds(ranked[:2], 1) > left
+    more, of_more = pace.finals(ranked, 2 * left)
+    assert len(more) > len(chosen) or of_more >= seeds
+
+
+def test_new_seeds_name_the_winner(heat):
+    """Finalists run again with other weights and orders, from the start to the end; the first of the ranking is the one
+    with the best mean of these, and no score of the search is touched."""
+    raced = some(heat, 5, epochs=4)
+    one = Track(flat(5, 4), [heat], raced, Threads(2), time.perf_counter() + 60)
+    one.last = time.perf_counter() + 30
+    ranked = one.run()
+    finalists = ranked[:FINALISTS]
+    assert [entry.seeds for entry in ranked] == [SEEDS] * 3 + [0] * 2
+    assert {entry.number for entry in finalists} == {e.number for e in sorted(raced, key=lambda e: e.best[0])[:3]}
+    assert [entry.replicated[0] for entry in finalists] == sorted(entry.replicated[0] for entry in finalists)
+    for entry in finalists:
+        assert [one.replicate for one in entry.again] == [1, 2, 3, 4, 5]
+        assert len({bits(one) for one in (*entry.racers, *entry.again)}) == 1 + SEEDS
+        assert all(one.step == 4 * heat.steps_per_epoch(0) for one in entry.again)
+        means = {s: np.mean([one.costs[s] for one in entry.again]) for s in entry.again[0].costs}
+        assert entry.replicated[0] == pytest.approx(min(means.values()))
+        assert entry.chosen[0].best.cost == min(one.best.cost for one in entry.runs)
+        assert entry.best[0] == min(entry.racers[0].costs.values())
+
+
+def test_a_seed_that_not_all_have_run_does_not_count(heat):
+    """Where the race is stopped among the finalists, a seed counts for all of them or for none."""
+    runs = [entry.rerun(2) for entry in some(heat, 2)]
+    for run in runs:
+        Crew(heat, run.racers[:1]).advance(20 * heat.steps_per_epoch(0), [], lambda: False)
+    assert [run.unfinished(20) for run in runs] == [{2}, {2}]
+    Crew(heat, runs[0].racers[1:]).advance(20 * heat.steps_per_epoch(0), [], lambda: False)
+    assert [run.unfinished(20) for run in runs] == [set(), {2}]
+
+
+def test_the_leaderboard_has_finalists_in_the_order_of_their_new_seeds():
+    """Scores of the search rank all recipes; finalists change places among themselves alone, baselines keep theirs."""
+    plain = Recipe().to_plain()
+    rows = [
+        {"number": i, "wave": 0, "recipe": plain, "outcome": "finished", "cost": cost, "best_epoch": 1.0, "epochs": 1.0,
+         "seconds": 0.0, "parameters": 1, "remark": "", "seeds": 2 * (again is not None), "again": again}
+        for i, (cost, again) in enumerate([(1.0, 5.0), (2.0, 4.0), (4.0, None), (5.0, 3.0)])
+    ]  # fmt: skip
+    board = leaderboard(rows, [{"name": "trees", "outcome": "finished", "cost": 3.0, "seconds": 0.0}], METRICS["rmse"])
+    assert board["name"].to_list() == ["recipe 3", "recipe 1", "trees", "recipe 2", "recipe 0"]
+    assert board["new_seeds_score"].to_list() == [3.0, 4.0, None, None, 5.0]
+    assert board["rank"].to_list() == [1, 2, 3, 4, 5]
+
+
+# --- stopping early ---------------------------------------------------------------------------------------------------
+
+
+def test_a_racer_that_is_not_better_for_long_is_stopped(heat):
+    """It ends at the first score that is further from its best one than its patience; a neighbour in its lane, which
+    goes on, has the bits that it has alone, and nothing behind that score counts."""
+    checks = list(range(5, 101, 5))
+    wild, calm, alone = (racer("sgd", n, learning_rate=rate) for n, rate in ((0, 0.5), (1, 0.01), (1, 0.01)))
+    free = racer("sgd", 0, learning_rate=0.5)
+    Crew(heat, [free]).advance(100, checks, lambda: False)
+    Crew(heat, [wild, calm]).advance(100, checks, lambda: False, patience=20)
+    Crew(heat, [alone]).advance(100, checks, lambda: False)
+    best, at, expected = math.inf, 0, None
+    for step in checks:
+        at, best = (step, free.costs[step]) if free.costs[step] < best else (at, best)
+        if step - at > 20:
+            expected = step
+            break
+    assert expected == 40
+    assert (wild.stopped_at, wild.step, max(wild.costs)) == (expected, expected, expected)
+    assert wild.costs == {step: cost for step, cost in free.costs.items() if step <= expected}
+    assert (calm.stopped_at, calm.step) == (None, 100)
+    assert bits(calm) == bits(alone)
+
+
+def test_stopped_early_is_an_outcome(heat):
+    """A recipe that is stopped leaves the race with that outcome and its score, and takes no place of others."""
+    raced = [*some(heat, 2), Entry(2, (wild := racer("sgd", 2, learning_rate=0.5)).recipe, heat, [wild])]
+    one = Track(Plan((Rung(3, 10), Rung(2, 20))), [heat], raced, Threads(2), math.inf, patience=0.2)
+    ranked = one.run()
+    assert raced[2].outcome == "stopped early"
+    assert math.isfinite(raced[2].best[0])
+    assert raced[2].epochs < 20
+    assert [entry.outcome for entry in raced[:2]] == ["finished"] * 2
+    assert raced[2] in ranked
+
+
+# --- further starts ---------------------------------------------------------------------------------------------------
+
+
+def further(prepared, heats, ranked, space, first=50):
+    plan = Plan((Rung(40, 1), Rung(9, 20)))
+    return start.further(Order(seconds=9.0, space=space), prepared, plan, heats, ranked, first)
+
+
+def test_a_further_start_is_of_new_neighbours(entries):
+    """Neighbours have the numbers from the first on, shapes and rules that have programs, and none is a recipe that was
+    raced already; those of recipes outside the caller's own space are not made."""
+    race(X, Y, recipes=6, epochs=2, space=SPACE)
+    heats = list({id(entry.heat): entry.heat for entry in entries}.values())
+    made = further(entries[0].heat.prepared, heats, entries, SPACE)
+    assert 0 < len(made) <= 40
+    assert all(50 <= entry.number < 90 and entry.heat in heats for entry in made)
+    recipes = [entry.recipe for entry in (*entries, *made)]
+    assert len({repr(recipe.with_epochs(1)) for recipe in recipes}) == len(recipes)
+    assert {entry.recipe.depth for entry in made} == {1}
+    assert "z_score" not in {entry.recipe.scaling for entry in made}
+    assert further(entries[0].heat.prepared, heats, entries[:1], SPACE) == []  # the default recipe, which has depth 2
+
+
+def test_own_space_and_own_recipes_race(entries):
+    """Behind the default recipe the caller's own are raced, with the horizon of the race, then draws from his space."""
+    mine = Recipe(rule="sgd", depth=1, width=9, learning_rate=0.01, batch_size=16, epochs=77, scaling="max_abs")
+    result = race(X, Y, recipes=8, epochs=2, space=SPACE, also=[mine])
+    recipes = [entry.recipe for entry in entries]
+    assert recipes[0].with_fields({"batch_size": 128}) == Recipe(epochs=2)
+    assert recipes[1] == mine.with_epochs(2)
+    assert {(one.depth, one.width) for one in recipes[2:]} == {(1, 4)}
+    assert {one.flat()["rule"] for one in recipes[2:]} == {"adam", "adamw"}
+    assert "z_score" not in {one.scaling for one in recipes[2:]}
+    assert "recipe 1" in result.leaderboard["name"].to_list()
+
+
+def test_a_short_race_has_the_default_shape_as_the_own_space_has_it():
+    """Below twenty seconds there is one shape to draw in; what the caller's own space says of shapes holds for it."""
+    space = start.Space(1000, 9)
+    assert start.shapes_of(space, 19.0) == [PLAIN] == [shape_of(space.default())]
+    assert len(start.shapes_of(space, 60.0)) == 2
+    assert start.shapes_of(start.Space(1000, 9, given={"depth": [4]}), 5.0) == [PLAIN | {"depth": 4}]
+
+
+def test_the_plan_of_the_best_after_one_epoch_can_be_asked_for():
+    """`plan="top_k"` drops after one epoch, and once."""
+    rungs = preview(X, Y, seconds=30, plan="top_k")["rungs"]
+    assert (rungs[0][1], len(rungs)) == (1, 2)
+    assert len(preview(X, Y, seconds=30)["rungs"]) == 3
