@@ -1,6 +1,7 @@
 """Calibration of a trained classifier on rows that it was not trained on: a temperature and a threshold."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,6 +10,43 @@ from slalom.types import Array
 HOTTEST = 20.0  # temperatures are looked for in [1 / HOTTEST, HOTTEST]
 DRAWS = 1000  # of the bootstrap
 PARTS = 5  # of the rows, each decided for by a cut that the others chose
+MOST_ROWS = 2**16  # that are looked at
+
+
+class Calibration(NamedTuple):
+    """What is fitted to a classifier that is trained: a temperature, and of two classes a threshold."""
+
+    temperature: float = 1.0
+    threshold: float = 0.5
+
+
+AS_TRAINED = Calibration()
+
+
+def calibrate(logits: Array, y: Array, counted: Callable[..., Array] | None, seed: int = 0) -> Calibration:
+    """The temperature for these rows and, of two classes and a score of decisions, the threshold behind it.
+
+    logits: [C, N], of two classes [0, z]. y: [N] codes. counted, seed: as of `threshold`.
+    """
+    hot = temperature(logits, y)
+    if counted is None or len(logits) != 2 or not len(y):
+        return Calibration(hot)
+    p = tempered(np.exp(logits - np.logaddexp(*logits)).T, hot)
+    return Calibration(hot, threshold(p[:, 1], y, counted, seed))
+
+
+def tempered(p: Array, temperature: float) -> Array:
+    """Probabilities [N, C] with another temperature, p^(1/T) / Σ p^(1/T): what softmax(z / T) makes of their logits.
+
+    >>> tempered(np.array([[0.2, 0.8]]), 0.5).round(4).tolist()
+    [[0.0588, 0.9412]]
+    """
+    if temperature == 1.0:
+        return p
+    with np.errstate(divide="ignore"):
+        logs = np.log(p) / temperature
+    powers = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def temperature(logits: Array, y: Array) -> float:

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from slalom import statistics
+from slalom.calibration import AS_TRAINED, MOST_ROWS, Calibration, calibrate, tempered
 from slalom.ensemble import Ensemble, mean
 from slalom.entry import Entry, contenders
 from slalom.errors import SlalomError
 from slalom.executor import Executor
 from slalom.finish import model_of
 from slalom.heat import Heat
-from slalom.metrics import METRICS, Metric
+from slalom.metrics import METRICS, Metric, decided
+from slalom.model import Model
 from slalom.prepare import Prepared
 from slalom.racer import Racer
 from slalom.result import Gain
@@ -35,7 +37,7 @@ Asked = tuple[Heat, Racer, Array]
 @dataclass(frozen=True)
 class Combined:
     """An ensemble and what it was scored; `evidence` and `single` are predictions for the evidence rows, fold after
-    fold: its own, and those of the winner beside it (None where nobody kept them)."""
+    fold, before any calibration: its own, and those of the winner beside it (None where nobody kept them)."""
 
     ensemble: Ensemble
     recipes: dict[str, float]
@@ -95,12 +97,24 @@ def combine(
 
     chosen = greedy(parts[:count], cost, rounds, allowed=fits, late=late)
     weights = {entry: c / sum(chosen.counts) for entry, c in zip(few, chosen.counts, strict=False) if c}
-    return _made(weights, few[0], chosen.cost, prepared, metric, executor, limit)
+    shares = [c / sum(chosen.counts) for c in chosen.counts]
+    own = [mean([part[f] for part in parts[: len(shares)]], shares) for f in range(len(prepared.folds))]
+    return _made(weights, few[0], chosen.cost, _calibration(own, prepared, metric), prepared, metric, executor, limit)
+
+
+def _calibration(own: list[Array], prepared: Prepared, metric: Metric) -> Calibration:
+    """The temperature and threshold for an ensemble's predictions of the choosing rows of each fold."""
+    labels = [prepared.labels[fold.choose] for fold in prepared.folds]
+    if prepared.target.task != "classification" or not sum(map(len, labels)):
+        return AS_TRAINED
+    every = slice(None, None, -(-sum(map(len, labels)) // MOST_ROWS))
+    logs = np.log(np.maximum(np.concatenate(own), 1e-300)).T
+    return calibrate(logs[:, every], np.concatenate(labels)[every], metric.counted)
 
 
 def _made(
-    weights: dict[Entry, float], winner: Entry, cost: float, prepared: Prepared, metric: Metric, executor: Executor,
-    limit: float,
+    weights: dict[Entry, float], winner: Entry, cost: float, calibration: Calibration, prepared: Prepared,
+    metric: Metric, executor: Executor, limit: float,
 ) -> Combined | None:  # fmt: skip
     """The ensemble of these recipes, with its predictions for evidence rows and its score on test rows."""
     evidence = predicted(executor, [a for e in {winner: 0} | weights for a in _asked(e, "evidence")], limit)
@@ -114,26 +128,41 @@ def _made(
     test = None
     if len(rows := prepared.split.test):
         answer = mean([mean_of([everywhere[racer] for racer in e.runs]) for e in weights], shares)
-        test = metric.score_of(metric.cost(prepared.labels[rows], answer))
+        test = metric.score_of(metric.cost(prepared.labels[rows], told(answer, calibration, metric)))
     members = [(entry, racer) for entry in weights for racer in entry.runs]
     ensemble = Ensemble(
         tuple(model_of(entry.heat, entry.recipe, racer.fold, racer.best) for entry, racer in members if racer.best),
         tuple(weights[entry] / len(entry.runs) for entry, _ in members),
         tuple(_folder_name(entry, racer) for entry, racer in members),
+        calibration,
     )
     recipes = {f"recipe {entry.number}": share for entry, share in weights.items()}
     return Combined(ensemble, recipes, cost, test, own, single)
 
 
-def gain_of(combined: Combined, prepared: Prepared, metric: Metric, *, refitted: bool, seed: int) -> Gain:
-    """What an ensemble gains over the winner on evidence rows; it is used where the interval lies above 0, and no refit
-    was asked for."""
+def told(prediction: Array, calibration: Calibration, metric: Metric) -> Array:
+    """Predictions as a model with this calibration makes them: [N] as they are; of probabilities [N, C] those with its
+    temperature, or where a metric looks at decisions alone, a 1 for the class that is decided for."""
+    if prediction.ndim == 1:
+        return prediction
+    p = tempered(prediction, calibration.temperature)
+    return np.eye(p.shape[1])[decided(p, calibration.threshold)] if metric.counted else p
+
+
+def gain_of(
+    combined: Combined, winner: Model, prepared: Prepared, metric: Metric, *, refitted: bool, seed: int,
+    late: Callable[[], bool],
+) -> Gain:  # fmt: skip
+    """What an ensemble gains over the winner on evidence rows, both as they predict; it is used where the interval lies
+    above 0, and no refit was asked for."""
     labels = prepared.labels[np.concatenate([fold.evidence for fold in prepared.folds])]
-    own, single = combined.evidence, combined.single
+    own, single = told(combined.evidence, combined.ensemble.calibration, metric), combined.single
+    if single is not None:
+        single = told(single, Calibration(winner.temperature, winner.threshold), metric)
     scored = [None if p is None or not len(labels) else metric.cost(labels, p) for p in (single, own)]
     gain = low = high = None
     if single is not None and len(labels):
-        value, *ends = difference(metric, labels, single, own, seed)
+        value, *ends = difference(metric, labels, single, own, seed, late)
         gain = value if np.isfinite(value) else None
         low, high = (end if np.isfinite(end) else None for end in ends)
     first, second = (None if c is None or not np.isfinite(c) else metric.score_of(c) for c in scored)
@@ -143,17 +172,19 @@ def gain_of(combined: Combined, prepared: Prepared, metric: Metric, *, refitted:
     )  # fmt: skip
 
 
-def difference(metric: Metric, y: Array, first: Array, second: Array, seed: int) -> statistics.Difference:
+def difference(
+    metric: Metric, y: Array, first: Array, second: Array, seed: int, late: Callable[[], bool] = lambda: False
+) -> statistics.Difference:
     """cost(first) − cost(second) on rows y, with its 95 % interval: by row contributions where the metric is a function
-    of means, by scoring samples of the rows otherwise."""
+    of means, by scoring samples of the rows otherwise, as long as it is not late."""
     if METRICS.get(metric.name) is metric and metric.name in statistics.MEANS:
         means = statistics.MEANS[metric.name]
         return statistics.paired_bootstrap(means.rows(y, first), means.rows(y, second), means.of, seed=seed)
     cost = cost_of(metric)
-    count = int(min(max(0.5 / (2 * _seconds(metric, len(y))), 50), SAMPLES))
+    count = int(min(max(0.5 / (2 * _seconds(metric, len(y))), statistics.FEWEST_SAMPLES), SAMPLES))
     with np.errstate(invalid="ignore"):
         return statistics.resampled(
-            len(y), lambda rows: cost(y[rows], first[rows]) - cost(y[rows], second[rows]), count, seed=seed
+            len(y), lambda rows: cost(y[rows], first[rows]) - cost(y[rows], second[rows]), count, seed=seed, late=late
         )
 
 

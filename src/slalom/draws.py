@@ -58,7 +58,7 @@ class Choice:
 class Range:
     """A number between two, evenly on its axis (logarithmic where `log`); a share `zero` of the draws is 0.
 
-    Numbers are rounded to three digits, `whole` ones to whole numbers.
+    Numbers are rounded to three digits, `whole` ones to whole numbers; none leaves the range by that.
 
     >>> Range(1e-4, 1e-2).at(0.5), Range(0.0, 0.4, log=False, zero=0.5).at(0.75), Range(16, 256, whole=True).at(0.5)
     (0.001, 0.2, 64)
@@ -105,7 +105,9 @@ class Range:
         a, b = self._ends()
         value = a + place * (b - a)
         value = math.exp(value) if self.log else value
-        return round(value) if self.whole else float(f"{value:.3g}")
+        if self.whole:
+            return min(max(round(value), math.ceil(self.low)), math.floor(self.high))
+        return min(max(float(f"{value:.3g}"), float(self.low)), float(self.high))
 
 
 Draw = Choice | Range

@@ -49,9 +49,12 @@ class Ending:
         """
         combined = self._ensemble(stays=stays)
         again = self._refit(best, single, notes, stays=stays)
-        single, gain = again.model if again else single, None
+        before, single, gain = single, again.model if again else single, None
         if combined:
-            gain = gain_of(combined, self.prepared, self.metric, refitted=bool(again), seed=self.order.seed)
+            gain = gain_of(
+                combined, before, self.prepared, self.metric, refitted=bool(again), seed=self.order.seed,
+                late=lambda: time.perf_counter() > self.limit,
+            )  # fmt: skip
             if self.folder.ensemble:
                 keep(combined, self.folder.ensemble, used=gain.used)
         ensemble = combined.ensemble if combined else None

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from slalom.calibration import AS_TRAINED, Calibration, tempered
 from slalom.data import Target
 from slalom.errors import SlalomError, wrong
+from slalom.metrics import decided
 from slalom.model import Model
 from slalom.types import Array
 
@@ -24,12 +26,16 @@ class Ensemble:
 
         prediction = Σ wₖ predictionₖ,   Σ wₖ = 1        (of probabilities, where there are classes)
 
-    names: of the models, their folders' names on disk. Raises SlalomError where these do not belong together.
+    Probabilities then get the temperature of the ensemble, and of two classes the second is predicted above its
+    threshold. names: of the models, their folders' names on disk.
+
+    Raises SlalomError where these do not belong together.
     """
 
     members: tuple[Model, ...]
     weights: tuple[float, ...]
     names: tuple[str, ...]
+    calibration: Calibration = AS_TRAINED
 
     def __post_init__(self) -> None:
         if not self.members or not len(self.members) == len(self.weights) == len(self.names) == len(set(self.names)):
@@ -61,10 +67,12 @@ class Ensemble:
         return self.members[0].classes
 
     def predict(self, x: Any) -> Array:
-        """Predictions [N] for a table, as `Model.predict`: the mean of values, or the label of the greatest mean
-        probability."""
+        """Predictions [N] for a table, as `Model.predict`: the mean of values, or the label that the mean probabilities
+        decide for."""
         answer = self.answer(self.encoded(x))
-        return self.target.decode(answer.argmax(1)) if self.classes is not None else answer
+        if self.classes is None:
+            return answer
+        return self.target.decode(decided(answer, self.calibration.threshold))
 
     def predict_proba(self, x: Any) -> Array:
         """Mean probabilities [N, classes], as `Model.predict_proba`; SlalomError for a regression."""
@@ -78,7 +86,8 @@ class Ensemble:
 
     def answer(self, table: Array) -> Array:
         """Predictions for encoded rows [N, D]: [N] in the target's unit, or probabilities [N, classes]."""
-        return sum(weight * model.answer(table) for model, weight in zip(self.members, self.weights, strict=True))
+        answer = sum(weight * model.answer(table) for model, weight in zip(self.members, self.weights, strict=True))
+        return answer if self.classes is None else tempered(answer, self.calibration.temperature)
 
     def save(self, folder: str | Path, *, predicts: bool = False) -> None:
         """Write `ensemble.json` and a folder for each model, in the place of an older ensemble.
@@ -91,7 +100,7 @@ class Ensemble:
         for name, model in zip(self.names, self.members, strict=True):
             model.save(fresh / name)
         members = [{"folder": name, "weight": weight} for name, weight in zip(self.names, self.weights, strict=True)]
-        about = {"format": FORMAT, "predicts": predicts, "members": members}
+        about = {"format": FORMAT, "predicts": predicts, **self.calibration._asdict(), "members": members}
         (fresh / FILE).write_text(json.dumps(about, indent=1), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         fresh.replace(folder)
@@ -107,11 +116,14 @@ class Ensemble:
         try:
             names = [str(member["folder"]) for member in about["members"]]
             weights = tuple(float(member["weight"]) for member in about["members"])
+            calibration = Calibration(float(about["temperature"]), float(about["threshold"]))
+            if not 0 < calibration.temperature < math.inf:
+                raise ValueError(f"the temperature is {calibration.temperature!r}")
         except (KeyError, TypeError, ValueError) as error:
             raise SlalomError(f"{folder} holds a damaged ensemble: {type(error).__name__}: {error}.") from None
         if any(Path(name).name != name for name in names):
             raise SlalomError(f"{folder} holds a damaged ensemble: its models must lie in it.")
-        return cls(tuple(Model.load(folder / name) for name in names), weights, tuple(names))
+        return cls(tuple(Model.load(folder / name) for name in names), weights, tuple(names), calibration)
 
 
 def inside(folder: str | Path) -> Path:

@@ -67,17 +67,18 @@ def crowned(ranked: list[Entry], prepared: Prepared, metric: Metric, track: Trac
     if entry is None or not math.isfinite(entry.best[0]):
         return _constant(prepared, metric)
     cost, step = entry.best
-    epoch = step / entry.heat.steps_per_epoch(0)
+    epoch, longer = step / entry.heat.steps_per_epoch(0), False
     moment, fold, note = entry.chosen[0].best, 0, ""
     if prepared.whole:
         fold = len(prepared.folds)
         again = trained_again(track, entry, fold, epoch, lambda: track.interrupted or time.perf_counter() > limit)
-        if again is not None:
+        if longer := again is not None:
             moment = again
         else:
             fold, note = 0, "there was no time to train the winner on all folds: the model is that of the first fold."
     assert moment is not None
-    model = calibrated(model_of(entry.heat, entry.recipe, fold, moment), entry, metric)
+    epoch = epoch if longer else moment.step / entry.heat.steps_per_epoch(0)
+    model = calibrated(model_of(entry.heat, entry.recipe, fold, moment), entry, metric, longer=longer)
     seeds, mean = entry.seeds, entry.replicated[0]
     return Winner(f"recipe {entry.number}", entry.recipe, cost, epoch, model, note, seeds, mean)
 

@@ -131,16 +131,21 @@ class Heat:
         )
 
     def _start(self, racer: Racer) -> tuple[Tree, Tree]:
-        """(weights, memory) before the first step: drawn once, since they are the same for many recipes."""
-        net, recipe, bins = self.structure.net, racer.recipe, self.structure.net.bins
-        sigma = recipe.embedding_sigma if net.embedding == "periodic" else 0.0
-        key = (racer.replicate, racer.fold, recipe.initialiser, recipe.scaling if bins else "", sigma)
+        """(weights, memory) before the first step: drawn once where they are the same for many recipes."""
+        net, recipe = self.structure.net, racer.recipe
+        if net.embedding == "periodic":  # nearly every recipe has frequencies of its own
+            return self._drawn(racer)
+        key = (racer.replicate, racer.fold, recipe.initialiser, recipe.scaling if net.bins else "")
         if key not in self._starts:
-            rng = np.random.default_rng([self.seed, 3, racer.replicate, racer.fold])
-            edges = self.prepared.edges(recipe.scaling, racer.fold, bins) if bins else None
-            weights, memory = net.init(rng, recipe.initialiser, edges, sigma)
-            self._starts[key] = (net.widened(weights, self.data.tree.x.shape[1]), memory)
+            self._starts[key] = self._drawn(racer)
         return self._starts[key]
+
+    def _drawn(self, racer: Racer) -> tuple[Tree, Tree]:
+        net, recipe = self.structure.net, racer.recipe
+        rng = np.random.default_rng([self.seed, 3, racer.replicate, racer.fold])
+        edges = self.prepared.edges(recipe.scaling, racer.fold, net.bins) if net.bins else None
+        weights, memory = net.init(rng, recipe.initialiser, edges, recipe.embedding_sigma)
+        return net.widened(weights, self.data.tree.x.shape[1]), memory
 
     def horizon(self, racer: Racer) -> int:
         """The steps of a racer's whole training."""

@@ -88,12 +88,16 @@ class Pace:
         """(the entries, the best first, that are run again, new seeds of each) in the seconds left; ([], 0) where there
         is no time for two of them with one seed."""
         for count in range(min(FINALISTS, len(ranked)), 1, -1):
-            runs = [self._whole_run(entry) for entry in ranked[:count] for _ in entry.racers]  # of one seed
             for seeds in range(SEEDS, 0, -1):
-                rounds = -(-seeds * len(runs) // self.workers)  # a run is on one core from start to end
-                if max(rounds * max(runs), seeds * sum(runs) / self.workers) * self.slowness * SAFETY <= left:
+                if self.again(ranked[:count], seeds) <= left:
                     return ranked[:count], seeds
         return [], 0
+
+    def again(self, entries: Sequence[Entry], seeds: int = SEEDS) -> float:
+        """Seconds of running these, one at least, from start to end with so many new seeds."""
+        runs = [self._whole_run(entry) for entry in entries for _ in entry.racers]  # of one seed
+        rounds = -(-seeds * len(runs) // self.workers)  # a run is on one core from start to end
+        return max(rounds * max(runs), seeds * sum(runs) / self.workers) * self.slowness * SAFETY
 
     def _whole_run(self, entry: Entry) -> float:
         """Of one racer of an entry, alone in its lane, from its start to the end of the plan."""

@@ -14,7 +14,7 @@ SHARE = 0.45  # of the racers' time that the plan is made for: another start and
 KEEP = 3  # one in so many stays at a rung
 TOP = 9  # recipes to each that a `top_k` plan keeps after one epoch
 PLANS = ("halving", "top_k")
-RESERVE = 0.05  # of the seconds, for saving and the last scores
+RESERVE, MOST_RESERVED = 0.05, 1.5  # of the seconds, and seconds: for saving and the last scores
 STRUCTURE_SECONDS = 15  # a race opens √(seconds / 15) structures: compiling one costs two core-seconds
 RULE_SECONDS = 6  # and takes √(seconds / 6) update rules, each of which costs most of a core-second in every structure
 
@@ -106,6 +106,15 @@ def top_k(recipes: int, epochs: int) -> Plan:
     return Plan((Rung(recipes, 1), Rung(max(1, recipes // TOP), epochs)))
 
 
+def reserved(seconds: float) -> float:
+    """Seconds that are kept free at the end of a race of so many.
+
+    >>> reserved(10), reserved(300)
+    (0.5, 1.5)
+    """
+    return min(RESERVE * seconds, MOST_RESERVED)
+
+
 def rules_for(seconds: float | None, recipes: int | None) -> int:
     """How many update rules a race may use: √(seconds / 6), two at least, since each is compiled for every structure.
 
@@ -150,7 +159,7 @@ def for_seconds(
     >>> for_seconds(60, 2, [0.2], steps=50).rungs
     (Rung(recipes=36, epochs=4), Rung(recipes=12, epochs=13), Rung(recipes=4, epochs=39))
     """
-    core_seconds = SHARE * max(seconds * (1 - RESERVE) - start, seconds * 0.3) * cores
+    core_seconds = SHARE * max(seconds - reserved(seconds) - start, seconds * 0.3) * cores
     affordable = max(core_seconds / (sum(epoch_costs) / len(epoch_costs)), 1.0)  # epochs of one recipe, in all
     usual = min(max(1, round(STEPS / steps)), MOST_EPOCHS)
     least, most_trainings = TRAININGS

@@ -19,10 +19,11 @@ ENSEMBLE = "ensemble"  # its name among the test scores
 class Best:
     """The winner: its recipe, its score on choosing rows (optimistic: it was chosen by it) and on test rows.
 
-    name: `recipe 17`, or the baseline's where no recipe was scored. epoch: of the best moment, which the model is of.
-    test: None where the caller gave the validation rows. seeds: new seeds that it was run again with as a finalist;
-    again: their mean score at its best moment, by which finalists are ranked. All scores are those of the model before
-    a refit.
+    name: `recipe 17`, or the baseline's where no recipe was scored. score: of its racers in the search. epoch: to which
+    the model was trained: that of its best moment, where folds are cross-fitted the one that was best on average.
+    test: None where the caller gave the validation rows. seeds: new seeds that it was run again with as a finalist, the
+    best of which the model may be; again: their mean score at its best moment, by which finalists are ranked. All
+    scores are those of the model before a refit.
     """
 
     name: str
@@ -68,10 +69,9 @@ class Result:
 
     leaderboard: a polars data frame, the best first: rank, name, kind (recipe or baseline), outcome, score, mean score
     of a finalist's new seeds, best epoch, epochs run, seconds, parameters, and every field of the recipe. best: the
-    winner. model: predicts; it is `ensemble`
-    where that was shown to be better than `single`, the winner's network (`gain` says how), and `single` otherwise.
-    about: seconds, compile_seconds, recipes, racer_steps, the metric, versions. notes: what was decided on the way.
-    out: the run folder, or None.
+    winner. model: predicts; it is `ensemble` where that was shown to be better than `single`, the winner's network
+    (`gain` says how), and `single` otherwise. about: seconds, compile_seconds, recipes, racer_steps, the metric,
+    versions. notes: what was decided on the way. out: the run folder, or None.
     """
 
     leaderboard: pl.DataFrame

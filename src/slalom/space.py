@@ -1,7 +1,7 @@
 """The space that a race draws its recipes from: what may differ between racers, and how likely each value is."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -65,9 +65,10 @@ Pick = Callable[[str, Draw], Any]
 
 @dataclass(frozen=True)
 class Space:
-    """Where recipes come from. Recipe number i of a seed is always the same one: a longer race draws the same and more.
+    """Where recipes come from. With the same shapes, rules and horizon recipe number i of a seed is always the same.
 
     Recipe 0 is the default one, behind it come the caller's own and the portfolio, and then draws: a Latin hypercube.
+    In a race that is continued, the caller's own come first.
 
     fixed: fields that every recipe has (as `--set` gives them). given: draws of fields in place of Slalom's own (as
     `--space` gives them, see `slalom.fields.drawn_by`). also: the caller's own recipes. rows: training rows; batches
@@ -137,17 +138,24 @@ class Space:
         plain = {"epochs": self.epochs, "batch_size": self._batch(Recipe().batch_size)}
         return Recipe().with_fields(plain | self.fixed)
 
-    def shapes(self, count: int, bases: Sequence[Shape] = SHAPES) -> list[Shape]:
-        """At most so many different shapes to draw from, the likeliest first."""
+    def shapes(self, count: int, bases: Sequence[Shape] = SHAPES, seed: int = 0) -> list[Shape]:
+        """At most so many different shapes to draw from, the likeliest first; the fields that the caller has drawn anew
+        are drawn by the seed."""
         found: list[Shape] = []
         for i, shape in enumerate(bases):
             made = PLAIN | shape
             made["batch_size"] = self._batch(made["batch_size"])
-            made |= {name: draw.at(hypercube(0, i, name)) for name, draw in self._shaping(made).items()}
+            made |= {name: draw.at(hypercube(seed, i, name)) for name, draw in self._shaping(made).items()}
             made |= {k: v for k, v in self.fixed.items() if k in SHAPE_FIELDS}
             if made not in found:
                 found.append(made)
         return found[:count]
+
+    def unopened(self, shapes: Sequence[Shape]) -> dict[str, list[Any]]:
+        """The values of the caller's own choices that none of these shapes has."""
+        own = {k: v for k, v in self.own.items() if k in SHAPE_FIELDS and k in self.given and k not in self.fixed}
+        left = {k: set(v.values) - {shape[k] for shape in shapes} for k, v in own.items() if isinstance(v, Choice)}
+        return {name: sorted(values) for name, values in left.items() if values}
 
     def _shaping(self, made: dict[str, Any]) -> dict[str, Draw]:
         """The shape fields that the caller has drawn anew: those he gave, and those with a value that he forbade."""
@@ -157,21 +165,23 @@ class Space:
     def leading(self, shapes: Sequence[Shape]) -> list[Recipe]:
         """The recipes that are raced first: the default one, the caller's own, and those of the portfolio that this
         race's shapes, rules and space allow."""
-        own = [recipe.with_fields(self.fixed).with_epochs(self.epochs) for recipe in self.also]
-        found = [self.default(), *own]
+        found = [self.default(), *self._also()]
         for plain in LEADING:
             recipe = self._led(plain)
             if recipe and recipe not in found and self._allows(recipe, shapes):
                 found.append(recipe)
         return found
 
+    def _also(self) -> list[Recipe]:
+        """The caller's own recipes, with the fixed fields."""
+        return [recipe.with_fields(self.fixed).with_epochs(self.epochs) for recipe in self.also]
+
     def _led(self, plain: dict[str, Any]) -> Recipe | None:
         """A recipe of the portfolio with the fixed fields; None where it has another rule than the fixed one, whose
         rate would mean nothing."""
         if self.fixed.get("rule", plain["rule"]) != plain["rule"]:
             return None
-        foreign = OF_NUMBERS if self.classes else OF_CLASSES
-        fields = {name: value for name, value in plain.items() if name not in foreign}
+        fields = dict(plain)
         if any(name.endswith(".weight_decay") for name in self.fixed):
             fields.pop("weight_decay", None)  # the rule's own holds
         if self.fixed.get("schedule", fields["schedule"]) != fields["schedule"]:
@@ -192,9 +202,11 @@ class Space:
 
     def recipes(self, seed: int, first: int, count: int, shapes: Sequence[Shape]) -> list[Recipe]:
         """Recipes number `first` and so on of a seed: the leading ones, then draws, of which the shapes take turns."""
-        leading = self.leading(shapes)
-        return [
-            leading[i] if i < len(leading) else self._drawn_as(seed, i, shapes) for i in range(first, first + count)
+        own = self._also()[:count] if first else []
+        leading = replace(self, also=()).leading(shapes) if first else self.leading(shapes)
+        return own + [
+            leading[i] if i < len(leading) else self._drawn_as(seed, i, shapes)
+            for i in range(first + len(own), first + count)
         ]
 
     def _drawn_as(self, seed: int, number: int, shapes: Sequence[Shape]) -> Recipe:

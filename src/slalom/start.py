@@ -63,15 +63,16 @@ def prepared_for(order: Order, table: Table, notes: list[str], sink: Sink | None
 
 
 def scalings_of(order: Order, cells: int) -> set[str]:
-    """The scalings of a race: the fixed one, or those of the caller's space, or all that can be afforded; and those of
-    his own recipes."""
+    """The scalings of a race: the fixed one, or those that the caller named, or all that can be afforded, less those
+    that he forbade; the default recipe's, and those of his own recipes."""
     own = {
         recipe.with_fields(order.fixed).scaling for recipe in (*order.also, *([order.recipe] if order.recipe else []))
     }
     if order.recipe or "scaling" in order.fixed:
         return own or {order.fixed["scaling"]}
-    given = _given(order, "scaling")
-    return own | (given | {Recipe().scaling} if given else affordable(cells))
+    given = _given(order, "scaling") or set(SCALINGS)
+    named = given if "scaling" in order.space else given & affordable(cells)
+    return own | named | {Recipe().scaling}
 
 
 def units_of(order: Order) -> list[str]:
@@ -116,9 +117,9 @@ def plan_of(order: Order, prepared: Prepared, notes: list[str]) -> tuple[Plan, S
     space = space_of(order, prepared, order.epochs or 1)
     notes += space.notes
     if order.recipes and order.epochs:
-        return planning.flat(order.recipes, order.epochs), space.shapes(max(1, min(8, order.recipes // 16)))
+        return planning.flat(order.recipes, order.epochs), shapes_of(space, order, notes)
     assert order.seconds is not None
-    shapes, folds = shapes_of(space, order.seconds), len(prepared.folds)
+    shapes, folds = shapes_of(space, order, notes), len(prepared.folds)
     structures = [structure_of(space.default().with_fields(shape), prepared) for shape in shapes]
     costs = [
         max(1, space.rows // s.batch_size) * step_seconds(s, width(s), kind_of_device()) * folds for s in structures
@@ -131,10 +132,19 @@ def plan_of(order: Order, prepared: Prepared, notes: list[str]) -> tuple[Plan, S
     return plan, shapes
 
 
-def shapes_of(space: Space, seconds: float) -> Shapes:
-    """The shapes of a race of so many seconds; a short one has that of the default recipe alone, which it races in any
-    case: each further program takes seconds to compile."""
-    return space.shapes(1, [PLAIN]) if seconds < ONE_SHAPE else space.shapes(planning.structures_for(seconds))
+def shapes_of(space: Space, order: Order, notes: list[str]) -> Shapes:
+    """The shapes of a race; a short one has that of the default recipe alone, which it races in any case: each further
+    program takes seconds to compile."""
+    if order.recipes and order.epochs:
+        shapes = space.shapes(max(1, min(8, order.recipes // 16)), seed=order.seed)
+    else:
+        assert order.seconds is not None
+        count, short = planning.structures_for(order.seconds), order.seconds < ONE_SHAPE
+        shapes = space.shapes(1, [PLAIN], order.seed) if short else space.shapes(count, seed=order.seed)
+    if left := space.unopened(shapes):
+        values = "; ".join(f"{name} {', '.join(map(str, values))}" for name, values in left.items())
+        notes.append(f"the race opens {len(shapes)} of the shapes in your space. Not among them: {values}.")
+    return shapes
 
 
 def drawn(order: Order, prepared: Prepared, plan: Plan, shapes: Shapes, first: int) -> list[Recipe]:
@@ -210,7 +220,7 @@ def end_of(order: Order, prepared: Prepared, plan: Plan, heats: list[Heat], bega
     """The time.perf_counter() at which racers must stop, so that the rest is done within the limit."""
     if order.seconds is None:
         return math.inf
-    end = began + min(order.seconds * (1 - planning.RESERVE) - 0.5, order.seconds - 1.0)
+    end = began + order.seconds - max(planning.reserved(order.seconds) + 0.5, 1.0)
     for fold in range(len(prepared.folds), len(prepared.all_folds)):  # time to train the winner once more on more rows
         end -= 1.5 * plan.epochs * max(heat.epoch_cost(fold) * heat.width for heat in heats)
     end -= reserve(prepared, heats, order.seconds, workers(cores()))

@@ -9,6 +9,8 @@ from slalom.types import Array
 
 RESAMPLES = 2000
 FEWEST = 30  # rows, below which an interval says nothing
+FEWEST_SAMPLES = 50  # that a standard error is taken from
+MANY = 20_000  # rows, from which on the means of a sample are drawn themselves
 NORMAL = 1.959963984540054  # 97.5 % quantile of the normal distribution
 _CELLS = 2**20  # of resampled rows at once
 
@@ -34,7 +36,8 @@ def paired_bootstrap(first: Array, second: Array, of: Callable[[Array], Array], 
         d = of(mean a) − of(mean b),   d* the same with the rows of a sample of N out of N, drawn with replacement
         interval: the 2.5 % and 97.5 % quantiles of 2,000 d*
 
-    Both costs of a sample are of the same rows, so what makes a row hard for both cancels.
+    Both costs of a sample are of the same rows, so what makes a row hard for both cancels. From 20,000 rows on the
+    means of a sample are drawn from their limit, the normal distribution with the covariance of the rows over N.
 
     first, second: a, b [N, k], what each row adds; of: as in `Means`. Samples without a finite cost are left out (of a
     class that has no row in one); the ends are NaN below 30 rows and where that leaves fewer than half.
@@ -51,13 +54,27 @@ def paired_bootstrap(first: Array, second: Array, of: Callable[[Array], Array], 
         value = float(of(both[:, :k].mean(0)) - of(both[:, k:].mean(0)))
         if n < FEWEST:
             return Difference(value, np.nan, np.nan)
-        draw, some, found = np.random.default_rng([seed, n]), max(1, _CELLS // n), []
-        for done in range(0, RESAMPLES, some):
-            count = min(some, RESAMPLES - done)
-            rows = draw.integers(n, size=(count, n), dtype=np.int32) + np.arange(count)[:, None] * n
-            means = np.bincount(rows.ravel(), minlength=count * n).reshape(count, n) @ both / n
-            found.append(of(means[:, :k]) - of(means[:, k:]))
-    return _interval(value, np.concatenate(found))
+        draw = np.random.default_rng([seed, n])
+        means = _means(both, draw) if n < MANY else _limit_of_means(both, draw)
+        return _interval(value, of(means[:, :k]) - of(means[:, k:]))
+
+
+def _means(rows: Array, draw: np.random.Generator) -> Array:
+    """The means [RESAMPLES, k] of samples of the rows [N, k], as many with replacement."""
+    n, found = len(rows), []
+    some = max(1, _CELLS // n)
+    for done in range(0, RESAMPLES, some):
+        count = min(some, RESAMPLES - done)
+        which = draw.integers(n, size=(count, n), dtype=np.int32) + np.arange(count)[:, None] * n
+        found.append(np.bincount(which.ravel(), minlength=count * n).reshape(count, n) @ rows / n)
+    return np.concatenate(found)
+
+
+def _limit_of_means(rows: Array, draw: np.random.Generator) -> Array:
+    """The same by the central limit theorem: the time hangs on N but once."""
+    centre = rows.mean(0)
+    spread = (rows - centre).T @ (rows - centre) / len(rows) ** 2
+    return draw.multivariate_normal(centre, spread, size=RESAMPLES, method="eigh", check_valid="ignore")
 
 
 def _interval(value: float, samples: Array) -> Difference:
@@ -68,13 +85,17 @@ def _interval(value: float, samples: Array) -> Difference:
     return Difference(value, float(low), float(high))
 
 
-def resampled(n: int, difference: Callable[[Array], float], count: int, *, seed: int = 0) -> Difference:
+def resampled(
+    n: int, difference: Callable[[Array], float], count: int, *, seed: int = 0,
+    late: Callable[[], bool] = lambda: False,
+) -> Difference:  # fmt: skip
     """The same for a cost that is no function of means (the area under a curve): fewer samples, and from their spread
     the normal interval.
 
         interval: d ± 1.96 std(d*)
 
-    n: rows; difference: of the rows [N] it is handed; count: samples. The ends are NaN as in `paired_bootstrap`.
+    n: rows; difference: of the rows [N] it is handed; count: samples; late: asked before each, whether to stop with
+    those that there are. The ends are NaN as in `paired_bootstrap`, and with fewer than 50 of more samples.
     Source: Efron & Tibshirani 1993, chapter 6 (50 to 200 samples are enough for a standard error) and 12.
 
     >>> gaps = np.random.default_rng(0).normal(1.0, 1.0, 400)
@@ -84,9 +105,9 @@ def resampled(n: int, difference: Callable[[Array], float], count: int, *, seed:
     """
     value = difference(np.arange(n))
     draw = np.random.default_rng([seed, n])
-    samples = np.array([difference(draw.integers(n, size=n)) for _ in range(count if n >= FEWEST else 0)])
-    kept = samples[np.isfinite(samples)]
-    if not len(samples) or len(kept) * 2 < len(samples):
+    samples = [difference(draw.integers(n, size=n)) for _ in range(count if n >= FEWEST else 0) if not late()]
+    kept = np.array([sample for sample in samples if np.isfinite(sample)])
+    if len(samples) < min(count, FEWEST_SAMPLES) or not samples or len(kept) * 2 < len(samples):
         return Difference(value, np.nan, np.nan)
     half = NORMAL * float(kept.std(ddof=1))
     return Difference(value, value - half, value + half)

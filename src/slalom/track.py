@@ -11,13 +11,13 @@ from slalom.crew import Crew, together
 from slalom.entry import DIVERGED, FINISHED, OUT_OF_TIME, STOPPED, Entry, contenders
 from slalom.executor import Executor, Task
 from slalom.heat import Heat
-from slalom.pace import Pace
+from slalom.pace import FINALISTS, Pace
 from slalom.plan import Plan
 from slalom.racer import Racer
 from slalom.step import Kind
 
 TASKS = 4  # a core and rung, at least, where there are racers enough
-LEAST = 9  # recipes of a further start, where there is time left behind the last rung
+LEAST = 18  # recipes of a further start, of which two come to their end
 SPARE = 5  # dropped recipes whose best weights are kept in any case, should all survivors diverge
 SPARE_BYTES = 2**28  # of the best weights of dropped recipes that may be members of the ensemble
 
@@ -45,7 +45,7 @@ class Track:
     report: Callable[[str, int, int], None] = lambda phase, alive, steps: None
     at_rung: Callable[[list[Entry]], None] = lambda entries: None
     first: float = math.inf  # time.perf_counter() at which the first start should be through, where others follow
-    last: float = math.inf  # the same of the last start, where finalists follow
+    last: float = math.inf  # the same of the last start, where finalists follow; later where they need less
     patience: float = math.inf  # share of the horizon after which a racer that was not better is stopped
     more: Callable[[list[Entry]], list[Entry]] = lambda ranked: []  # the recipes of a further start
     racer_steps: int = 0  # updates of living racers
@@ -92,23 +92,34 @@ class Track:
         waiting, starts = self.entries, 0
         while waiting and not self.halted():
             starts += 1
-            self._until = min(self.first if starts == 1 else self.end, self.last, self.end)
+            self._until = self.first if starts == 1 else self._last_start()
             self._upto, self._before = self.pace.upto(waiting), self.pace.modelled
             if starts > 1 and sum(cost <= self._left() for cost in self._upto.values()) < LEAST:
                 return
             if not self._one_start(waiting, f"start {starts}, " if starts > 1 else ""):
                 return
-            over = self.halted() or time.perf_counter() > self.last
+            over = self.halted() or time.perf_counter() > self._last_start()
             self.entries = waiting = [] if over else self.more(self.ranked())
 
     def ranked(self) -> list[Entry]:
         """The entries that started, the best first."""
         return sorted(self.started, key=lambda entry: entry.place)
 
+    def _last_start(self) -> float:
+        """The time.perf_counter() at which the last start should be through: finalists get what is behind `last`, but
+        no more than they need."""
+        best = self._finished()[:FINALISTS]
+        return min(max(self.last, self.end - self.pace.again(best)), self.end) if best else min(self.last, self.end)
+
+    def _finished(self) -> list[Entry]:
+        """The entries that came to their end with a score, the best first."""
+        return [e for e in self.ranked() if e.outcome in (FINISHED, STOPPED) and math.isfinite(e.best[0])]
+
     def _finals(self) -> None:
-        """Run the best few again with new seeds, as many as the time left allows: their new scores name the winner."""
-        finished = [e for e in self.ranked() if e.outcome in (FINISHED, STOPPED) and math.isfinite(e.best[0])]
-        finalists, seeds = self.pace.finals(finished, self.end - time.perf_counter())
+        """Run the best few again with new seeds, as many as the time left allows: their new scores name the winner.
+        None is stopped early, since the seeds of a recipe are compared at equal steps."""
+        finalists, seeds = self.pace.finals(self._finished(), self.end - time.perf_counter())
+        self.patience = math.inf
         runs = {entry: entry.rerun(seeds) for entry in finalists}
         if not runs:
             return
@@ -181,17 +192,17 @@ class Track:
         """The racers of a heat as tasks: crews of one rule, in the order of their numbers, as many as one call takes,
         but at most `share`, so that all cores have something to do.
 
-        On the first rung crews start in the order of the recipes' numbers, later the longest first.
+        On the first rung crews start in the order of the recipes' numbers, later seed after seed the longest first.
         """
         groups: dict[Kind, list[tuple[Entry, Racer]]] = {}
-        for entry in entries:
-            for racer in entry.racers:
-                groups.setdefault(racer.kind, []).append((entry, racer))
+        pairs = [(entry, racer) for entry in entries for racer in entry.racers]
+        for entry, racer in sorted(pairs, key=lambda pair: pair[1].replicate):
+            groups.setdefault(racer.kind, []).append((entry, racer))
         tasks = []
         for group in groups.values():
             for crew in together(heat, group, share, racer_of=lambda pair: pair[1]):
                 cost = sum(heat.epoch_cost(racer.fold) * epochs for _, racer in crew)
-                priority = crew[0][0].number if first else -int(cost * 1e6)
+                priority = crew[0][0].number if first else crew[0][1].replicate * 10**12 - int(cost * 1e6)
                 tasks.append(Task(priority, self._crew(heat, crew, epochs, first=first)))
         return tasks
 

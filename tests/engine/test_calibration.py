@@ -7,7 +7,9 @@ import pytest
 import sklearn.metrics as oracle
 
 from slalom.calibrated import on_choosing_rows
-from slalom.calibration import temperature, threshold
+from slalom.calibration import calibrate, temperature, tempered, threshold
+from slalom.crew import Crew
+from slalom.ensemble import Ensemble
 from slalom.losses import predictions
 from slalom.metrics import METRICS, accuracy_of, balanced_accuracy_of, f1_of
 from slalom.racing import race
@@ -148,7 +150,7 @@ def test_a_winner_is_calibrated_on_its_choosing_rows(raced):
     """The temperature is that of the racers' outputs on the choosing rows of all folds, none of which they trained on;
     it lowers their log loss, and the score that chose the winner stays what it was."""
     result, entry = raced["log_loss"]
-    outputs, y = on_choosing_rows(entry)
+    outputs, y = on_choosing_rows(entry, longer=True)
     folds = entry.heat.prepared.folds
     assert len(y) == sum(len(fold.choose) for fold in folds) > 500
     np.testing.assert_array_equal(y, np.concatenate([entry.heat.prepared.labels[fold.choose] for fold in folds]))
@@ -165,7 +167,7 @@ def test_outputs_are_of_the_moment_next_to_the_common_one(raced, name):
     """Of a racer's best and last moment that is looked at which is nearer to the step that was best on average: its
     outputs have the score that the racer had then."""
     _, entry = raced[name]
-    outputs, y = on_choosing_rows(entry)
+    outputs, y = on_choosing_rows(entry, longer=True)
     p = predictions("logistic", outputs, None)
     at, steps = np.cumsum([0, *[len(fold.choose) for fold in entry.heat.prepared.folds]]), []
     for i, racer in enumerate(entry.chosen):
@@ -200,3 +202,103 @@ def test_the_test_score_knows_the_threshold(raced):
     expected = oracle.f1_score(truth, answer[:, 1] > result.model.threshold)
     np.testing.assert_allclose(result.best.test, expected, rtol=1e-12)
     assert result.best.test != METRICS["f1"].of(truth, answer)
+
+
+# --- one fold, and the ensemble ---------------------------------------------------------------------------------------
+
+
+def test_tempered_probabilities_are_those_of_divided_logits():
+    """p^(1/T) without its sum is the softmax of z / T, also where p is 0 in floats; T = 1 changes no bit."""
+    z, _ = drawn(200, 3, 1.0)
+    p = predictions("softmax", z, None)
+    for t in (0.3, 2.5):
+        np.testing.assert_allclose(tempered(p, t), predictions("softmax", z, None, t), rtol=1e-10)
+    assert tempered(p, 1.0) is p
+    assert tempered(np.array([[0.0, 1.0]]), 2.0).tolist() == [[0.0, 1.0]]
+
+
+def test_a_threshold_is_found_behind_the_temperature():
+    """Of two classes and a score of decisions the threshold is that of tempered probabilities; of others it is half."""
+    p, y = imbalanced(400)
+    z = np.stack([np.zeros(400), 3 * np.log(p / (1 - p))])
+    hot, cut = calibrate(z, y, f1_of, 5)
+    assert hot == temperature(z, y)
+    assert cut == threshold(predictions("softmax", z, None, hot)[:, 1], y, f1_of, 5) < 0.45
+    assert calibrate(z, y, None) == (hot, 0.5)
+    assert calibrate(np.vstack([z, z[:1]]), y, f1_of).threshold == 0.5
+    assert calibrate(np.zeros((2, 0)), np.zeros(0), f1_of) == (1.0, 0.5)
+
+
+@pytest.fixture(scope="module")
+def given():
+    """A race with rows of the caller's to choose by, on which some seeds of a recipe do better than others: its entry,
+    the result, and the rows."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2400, 2))
+    y = np.where(rng.random(2400) < 1 / (1 + np.exp(3 - 1.5 * x[:, 0])), "yes", "no")
+    with pytest.MonkeyPatch.context() as patch:
+        quickly(patch)
+        seen = seen_by(patch)
+        result = race(
+            x[:1200], y[:1200], validation=(x[1200:], y[1200:]), recipes=6, epochs=12, seed=0, metric="f1",
+            fixed=FIXED | {"label_smoothing": 0.3},
+        )  # fmt: skip
+        return result, seen[0], x, y
+
+
+def outputs_of(moment, entry, rows):
+    x = entry.heat.prepared.as_raced(entry.recipe.scaling, 0, rows)
+    return entry.heat.structure.net.predict(moment.weights, moment.memory, x).astype(np.float64)
+
+
+def test_with_one_fold_the_kept_model_is_what_is_calibrated(given):
+    """The model is that of the best moment of the best seed, so temperature and threshold fit its own outputs, not
+    those of another moment; the epoch that is told is its own."""
+    result, entry, *_ = given
+    prepared = entry.heat.prepared
+    rows = prepared.folds[0].choose
+    best = entry.chosen[0].best
+    z = np.concatenate([np.zeros((1, len(rows))), outputs_of(best, entry, rows)])
+    hot, cut = calibrate(z, prepared.labels[rows], f1_of, entry.heat.seed)
+    np.testing.assert_allclose([result.single.temperature, result.single.threshold], [hot, cut], rtol=1e-6)
+    assert cut < 0.45
+    last = entry.chosen[0].costs[max(entry.chosen[0].costs)]
+    assert last != best.cost
+    assert result.best.epoch == best.step / entry.heat.steps_per_epoch(0)
+
+
+def test_a_finalists_best_seed_is_what_is_calibrated(given):
+    """Where a new seed of the winner had the better moment, that is the model, and its outputs are looked at."""
+    _, entry, *_ = given
+    other = entry.rerun(1)
+    Crew(entry.heat, other.racers).advance(30, [10, 20, 30], lambda: False)
+    other.racers[0].best = other.racers[0].best._replace(cost=-2.0)
+    entry.again = other.racers
+    try:
+        outputs, _ = on_choosing_rows(entry, longer=False)
+        rows = entry.heat.prepared.folds[0].choose
+        np.testing.assert_allclose(outputs, outputs_of(other.racers[0].best, entry, rows), rtol=1e-6)
+    finally:
+        entry.again = []
+
+
+def test_an_ensemble_is_calibrated_as_it_predicts(given, tmp_path):
+    """Its temperature and threshold are those of its mean probabilities of the choosing rows, it predicts with them,
+    also from its folder, and both sides of its gain are scored as they predict."""
+    result, entry, x, y = given
+    prepared, made = entry.heat.prepared, result.ensemble
+    fold, codes = prepared.folds[0], prepared.labels
+    p = sum(w * m.answer(made.encoded(x)) for w, m in zip(made.weights, made.members, strict=True))
+    hot, cut = calibrate(np.log(p[fold.choose]).T, codes[fold.choose], f1_of)
+    np.testing.assert_allclose(made.calibration, (hot, cut), rtol=1e-5)
+    assert abs(math.log(hot)) > 0.05
+    assert cut < 0.45
+    np.testing.assert_allclose(made.predict_proba(x), tempered(p, made.calibration.temperature), rtol=1e-9)
+    expected = np.where(tempered(p, hot)[:, 1] > cut, "yes", "no")
+    assert (made.predict(x) == expected).mean() > 0.999
+    assert (made.predict(x) != np.where(p[:, 1] > 0.5, "yes", "no")).any()
+    made.save(tmp_path / "ensemble")
+    np.testing.assert_array_equal(Ensemble.load(tmp_path).predict(x), made.predict(x))
+    of = lambda model: oracle.f1_score(y[fold.evidence], model.predict(x)[fold.evidence], pos_label="yes")  # noqa: E731
+    np.testing.assert_allclose([result.gain.single, result.gain.ensemble], [of(result.single), of(made)], rtol=1e-9)
+    assert result.gain.gain == pytest.approx(result.gain.ensemble - result.gain.single)

@@ -32,6 +32,17 @@ def test_range_is_even_on_a_logarithmic_axis(u, low, times, zero):
     assert value in Range(low, low * times, zero=zero)
 
 
+@given(u=st.floats(0, 1, exclude_max=True), low=st.floats(0.9, 0.99999), share=st.floats(0, 1), log=st.booleans())
+def test_rounding_leaves_no_range(u, low, share, log):
+    """Numbers have three digits but where those lie outside: 0.9999 does not become 1."""
+    high = low + share * (0.999999 - low)
+    made = Range(low, high, log)
+    assert low <= made.at(u) <= high
+    assert low <= made.near(made.at(u), np.random.default_rng(0)) <= high
+    assert Range(0.99, 0.9999, log).at(0.99999) == 0.9999
+    assert Range(1.6, 3.4, log, whole=True).at(u) in (2, 3)
+
+
 def test_range_is_even_on_a_straight_axis():
     """Without the logarithm the middle of 0.1 and 0.5 is 0.3; whole numbers are rounded."""
     assert Range(0.1, 0.5, log=False).at(0.5) == 0.3

@@ -9,6 +9,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from slalom import combined, statistics
+from slalom.calibration import tempered
 from slalom.ensemble import Ensemble, predicts
 from slalom.entry import CONTENDERS, OF_EACH, Entry, contenders
 from slalom.errors import SlalomError
@@ -210,6 +211,36 @@ def test_intervals_cover_what_they_say(kind):
     assert 0.91 <= covered / 300 <= 0.98
 
 
+@pytest.mark.parametrize("name", ["rmse", "r2", "balanced_accuracy"])
+def test_many_rows_have_the_interval_of_drawn_rows(monkeypatch, name):
+    """From many rows on the means of samples are drawn from their normal limit, in much less time: the ends are those
+    of drawn rows to within what the draws leave open."""
+    metric = METRICS[name]
+    y, first, second = predictions_of("regression" if metric.task == "regression" else "three", n=4000)
+    rows = combined.difference(metric, y, first, second, seed=0)
+    monkeypatch.setattr(statistics, "MANY", 4000)
+    monkeypatch.setattr(statistics, "_means", None)
+    limit = combined.difference(metric, y, first, second, seed=0)
+    assert limit.value == rows.value
+    np.testing.assert_allclose(limit[1:], rows[1:], atol=0.1 * (rows.high - rows.low))
+    assert limit.high - limit.low == pytest.approx(rows.high - rows.low, rel=0.1)
+
+
+def test_what_is_late_has_no_interval():
+    """Where time ends before fifty samples of a slow metric are scored, the difference stands alone."""
+    scored = []
+    late = lambda: len(scored) > 30  # noqa: E731
+    found = statistics.resampled(90, lambda rows: float(scored.append(1) or rows.mean()), 200, late=late)
+    assert len(scored) == 31
+    assert found.value == 44.5
+    assert np.isnan(found[1:]).all()
+    scored.clear()
+    late = lambda: len(scored) > 60  # noqa: E731
+    found = statistics.resampled(90, lambda rows: float(scored.append(1) or rows.mean()), 200, late=late)
+    assert len(scored) == 61
+    assert found.low < 44.5 < found.high
+
+
 def test_few_rows_have_no_interval():
     """Below 30 rows the difference stands alone; where most samples have no score, too."""
     found = statistics.paired_bootstrap(np.ones((29, 1)), np.zeros((29, 1)), lambda m: m[..., 0])
@@ -280,6 +311,7 @@ def test_what_does_not_belong_together_is_refused(models, tmp_path):
         ({"format": 9}, "another format"),
         ({"members": [{"folder": "../model", "weight": 1.0}]}, "its models must lie in it"),
         ({"members": [{"weight": 1.0}]}, "damaged ensemble: KeyError"),
+        ({"temperature": 0.0}, "damaged ensemble: ValueError: the temperature is 0.0"),
     ]:
         (tmp_path / "ensemble/ensemble.json").write_text(json.dumps(about | change))
         with pytest.raises(SlalomError, match=sentence):
@@ -330,6 +362,7 @@ def test_folds_predict_what_they_did_not_train_on(entries, y, seed):
         out.append((fold.evidence, answer[fold.evidence]))
     np.testing.assert_allclose(gain.score, np.mean(costs), rtol=1e-5)
     rows, answers = (np.concatenate(parts) for parts in zip(*out, strict=True))
+    answers = answers if answers.ndim == 1 else tempered(answers, made.calibration.temperature)
     np.testing.assert_allclose(gain.ensemble, metric.cost(labels[rows], answers), rtol=1e-5)
     test = prepared.split.test
     np.testing.assert_allclose(gain.test, metric.cost(labels[test], made.answer(made.encoded(X))[test]), rtol=1e-5)

@@ -48,7 +48,7 @@ def some(heat, count, first=0, epochs=20, **fields):
     """Recipes of a heat that have not started, of rising learning rates."""
     found = []
     for number in range(first, first + count):
-        one = racer("adam", number, learning_rate=1e-3 * (1 + number), epochs=epochs, **fields)
+        one = racer("adam", number, learning_rate=1e-3 * (5 + number), epochs=epochs, **fields)
         found.append(Entry(number, one.recipe, heat, [one]))
     return found
 
@@ -83,11 +83,13 @@ def test_as_many_finalists_and_seeds_run_as_fit(heat, left, count, workers, slow
 def test_new_seeds_name_the_winner(heat):
     """Finalists run again with other weights and orders, from the start to the end; the first of the ranking is the one
     with the best mean of these, and no score of the search is touched."""
-    raced = some(heat, 5, epochs=4)
+    raced = some(heat, 5, epochs=4, dropout=0.4)
     one = Track(flat(5, 4), [heat], raced, Threads(2), time.perf_counter() + 60)
     one.last = time.perf_counter() + 30
     ranked = one.run()
     finalists = ranked[:FINALISTS]
+    assert ranked == sorted(ranked, key=lambda e: (e.replicated[0], e.best[0]))
+    assert [e.number for e in finalists] != [e.number for e in sorted(finalists, key=lambda e: e.best[0])]
     assert [entry.seeds for entry in ranked] == [SEEDS] * 3 + [0] * 2
     assert {entry.number for entry in finalists} == {e.number for e in sorted(raced, key=lambda e: e.best[0])[:3]}
     assert [entry.replicated[0] for entry in finalists] == sorted(entry.replicated[0] for entry in finalists)
@@ -111,6 +113,20 @@ def test_a_seed_that_not_all_have_run_does_not_count(heat):
     assert [run.unfinished(20) for run in runs] == [set(), {2}]
 
 
+def test_seeds_run_one_after_the_other(heat):
+    """All finalists run with the first new seed before any runs with the second: where time is short, a few seeds
+    count rather than none."""
+    one = Track(flat(3, 20), [heat], [], Threads(1), math.inf)
+    ran = []
+    one._crew = lambda heat, crew, epochs, *, first: lambda: ran.extend(r.replicate for _, r in crew)
+    runs = [entry.rerun(3) for entry in some(heat, 3)]
+    tasks = one._crews(heat, runs, 20, first=False, share=1)
+    for task in sorted(tasks, key=lambda task: task.priority):
+        task.work()
+    assert ran == sorted(ran)
+    assert sorted(ran) == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+
+
 def test_the_leaderboard_has_finalists_in_the_order_of_their_new_seeds():
     """Scores of the search rank all recipes; finalists change places among themselves alone, baselines keep theirs."""
     plain = Recipe().to_plain()
@@ -123,6 +139,33 @@ def test_the_leaderboard_has_finalists_in_the_order_of_their_new_seeds():
     assert board["name"].to_list() == ["recipe 3", "recipe 1", "trees", "recipe 2", "recipe 0"]
     assert board["new_seeds_score"].to_list() == [3.0, 4.0, None, None, 5.0]
     assert board["rank"].to_list() == [1, 2, 3, 4, 5]
+
+
+def test_finalists_are_not_stopped_early(heat):
+    """The seeds of a finalist are compared at equal steps, so none of them ends before the others."""
+    raced = [Entry(n, (one := racer("sgd", n, learning_rate=0.4 + n / 10)).recipe, heat, [one]) for n in (0, 1)]
+    one = Track(flat(2, 20), [heat], raced, Threads(2), time.perf_counter() + 60, patience=0.2)
+    one.last = time.perf_counter() + 30
+    one.run()
+    assert {entry.outcome for entry in raced} == {"stopped early"}
+    again = [run for entry in raced for run in entry.again]
+    assert {(run.stopped_at, run.step) for run in again} == {(None, 20 * heat.steps_per_epoch(0))}
+
+
+def test_finalists_get_no_more_time_than_they_need(heat):
+    """The last start goes on until the time that three finalists with five seeds take is all that is left, or until
+    their share begins where that is later."""
+    raced = some(heat, 4, epochs=4)
+    for need, share, expected in ((2.0, 40.0, 98.0), (20.0, 90.0, 90.0)):
+        one = Track(flat(4, 4), [heat], raced, Threads(2), 100.0, last=share)
+        assert one._last_start() == share  # nobody to go by
+        one.started = some(heat, 4, epochs=4)
+        for entry in one.started:
+            entry.outcome, entry.racers[0].costs = "finished", {1: float(entry.number)}
+        asked = []
+        one.pace.again = lambda entries, need=need, asked=asked: asked.extend(entries) or need
+        assert one._last_start() == expected
+        assert [entry.number for entry in asked] == [0, 1, 2]
 
 
 # --- stopping early ---------------------------------------------------------------------------------------------------
@@ -198,12 +241,52 @@ def test_own_space_and_own_recipes_race(entries):
     assert "recipe 1" in result.leaderboard["name"].to_list()
 
 
+def shapes_of(seconds, seed=0, **space):
+    """(the shapes of a race, what is said of them)"""
+    notes = []
+    return start.shapes_of(start.Space(1000, 9, given=space), Order(seconds=seconds, seed=seed), notes), notes
+
+
 def test_a_short_race_has_the_default_shape_as_the_own_space_has_it():
     """Below twenty seconds there is one shape to draw in; what the caller's own space says of shapes holds for it."""
-    space = start.Space(1000, 9)
-    assert start.shapes_of(space, 19.0) == [PLAIN] == [shape_of(space.default())]
-    assert len(start.shapes_of(space, 60.0)) == 2
-    assert start.shapes_of(start.Space(1000, 9, given={"depth": [4]}), 5.0) == [PLAIN | {"depth": 4}]
+    assert shapes_of(19.0) == ([PLAIN], []) == ([shape_of(start.Space(1000, 9).default())], [])
+    assert len(shapes_of(60.0)[0]) == 2
+    assert shapes_of(5.0, depth=[4]) == ([PLAIN | {"depth": 4}], [])
+
+
+def test_what_is_not_opened_of_an_own_space_is_said():
+    """Where there is not time for all shapes of the caller's space, the seed draws those that are opened, and a note
+    names the values that no shape has."""
+    opened = set()
+    for seed in range(12):
+        shapes, notes = shapes_of(15.0, seed, width=[16, 32])
+        (width,) = {shape["width"] for shape in shapes}
+        opened.add(width)
+        assert notes == [f"the race opens 1 of the shapes in your space. Not among them: width {48 - width}."]
+    assert opened == {16, 32}
+    assert shapes_of(300.0, width=[16, 32])[1] == []
+
+
+def test_own_recipes_come_first_in_a_race_that_is_continued(entries, tmp_path):
+    """They have the first new numbers, and the draws go on behind them."""
+    mine = Recipe(rule="sgd", depth=1, width=9, learning_rate=0.01, batch_size=16, scaling="max_abs")
+    race(X, Y, recipes=3, epochs=2, space=SPACE, out=tmp_path / "run")
+    race(X, Y, recipes=3, epochs=2, space=SPACE, also=[mine], extend=tmp_path / "run")
+    assert [entry.number for entry in entries] == [3, 4, 5]
+    assert entries[0].recipe == mine.with_epochs(2)
+    assert {entry.recipe.width for entry in entries[1:]} == {4}
+
+
+def test_forbidden_scalings_leave_the_rule_of_memory():
+    """Of a large table only the likeliest of the scalings that need a copy of it are raced, unless the caller names
+    others."""
+    cells = int(start.RARE_CELLS) + 1
+    few = start.affordable(cells)
+    assert "power" in start.affordable(1) - few
+    scalings = lambda **space: start.scalings_of(Order(seconds=9.0, space=space), cells)  # noqa: E731
+    assert scalings() == few
+    assert scalings(forbid={"scaling": ["min_max", "max_abs"]}) == few - {"min_max", "max_abs"}
+    assert scalings(scaling=["power"]) == {"power", Recipe().scaling}
 
 
 def test_the_plan_of_the_best_after_one_epoch_can_be_asked_for():
