@@ -1,13 +1,15 @@
 """Slalom beside others at equal seconds of the whole process, on real tables.
 
-    python -m benchmarks.equal_time [--rtdl DIR] [--tables DIR] [--sets california adult …] [--seconds 60] [--seeds 5]
-        [--contestants slalom optuna halving trees slalom-topk] [--json build/equal_time.json] [--page docs/results.md]
+    python -m benchmarks.equal_time [--rtdl DIR] [--tables DIR] [--sets california adult …] [--seconds 60 300 …]
+        [--seeds 5] [--contestants slalom optuna halving trees slalom-topk] [--json build/equal_time.json]
+        [--page docs/results.md]
 
 rtdl: a folder with california.npz and adult.npz (X_num, X_cat, y, idx_train, idx_val, idx_test). tables: a folder of
 CSV files, named in benchmarks/equal/sets.py. Without them there are scikit-learn's sets. Contestants run one after the
-other, each in a process of its own. Every run is written to the file at once; what stands in it is not run again, so
-that a run that was cut off goes on where it was (--again CONTESTANT runs one anew). With --page the tables of that page
-are written from all that the file holds, with --seeds 0 without a run.
+other, each in a process of its own. Every run is written to the file at once, with its seconds, day, commit and
+machine; what stands in it is not run again, so that a run that was cut off goes on where it was. Runs whose process
+broke off are tried again, which their record says; those that left nothing in time are not (--again CONTESTANT runs one
+anew). With --page the tables of that page are written from all that the file holds, with --seeds 0 without a run.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import hashlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -32,6 +35,17 @@ def source_of(contestant: str) -> str:
     """A digest of the source that a contestant is made of: runs of two sources are told apart."""
     files = sorted((judge.ROOT / SOURCES.get(contestant, "benchmarks/equal")).rglob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+
+
+def commit() -> str:
+    """The commit of the source, and whether files were changed since; nothing outside of a repository."""
+    git = ["git", "-C", str(judge.ROOT)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        changed = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return head + (" and changes" if changed.stdout.strip() else "")
 
 
 def kept(file: Path) -> dict[str, Any]:
@@ -57,11 +71,17 @@ def key(run: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def runs(given: argparse.Namespace, contestants: list[str]) -> Iterator[tuple[Any, ...]]:
-    """(set, contestant, seed) of all runs, seeds outermost: what is cut off is short of seeds, not of sets."""
+    """(set, contestant, seed, seconds) of all runs, seeds outermost: what is cut off is short of seeds, not of sets."""
     for seed in range(given.seeds):
-        for name in given.sets:
-            for contestant in contestants:
-                yield name, contestant, seed
+        for seconds in given.seconds:
+            for name in given.sets:
+                for contestant in contestants:
+                    yield name, contestant, seed, seconds
+
+
+def broke_off(run: dict[str, Any]) -> bool:
+    """Whether a run's process ended with an error; one that was killed at the deadline did not."""
+    return bool(run.get("code"))
 
 
 def measured(given: argparse.Namespace, told: dict[str, Any]) -> None:
@@ -75,14 +95,17 @@ def measured(given: argparse.Namespace, told: dict[str, Any]) -> None:
         print(f"{contestant} takes no part: {why}" if why else f"{contestant} takes part", flush=True)
         wanted += [] if why else [contestant]
     loaded: dict[str, sets.DataSet] = {}
-    for name, contestant, seed in runs(given, wanted):
-        wished = (name, contestant, seed, given.seconds, given.cores, bool(given.programs))
+    for name, contestant, seed, seconds in runs(given, wanted):
+        wished = (name, contestant, seed, seconds, given.cores, bool(given.programs))
         old = [one for one in told["runs"] if key(one) == wished]
-        if old and contestant not in given.again:
+        broken = [one for one in old if broke_off(one)]
+        if old and not broken and contestant not in given.again:
             continue
         loaded[name] = loaded.get(name) or readers[name]()
-        run = judge.contested(loaded[name], contestant, seed, given.seconds, given.cores, given.programs)
-        told["runs"] = [one for one in told["runs"] if key(one) != wished] + [run | {"source": source_of(contestant)}]
+        made = {"commit": commit(), "source": source_of(contestant), "machine": told["machine"]}
+        made["attempt"] = 1 + max((one.get("attempt", 1) for one in broken), default=0)
+        run = judge.contested(loaded[name], contestant, seed, seconds, given.cores, given.programs)
+        told["runs"] = [one for one in told["runs"] if key(one) != wished] + [run | made]
         keep(given.json, told)
         print(f"{time.strftime('%H:%M:%S')}  {tables.line(run)}", flush=True)
 
@@ -93,8 +116,8 @@ def main() -> None:
     parser.add_argument("--rtdl", type=Path)
     parser.add_argument("--tables", type=Path)
     parser.add_argument("--sets", nargs="*", help="by name; all that can be read, where none is named")
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, nargs="+", default=[60.0], help="of the process; several in turn")
+    parser.add_argument("--seeds", type=int, default=5, help="so many, from 0 on")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--contestants", nargs="*", default=list(judge.DOORS), choices=list(judge.DOORS))
     parser.add_argument("--again", nargs="*", default=[], help="contestants whose runs are measured anew")

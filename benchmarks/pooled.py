@@ -16,10 +16,12 @@ PLANS: dict[str, Plan] = {
     "best quarter at a sixteenth and at a quarter": [(16, 1 / 16), (4, 1 / 4), (1, 1)],
     "best third at 1/27, 1/9 and 1/3": [(27, 1 / 27), (9, 1 / 9), (3, 1 / 3), (1, 1)],
 }
+PATIENCES = (0.1, 0.2, 0.3, 0.5)  # shares of the horizon; a race has 0.3
 RESAMPLES = 300
+Curve = Sequence[Sequence[float | None]]  # (epoch, cost), None where it is not finite
 
 
-def best_until(curve: Sequence[Sequence[float | None]], epoch: float) -> float:
+def best_until(curve: Curve, epoch: float) -> float:
     """The least cost of a curve of (epoch, cost) up to an epoch; ∞ where there is none.
 
     >>> best_until([[1, 3.0], [2, 1.0], [3, 2.0]], 2), best_until([[1, None]], 1)
@@ -69,17 +71,47 @@ def priced(plan: Plan, budget: float, epochs: int) -> list[tuple[int, float]]:
     return [(max(1, round(n * budget / cost)), end) for (n, _), end in zip(plan, ends, strict=True)]
 
 
-def tried(recipes: Sequence[dict[str, Any]], plan: Plan, budget: float, epochs: int) -> float:
-    """The mean regret of the best finisher of a plan, over random orders of the pool's recipes."""
+def tried(recipes: Sequence[dict[str, Any]], plan: Plan, budget: float, epochs: int) -> float | None:
+    """The mean regret of the best finisher of a plan, over random orders of the pool's recipes; None where the plan
+    begins with more recipes than the pool has: drawn twice, they would count against it.
+    """
     rungs = priced(plan, budget, epochs)
+    if rungs[0][0] > len(recipes):
+        return None
     scores = {end: np.array([best_until(one["curve"], end) for one in recipes]) for _, end in rungs}
     regret, rng, found = regrets(scores[rungs[-1][1]]), np.random.default_rng(0), []
     for _ in range(RESAMPLES):
-        alive = rng.permutation(len(recipes))
-        if rungs[0][0] > len(alive):
-            alive = rng.integers(0, len(recipes), rungs[0][0])
-        alive = alive[: rungs[0][0]]
+        alive = rng.permutation(len(recipes))[: rungs[0][0]]
         for (_, end), (stay, _) in pairwise(rungs):
             alive = alive[np.argsort(scores[end][alive], kind="stable")[:stay]]
         found.append(regret[alive].min())
     return float(np.mean(found))
+
+
+def stopped(curve: Curve, wait: float) -> float:
+    """The epoch at which a racer ends that is stopped when it was not better for more than so many epochs.
+
+    >>> stopped([[1, 3.0], [2, 1.0], [3, 2.0], [4, 2.0], [5, 0.5]], 1.5), stopped([[1, 3.0], [2, 1.0]], 1.5)
+    (4, 2)
+    """
+    best, since = np.inf, np.inf
+    for at, cost in curve:
+        assert at is not None
+        if cost is not None and cost < best:
+            best, since = cost, at
+        if at - since > wait:
+            return at
+    return curve[-1][0] or 0.0
+
+
+def waited(recipes: Sequence[dict[str, Any]], patience: float, epochs: int) -> tuple[float, float, float]:
+    """What stopping early does to the recipes of a set: the mean share of their epochs that it saves, the same of the
+    better third, and the regret of the best cost that is left."""
+    curves = [one["curve"] for one in recipes]
+    ends = np.array([curve[-1][0] for curve in curves])
+    until = np.array([stopped(curve, patience * epochs) for curve in curves])
+    full = np.array([best_until(curve, end) for curve, end in zip(curves, ends, strict=True)])
+    left = min(best_until(curve, end) for curve, end in zip(curves, until, strict=True))
+    saved, better = 1 - until / ends, np.argsort(full, kind="stable")[: max(len(full) // 3, 1)]
+    lost = (left - full.min()) / max(np.median(full) - full.min(), 1e-12)
+    return float(saved.mean()), float(saved[better].mean()), float(lost)

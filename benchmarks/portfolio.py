@@ -1,7 +1,8 @@
 """The pool: recipes trained to their end on many data sets, out of which portfolio, shapes and plan are chosen.
 
     python -m benchmarks.portfolio run --json build/pool.json       set after set, for an hour; goes on where it was
-    python -m benchmarks.portfolio choose --json build/pool.json    the portfolio, and how plans would have done
+    python -m benchmarks.portfolio choose --json build/pool.json    the portfolio, how plans would have done, and what
+                                                                    stopping early saves and costs
 
 Every recipe of the pool is trained on every set for all its epochs, and scored on choosing rows some fifty times. A
 plan can then be tried out on paper: which recipes it would have dropped, and how good the best of the others ended.
@@ -10,6 +11,7 @@ plan can then be tried out on paper: which recipes it would have dropped, and ho
 import argparse
 import json
 import math
+import operator
 import time
 from pathlib import Path
 from typing import Any
@@ -28,13 +30,16 @@ from slalom.table import table_of
 from slalom.track import Track
 
 RECIPES, EPOCHS, RULES, SHAPES = 64, 45, 2, 4
+CHOSEN = 16  # recipes of the portfolio that are printed
+# What only one of the two tasks has, as it is by default: a recipe of the pool is the same one on every set.
+FIXED = {"label_smoothing": 0.0, "target_scaling": "z_score"}
 BUDGETS = (6, 12, 24)  # trainings to the end that a plan costs
 DEFAULT = Recipe().flat()
 
 
 def pool(task: str, rows: int, count: int) -> list[Recipe]:
     """The recipes of the pool, the same numbers for every set."""
-    space = Space(rows, EPOCHS, most_rules=RULES, classes=task == "classification")
+    space = Space(rows, EPOCHS, fixed=FIXED, most_rules=RULES, classes=task == "classification")
     return space.recipes(0, 10_000, count, space.shapes(SHAPES))
 
 
@@ -66,34 +71,52 @@ def run(path: Path, names: list[str], count: int) -> None:
         print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
 
 
-def choose(path: Path, count: int, page_file: Path | None) -> None:
-    """Print the portfolio, the share of each field in it, and how the plans would have done."""
+def choose(path: Path, count: int, chosen: int, page_file: Path | None) -> None:
+    """Print the portfolio out of the first `count` recipes, how the plans would have done, and what patience does."""
     done: dict[str, Any] = json.loads(path.read_text())
-    names = list(done)
-    table = np.array([pooled.regrets(_ends(done[name])) for name in names])
-    recipes = done[names[0]]["recipes"]
-    usual = np.array([one["recipe"]["target_scaling"] == DEFAULT["target_scaling"] for one in recipes])
-    table[:, ~usual] = np.inf  # half of the sets have no target to scale, and say nothing of it
-    now = np.full(len(names), np.inf)
-    for place, i in enumerate(pooled.portfolio(table, count)):
+    pools = {name: one["recipes"][:count] for name, one in done.items()}
+    recipes = next(iter(pools.values()))
+    table = np.array([pooled.regrets(_ends(one)) for one in pools.values()])
+    now = np.full(len(pools), np.inf)
+    for place, i in enumerate(pooled.portfolio(table, min(chosen, len(recipes)))):
         now = np.minimum(now, table[:, i])
         fields = {k: v for k, v in Recipe.from_plain(recipes[i]["recipe"]).flat().items() if v != DEFAULT.get(k)}
         print(f"{place + 1}. recipe {i}: regret of the best so far {now.mean():.3f}\n   {fields}")
+    about = f"{len(pools)} sets ({', '.join(pools)}); {len(recipes)} recipes each, {EPOCHS} epochs."
+    told = {"plans": f"{about}\n\n{plans(pools)}", "patience": f"{about}\n\n{patience(pools)}"}
+    print("\n\n".join(told.values()))
+    if page_file:
+        page.write(page_file, told, {name: (name, operator.itemgetter(name)) for name in told})
+
+
+def plans(pools: dict[str, Any]) -> str:
+    """Plans down, budgets across: the mean regret over the sets; a dash where the pool has not the recipes."""
     lines = [f"| plan | {' | '.join(f'{b} trainings' for b in BUDGETS)} |", "|---|" + "--:|" * len(BUDGETS)]
     for plan, rungs in pooled.PLANS.items():
-        means = [np.mean([pooled.tried(done[n]["recipes"], rungs, b, EPOCHS) for n in names]) for b in BUDGETS]
-        lines.append(f"| {plan} | " + " | ".join(f"{mean:.3f}" for mean in means) + " |")
-    text = "\n".join(
-        [f"{len(names)} sets ({', '.join(names)}); {len(recipes)} recipes each, {EPOCHS} epochs.", "", *lines]
-    )
-    print(text)
-    if page_file:
-        page.write(page_file, {"plans": text}, {"plans": ("plans", lambda told: told["plans"])})
+        cells = []
+        for budget in BUDGETS:
+            found = [pooled.tried(recipes, rungs, budget, EPOCHS) for recipes in pools.values()]
+            known = [one for one in found if one is not None]
+            cells.append(f"{np.mean(known):.3f}" if len(known) == len(found) else "–")
+        lines.append(f"| {plan} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
-def _ends(one: dict[str, Any]) -> np.ndarray:
+def patience(pools: dict[str, Any]) -> str:
+    """Patiences down: what stopping early saves and costs, the mean over the sets."""
+    lines = [
+        "| patience, of the horizon | epochs saved | by the better third | regret of the best |",
+        "|---|--:|--:|--:|",
+    ]
+    for share in pooled.PATIENCES:
+        saved, better, lost = np.mean([pooled.waited(one, share, EPOCHS) for one in pools.values()], axis=0)
+        lines.append(f"| {share:g} | {saved:.1%} | {better:.1%} | {lost:.3f} |")
+    return "\n".join(lines)
+
+
+def _ends(recipes: list[dict[str, Any]]) -> np.ndarray:
     """The best cost of each recipe of a set."""
-    return np.array([pooled.best_until(recipe["curve"], EPOCHS) for recipe in one["recipes"]])
+    return np.array([pooled.best_until(recipe["curve"], EPOCHS) for recipe in recipes])
 
 
 def main() -> None:
@@ -102,13 +125,14 @@ def main() -> None:
     parser.add_argument("verb", choices=["run", "choose"])
     parser.add_argument("--json", type=Path, default=Path("build/pool.json"))
     parser.add_argument("--sets", nargs="*", default=list(sets.NAMED))
-    parser.add_argument("--recipes", type=int, default=RECIPES, help="of the pool, or of the portfolio")
-    parser.add_argument("--page", type=Path, help="the page whose table of plans is written")
+    parser.add_argument("--recipes", type=int, default=RECIPES, help="of the pool")
+    parser.add_argument("--chosen", type=int, default=CHOSEN, help="of them, for the portfolio")
+    parser.add_argument("--page", type=Path, help="the page whose tables of plans and of patience are written")
     given = parser.parse_args()
     if given.verb == "run":
         run(given.json, given.sets, given.recipes)
     else:
-        choose(given.json, given.recipes if given.recipes != RECIPES else 16, given.page)
+        choose(given.json, given.recipes, given.chosen, given.page)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,13 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.equal.encoded import all_classes, for_nets
 from benchmarks.equal.task import Task
 
-EPOCHS = 81  # of the candidates that are not dropped; the others end after 3, 9 or 27
-FIRST, GROWTH = 9, 3  # candidates of the first round; at most so many times as many in the next
+EPOCHS = 81  # of the candidates that are not dropped
+FIRST, FIRST_EPOCHS = (
+    9,
+    27,
+)  # candidates and epochs of the first round, which is short so that something lies there soon
+FACTOR = 3  # one of so many stays; a round has at most so many times as many candidates as the one before
+USED = 0.8  # of the time left is what a round is planned for
 SCORING = {"rmse": "neg_root_mean_squared_error", "log_loss": "neg_log_loss", "accuracy": "accuracy"}
 SHAPES = [(width,) * depth for depth in (1, 2, 3, 4) for width in (32, 64, 128, 256)]
 
@@ -49,6 +54,38 @@ def estimator(task: Task) -> tuple[Any, str]:
     return TransformedTargetRegressor(inner, transformer=StandardScaler()), "regressor__mlpregressor__"
 
 
+def rungs(candidates: int, epochs: int) -> list[tuple[int, int]]:
+    """What `min_resources="exhaust"` makes of so many candidates: (candidates, epochs) of each rung, the last of which
+    trains to the end. scikit-learn's own default, "smallest", begins at one epoch and ends nine candidates at nine.
+
+    >>> rungs(9, 81), rungs(20, 27)
+    ([(9, 9), (3, 27), (1, 81)], [(20, 3), (7, 9), (3, 27)])
+    """
+    drops = 0
+    while FACTOR ** (drops + 1) <= min(candidates, epochs):
+        drops += 1
+    found = []
+    for drop in range(drops + 1):
+        found.append((candidates, epochs // FACTOR ** (drops - drop)))
+        candidates = -(-candidates // FACTOR)
+    return found
+
+
+def work(candidates: int, epochs: int, cores: int) -> float:
+    """Epochs that a round takes, one after the other: its rungs on all cores, then the winner once more on one."""
+    return sum(count * until for count, until in rungs(candidates, epochs)) / cores + epochs
+
+
+def searched(task: Task, model: Any, prefix: str, candidates: int, epochs: int, number: int) -> HalvingRandomSearchCV:
+    """The search of a round, one process a core, whose last rung trains for all the epochs."""
+    fold = PredefinedSplit(np.repeat([-1, 0], [len(task.y), len(task.y_validation)]))
+    return HalvingRandomSearchCV(
+        model, space(len(task.y), prefix), n_candidates=candidates, factor=FACTOR, resource=f"{prefix}max_iter",
+        min_resources="exhaust", max_resources=epochs, cv=fold, scoring=SCORING[task.metric], refit=False,
+        n_jobs=task.cores, random_state=1000 * task.seed + number,
+    )  # fmt: skip
+
+
 def contest(task: Task) -> None:
     """Rounds of halving, each with as many candidates as the last one says will fit, until the process is ended."""
     warnings.filterwarnings("ignore")
@@ -56,16 +93,11 @@ def contest(task: Task) -> None:
     rows = for_nets(task)
     x = np.concatenate([rows.train, rows.validation])
     y = np.concatenate([task.y, task.y_validation])
-    fold = PredefinedSplit(np.repeat([-1, 0], [len(task.y), len(task.y_validation)]))
     model, prefix = estimator(task)
-    best, candidates, tried, number = np.inf, FIRST, 0, 0
+    best, candidates, epochs, tried, number = np.inf, FIRST, FIRST_EPOCHS, 0, 0
     while True:
         began = time.perf_counter()
-        search = HalvingRandomSearchCV(
-            model, space(len(task.y), prefix), n_candidates=candidates, factor=3, resource=f"{prefix}max_iter",
-            max_resources=EPOCHS, cv=fold, scoring=SCORING[task.metric], refit=False, n_jobs=task.cores,
-            random_state=1000 * task.seed + number,
-        ).fit(x, y)  # fmt: skip
+        search = searched(task, model, prefix, candidates, epochs, number).fit(x, y)
         winner = model.set_params(**search.best_params_).fit(rows.train, task.y)
         validation = _answers(winner, rows.validation, task.classes)
         if (cost := task.cost(validation)) < best:
@@ -73,8 +105,17 @@ def contest(task: Task) -> None:
             task.save("halving", validation, _answers(winner, rows.test, task.classes))
         number, tried = number + 1, tried + candidates
         task.tell(tried=tried, rounds=number)
-        spent = time.perf_counter() - began
-        candidates = int(np.clip(0.8 * candidates * task.left() / spent, 3, GROWTH * candidates))
+        affordable = USED * task.left() * work(candidates, epochs, task.cores) / (time.perf_counter() - began)
+        candidates, epochs = fitting(affordable, FACTOR * candidates, task.cores), EPOCHS
+
+
+def fitting(affordable: float, most: int, cores: int) -> int:
+    """The most candidates whose round takes no more than the epochs that are affordable; three in any case.
+
+    >>> fitting(250.0, 27, 2), fitting(240.0, 27, 2), fitting(1.0, 27, 2)
+    (27, 9, 3)
+    """
+    return next((n for n in range(most, 3, -1) if work(n, EPOCHS, cores) <= affordable), 3)
 
 
 def _answers(model: Any, x: np.ndarray, classes: int) -> np.ndarray:

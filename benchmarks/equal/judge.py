@@ -87,6 +87,7 @@ def can_run(contestant: str) -> str:
 
 def contested(data: DataSet, contestant: str, seed: int, seconds: float, cores: int, programs: str) -> dict[str, Any]:
     """One contestant on one set and seed: how its process ended, and for each of its answers the metrics on test rows.
+    seconds and code are those of the whole process; the code is None where it was killed at the deadline.
 
     programs: the folder of Slalom's compiled programs; empty for a new one that is forgotten afterwards.
     """
@@ -104,11 +105,22 @@ def contested(data: DataSet, contestant: str, seed: int, seconds: float, cores: 
                 about |= told | {"tried": max(told["tried"], about.get("tried", 0))}
     return {
         "set": data.name, "metric": data.metric, "contestant": contestant, "seed": seed, "limit": seconds,
-        "cores": cores,
-        "seconds": round(ended.seconds, 2), "late": ended.code is None or ended.seconds > seconds,
-        "failure": "" if answers else ended.word or "it left nothing in time",
-        "kept_programs": bool(programs), "answers": answers, "about": about, "day": time.strftime("%Y-%m-%d"),
+        "cores": cores, "kept_programs": bool(programs),
+        "began": time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(began)), "day": time.strftime("%Y-%m-%d"),
+        "seconds": round(ended.seconds, 2), "late": ended.code is None or ended.seconds > seconds, "code": ended.code,
+        "failure": failure(ended, answers), "answers": answers, "about": about,
     }  # fmt: skip
+
+
+def failure(ended: Ended, answers: dict[str, Any]) -> str:
+    """What went wrong in a run: that it broke off, whether or not it had saved something, or that nothing lay there.
+
+    >>> failure(Ended(-9, 7.0, ""), {}), failure(Ended(None, 65.0, ""), {}), failure(Ended(None, 65.0, ""), {"nets": 1})
+    ('it ended with code -9', 'it left nothing in time', '')
+    """
+    if ended.code:
+        return ended.word or f"it ended with code {ended.code}"
+    return "" if answers else "it left nothing in time"
 
 
 def judged(data: DataSet, seed: int, folder: Path, deadline: float) -> dict[str, dict[str, float]]:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks import page
-from benchmarks.equal import costs
+from benchmarks.equal import costs, wanted
 from slalom.bench import shown
 
 Told = dict[str, Any]
 
-SLALOM = "slalom"
+SLALOM, ENSEMBLE = "slalom", "slalom ensemble"
 NAMES = {
     "slalom": "Slalom",
     "slalom ensemble": "Slalom, ensemble",
@@ -20,6 +20,7 @@ NAMES = {
     "halving": "scikit-learn, halving",
     "trees": "boosted trees",
 }
+WENT = ("late", "nothing in time", "broke off")  # in how many runs
 Group = tuple[float, int, bool]  # seconds, cores, whether compiled programs were kept: only such runs compare
 
 
@@ -47,8 +48,14 @@ def answers(runs: list[Told]) -> dict[str, dict[str, dict[int, Told | None]]]:
 
 
 def digits(metric: str, value: float) -> str:
-    """A value of a metric, to four digits or to a tenth of a per cent."""
-    return f"{value:.1%}" if metric == "accuracy" else f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+    """A value of a metric, to four digits: accuracy in per cent.
+
+    >>> digits("rmse", 0.463), digits("accuracy", 0.86154), digits("rmse", 2345.6), digits("rmse", 23456.7)
+    ('0.4630', '86.15%', '2346', '23,457')
+    """
+    if metric == "accuracy":
+        return f"{value:.2%}"
+    return f"{value:#.4g}".rstrip(".") if abs(value) < 1e4 else f"{value:,.0f}"
 
 
 def cell(metric: str, seeds: dict[int, Told | None] | None) -> str:
@@ -116,28 +123,31 @@ def titled(group: Group) -> str:
     return f"**{seconds:g} s on {cores} cores; {kept}.**"
 
 
-def beside(metric: str, by_label: dict[str, dict[int, Told | None]]) -> str:
+def beside(metric: str, by_label: dict[str, dict[int, Told | None]], label: str = SLALOM) -> str:
     """How far Slalom's median is from that of the trees: per cent of theirs, accuracy in points; above 0 is better."""
-    middles = []
-    for label in (SLALOM, "trees"):
-        values = [one[metric] for one in by_label.get(label, {}).values() if one is not None]
-        if not values:
-            return "–"
-        middles.append(statistics.median(values))
-    mine, trees = middles
+    mine, trees = median(metric, by_label.get(label)), median(metric, by_label.get("trees"))
+    if mine is None or trees is None:
+        return "–"
     if metric == "accuracy":
-        return f"{100 * (mine - trees):+.1f} points"
+        return f"{100 * (mine - trees):+.2f} points"
     return f"{100 * (trees - mine) / trees:+.1f} %" if trees else "–"
 
 
+def median(metric: str, seeds: dict[int, Told | None] | None) -> float | None:
+    """The median over the seeds that have an answer; None where none has."""
+    values = [one[metric] for one in (seeds or {}).values() if one is not None]
+    return statistics.median(values) if values else None
+
+
 def wins(told: Told) -> str:
-    """Slalom's best network against each other: wins, ties and losses over all sets."""
+    """Slalom's best network against each other contestant: wins, ties and losses over all sets. The ensemble of the
+    same races is no contestant, and more than one network: it is left out."""
     parts = []
     for group, runs in groups(told).items():
         found = answers(runs)
         lines = [["Slalom against", "wins", "ties", "losses", "better in the median", "wins on", "losses on"]]
         for label in _labels(found):
-            if label == SLALOM:
+            if label in (SLALOM, ENSEMBLE):
                 continue
             said: dict[str, list[str]] = {"win": [], "tie": [], "loss": [], "": []}
             ahead = 0
@@ -172,9 +182,38 @@ def second(told: Told) -> str:
     return "\n\n".join(parts)
 
 
+def targets(told: Told) -> str:
+    """What is wanted beside what was measured, nothing kept from earlier runs, and beside the trees' same seconds."""
+    lines = [
+        ["set", "seconds", "Slalom's", "wanted", "measured", "seeds", "better than wanted by", "boosted trees",
+         "beside trees", "tuned MLP, published"],
+    ]  # fmt: skip
+    for one in wanted.WANTED:
+        metric = wanted.METRIC[one.name]
+        runs = groups(told).get((one.seconds, wanted.CORES, False), [])
+        by_label = answers(runs).get(one.name, {})
+        for label, value in ((SLALOM, one.single), (ENSEMBLE, one.ensemble)):
+            measured = [seed for seed, answer in by_label.get(label, {}).items() if answer is not None]
+            lines.append(
+                [
+                    one.name, f"{one.seconds:g}", "best network" if label == SLALOM else "ensemble",
+                    digits(metric, value), cell(metric, by_label.get(label)), f"{len(measured)} of {wanted.SEEDS}",
+                    _ahead(metric, median(metric, by_label.get(label)), value), cell(metric, by_label.get("trees")),
+                    beside(metric, by_label, label), digits(metric, wanted.TUNED_MLP[one.name]),
+                ]
+            )  # fmt: skip
+    return shown.markdown(lines)
+
+
+def _ahead(metric: str, measured: float | None, value: float) -> str:
+    if measured is None:
+        return "–"
+    return f"{100 * (measured - value):+.2f} points" if metric == "accuracy" else f"{value - measured:+.4f}"
+
+
 def effort(told: Told) -> str:
     """What contestants did with their time, and whether all held to it."""
-    lines = [["seconds", "contestant", "runs", "tried in a run", "process, s", "late", "nothing in time", "sources"]]
+    lines = [["seconds", "contestant", "runs", "tried in a run", "process, s", *WENT, "sources"]]
     for group, runs in groups(told).items():
         for name in NAMES:
             own = [run for run in runs if run["contestant"] == name]
@@ -183,12 +222,13 @@ def effort(told: Told) -> str:
             tried = [run["about"].get("tried", 0) for run in own]
             spent = [run["seconds"] for run in own]
             late, nothing = sum(run["late"] for run in own), sum(not run["answers"] for run in own)
+            broken = sum(run.get("attempt", 1) - 1 + bool(run.get("code")) for run in own)  # those tried again as well
             lines.append(
                 [
                     f"{group[0]:g}", NAMES[name], str(len(own)),
                     f"{statistics.median(tried):,.0f} ({min(tried):,}–{max(tried):,})",
                     f"{statistics.median(spent):.1f} ({min(spent):.1f}–{max(spent):.1f})", str(late), str(nothing),
-                    str(len({run["source"] for run in own})),
+                    str(broken), str(len({run["source"] for run in own})),
                 ]
             )  # fmt: skip
     return shown.markdown(lines)
@@ -205,7 +245,7 @@ def line(run: Told) -> str:
         f"{label} " + ", ".join(f"{name} {value:.5g}" for name, value in one.items())
         for label, one in run["answers"].items()
     )
-    state = said or f"nothing in time: {run['failure']}"
+    state = "; ".join(filter(None, (said, f"FAILED: {run['failure']}" if run["failure"] else "")))
     late = ", late" if run["late"] else ""
     return (
         f"{run['set']}, seed {run['seed']}, {run['contestant']}: {state} ({run['seconds']:.1f} s{late},"
@@ -216,6 +256,7 @@ def line(run: Told) -> str:
 TABLES: dict[str, tuple[str, Callable[[Told], str]]] = {
     "machine": ("machine", about),
     "scores": ("runs", scores),
+    "targets": ("runs", targets),
     "wins": ("runs", wins),
     "second": ("runs", second),
     "effort": ("runs", effort),

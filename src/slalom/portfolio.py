@@ -21,8 +21,9 @@ SHAPES: tuple[dict[str, Any], ...] = (
 # Learning rates that are worth trying on scaled tables; those of other rules are their own (`Rule.rates`).
 RATES: dict[str, tuple[float, float]] = {"adamw": (1.5e-3, 2e-2), "adam": (1e-3, 2e-2), "muon": (5e-3, 4e-2)}
 
-# The first is what did best on the validation rows of California housing, by hand. The others are the greedy choice out
-# of 64 recipes on 17 of the sets of `benchmarks/sets.py`: each lowers the mean of the best regrets most.
+# The first is what did best on the validation rows of California housing, by hand: that set is not an unseen one. The
+# others are the greedy choice out of 64 recipes on 17 of the sets of `benchmarks/sets.py`, on none of which results are
+# reported: each lowers the mean of the best regrets most. docs/racing.md says more.
 LEADING: tuple[dict[str, Any], ...] = (
     {
         "scaling": "quantile_normal", "rule": "adamw", "learning_rate": 0.005, "schedule": "cosine",

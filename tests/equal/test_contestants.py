@@ -7,6 +7,8 @@ import types
 import numpy as np
 import polars as pl
 import pytest
+import scipy.stats
+import sklearn.dummy
 from benchmarks.equal import costs, encoded, halving, judge, ours, sets, trees
 from benchmarks.equal.task import Task
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -85,6 +87,20 @@ def test_halving_searches_settings_that_its_estimator_has(name, request):
             settings[f"{prefix}batch_size"] <= len(task.y) // 4 or settings[f"{prefix}batch_size"] == len(task.y) // 4
         )
     assert f"{prefix}max_iter" in model.get_params()
+
+
+@pytest.mark.parametrize(("candidates", "epochs"), [(3, 81), (9, 27), (10, 81), (27, 27)])
+def test_the_last_rung_of_halving_trains_to_the_end(candidates, epochs, mixed):
+    """scikit-learn makes the rungs that a round is planned with, and those that stay have all the epochs."""
+    rows = np.random.default_rng(0).normal(size=(len(mixed.y) + len(mixed.y_validation), 2))
+    y = np.concatenate([mixed.y, mixed.y_validation])
+    search = halving.searched(mixed, sklearn.dummy.DummyRegressor(), "", candidates, epochs, 0)
+    search.set_params(param_distributions={"quantile": scipy.stats.uniform()}, resource="constant", n_jobs=1).fit(
+        rows, y
+    )
+    made = list(zip(search.n_candidates_, search.n_resources_, strict=True))
+    assert made == halving.rungs(candidates, epochs)
+    assert made[-1][1] == search.best_params_["constant"] == epochs
 
 
 def test_answers_of_slalom_are_in_the_order_of_the_classes():

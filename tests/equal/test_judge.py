@@ -102,7 +102,8 @@ def contested(monkeypatch, code, seconds):
 def test_a_run_tells_what_was_left_and_how_it_ended(monkeypatch):
     run = contested(monkeypatch, "task.save('pretender', *rows); task.tell(tried=4)", 60.0)
     assert run["answers"]["pretender"]["log_loss"] == pytest.approx(np.log(3))
-    assert (run["late"], run["failure"], run["about"]) == (False, "", {"tried": 4})
+    assert (run["late"], run["code"], run["failure"], run["about"]) == (False, 0, "", {"tried": 4})
+    assert time.strptime(run["began"], "%Y-%m-%dT%H:%M:%S%z")
     assert (run["set"], run["metric"], run["seed"], run["limit"]) == ("iris", "log_loss", 0, 60.0)
     assert 0 < run["seconds"] < 60
 
@@ -110,17 +111,19 @@ def test_a_run_tells_what_was_left_and_how_it_ended(monkeypatch):
 def test_a_late_process_counts_as_what_it_had_saved(monkeypatch):
     code = "task.save('pretender', *rows)\nimport time; time.sleep(60)"
     run = contested(monkeypatch, code, 3.0)
-    assert (run["late"], run["failure"], list(run["answers"])) == (True, "", ["pretender"])
+    assert (run["late"], run["code"], run["failure"], list(run["answers"])) == (True, None, "", ["pretender"])
 
 
 def test_a_process_that_dies_is_told_with_its_last_word(monkeypatch):
     run = contested(monkeypatch, "raise ValueError('no luck')", 60.0)
-    assert (run["answers"], run["failure"]) == ({}, "ValueError: no luck")
+    assert (run["answers"], run["code"], run["failure"]) == ({}, 1, "ValueError: no luck")
+    run = contested(monkeypatch, "task.save('pretender', *rows); raise ValueError('too late')", 60.0)
+    assert (list(run["answers"]), run["code"], run["failure"]) == (["pretender"], 1, "ValueError: too late")
 
 
 def asked(tmp_path, **other):
     given = {
-        "rtdl": None, "tables": None, "sets": ["iris", "wine"], "seconds": 9.0, "seeds": 2, "cores": 2, "again": [],
+        "rtdl": None, "tables": None, "sets": ["iris", "wine"], "seconds": [9.0], "seeds": 2, "cores": 2, "again": [],
         "contestants": ["trees", "halving"], "programs": "", "json": tmp_path / "deep" / "runs.json",
     }  # fmt: skip
     return argparse.Namespace(**given | other)
@@ -130,7 +133,8 @@ def pretended(data, contestant, seed, seconds, cores, programs):
     return {
         "set": data.name, "metric": data.metric,
         "contestant": contestant, "seed": seed, "limit": seconds, "cores": cores, "seconds": 1.0,
-        "late": False, "failure": "", "kept_programs": bool(programs), "about": {"tried": 1}, "day": "2026-01-01",
+        "late": False, "code": 0, "failure": "", "kept_programs": bool(programs), "about": {"tried": 1},
+        "day": "2026-01-01",
         "answers": {contestant: {"log_loss": 0.5, "accuracy": 0.75, "validation": 0.5}},
     }  # fmt: skip
 
@@ -159,6 +163,36 @@ def test_what_is_there_is_not_run_again(tmp_path, monkeypatch, capsys):
     assert [contestant for _, contestant, _ in done] == ["trees"] * 4
     assert len(equal_time.kept(given.json)["runs"]) == 8
     assert "iris, seed 0, trees: trees log_loss 0.5" in capsys.readouterr().out
+
+
+def test_a_run_that_broke_off_is_tried_again_and_one_that_left_nothing_is_not(tmp_path, monkeypatch, capsys):
+    """Its record says so, and how often it was tried; every record names the commit and the machine."""
+    ends, done = {9.0: (1, "ValueError: no luck"), 30.0: (None, "it left nothing in time")}, []
+
+    def ended(data, contestant, seed, seconds, *rest):
+        done.append(seconds)
+        code, failure = ends.get(seconds, (0, ""))
+        run = pretended(data, contestant, seed, seconds, *rest) | {"code": code, "failure": failure}
+        return run | ({"answers": {}} if failure else {})
+
+    monkeypatch.setattr(judge, "contested", ended)
+    monkeypatch.setattr(judge, "can_run", lambda name: "")
+    given = asked(tmp_path, sets=["iris"], seeds=1, contestants=["slalom"], seconds=[9.0, 30.0, 60.0])
+    for tries in (1, 2):
+        equal_time.measured(given, equal_time.kept(given.json))
+        broken, slow, well = sorted(equal_time.kept(given.json)["runs"], key=lambda run: run["limit"])
+        assert (broken["attempt"], broken["failure"]) == (tries, "ValueError: no luck")
+        assert (slow["attempt"], well["attempt"]) == (1, 1)
+    assert done == [9.0, 30.0, 60.0, 9.0]
+    assert "iris, seed 0, slalom: FAILED: ValueError: no luck (1.0 s, 1 tried)" in capsys.readouterr().out
+    ends.clear()
+    equal_time.measured(given, equal_time.kept(given.json))
+    held = equal_time.kept(given.json)
+    assert [(run["attempt"], run["failure"]) for run in held["runs"] if run["limit"] == 9.0] == [(3, "")]
+    for run in held["runs"]:
+        assert run["machine"]["processor"] == held["machine"]["processor"]
+        assert run["commit"] == equal_time.commit()
+        assert run["source"] == equal_time.source_of("slalom")
 
 
 def test_runs_of_another_machine_and_unknown_sets_are_refused(tmp_path, monkeypatch):

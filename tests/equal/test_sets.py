@@ -10,7 +10,7 @@ import sklearn.datasets
 from benchmarks.equal import sets
 
 
-@pytest.mark.parametrize("module", ["sets", "costs", "encoded", "tables", "ours"])
+@pytest.mark.parametrize("module", ["sets", "costs", "encoded", "halving", "judge", "tables", "ours"])
 def test_the_examples_are_true(module):
     """The examples in docstrings print what they say."""
     failed, tried = doctest.testmod(importlib.import_module(f"benchmarks.equal.{module}"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks import page
-from benchmarks.equal import judge, tables
+from benchmarks.equal import judge, tables, wanted
 
 PAGE = Path(__file__).parents[2] / "docs" / "results.md"
 MACHINE = {"processor": "abacus", "cores": 2, "avx512": False, "system": "s", "python": "3"} | dict.fromkeys(
@@ -51,12 +51,50 @@ def test_scores_are_medians_with_the_least_and_the_largest():
     text = tables.scores(TOLD)
     assert row(text, "set")[3:] == ["Slalom", "Optuna + PyTorch", "boosted trees", "Slalom beside trees"]
     assert row(text, "california") == [
-        *("california", "rmse", "3", "0.46 (0.45–0.47)", "0.485 (0.48–0.49)", "0.44 (0.44–0.45)", "-4.5 %")
+        *("california", "rmse", "3", "0.4600 (0.4500–0.4700)", "0.4850 (0.4800–0.4900)"),
+        *("0.4400 (0.4400–0.4500)", "-4.5 %"),
     ]
     assert row(text, "adult")[3:] == [
-        *("87.0% (86.0%–88.0%)", "86.5% (86.0%–87.0%)", "86.5% (86.0%–87.0%) (nothing from 1 of 3)", "+0.5 points")
+        *("87.00% (86.00%–88.00%)", "86.50% (86.00%–87.00%)"),
+        *("86.50% (86.00%–87.00%) (nothing from 1 of 3)", "+0.50 points"),
     ]
-    assert row(text, "iris")[3:] == ["0.2 (0.2–0.2) (nothing from 1 of 3)", "0.3 (nothing from 2 of 3)", "–", "–"]
+    assert row(text, "iris")[3:] == [
+        *("0.2000 (0.2000–0.2000) (nothing from 1 of 3)", "0.3000 (nothing from 2 of 3)", "–", "–")
+    ]
+
+
+def test_differences_of_a_thousandth_and_of_a_tenth_of_it_are_seen():
+    """Medians of five seeds keep four digits, accuracy is in per cent with two decimals: .8612 is not .8613."""
+    seeds = [0.8601, 0.8612, 0.862, 0.863, 0.8611]
+    text = tables.scores({"runs": runs("adult", "slalom", seeds, "accuracy") + runs("california", "slalom", [0.463])})
+    assert row(text, "adult")[3] == "86.12% (86.01%–86.30%)"
+    assert row(text, "california")[3] == "0.4630"
+    near = runs("adult", "slalom", [0.8613], "accuracy") + runs("adult", "trees", [0.8612], "accuracy")
+    assert row(tables.scores({"runs": near}), "adult")[3:] == ["86.13%", "86.12%", "+0.01 points"]
+
+
+def test_targets_are_set_beside_what_was_measured_and_beside_the_trees():
+    """Medians of runs with those seconds that kept no programs; the ensemble is that of the same runs."""
+    made = runs("california", "slalom", [0.463, 0.464, None, 0.465]) + runs("california", "trees", [0.45])
+    for run in made[:2]:
+        run["answers"]["slalom ensemble"] = {"rmse": 0.454, "validation": 0.4}
+    made += runs("california", "slalom", [0.1], kept_programs=True) + runs("california", "slalom", [0.2], cores=4)
+    made += runs("adult", "slalom", [0.8672], "accuracy", limit=300.0)
+    lines = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in tables.targets({"runs": made}).split("\n")
+    ]
+    found = {tuple(line[:3]): line[3:] for line in lines[2:]}
+    assert len(found) == 2 * len(wanted.WANTED)
+    assert found["california", "60", "best network"] == [
+        *("0.4720", "0.4640 (0.4630–0.4650) (nothing from 1 of 4)", "3 of 5", "+0.0080", "0.4500", "-3.1 %", "0.4948")
+    ]
+    assert found["california", "60", "ensemble"][:6] == [
+        *("0.4520", "0.4540 (0.4540–0.4540)", "2 of 5", "-0.0020", "0.4500", "-0.9 %")
+    ]
+    assert found["adult", "300", "best network"] == [
+        *("86.60%", "86.72%", "1 of 5", "+0.12 points", "–", "–", "85.40%")
+    ]
+    assert found["adult", "60", "ensemble"] == ["86.30%", "–", "0 of 5", "–", "–", "–", "85.40%"]
 
 
 def test_wins_are_better_on_every_seed_and_ties_lie_within_their_spread():
@@ -81,8 +119,8 @@ def test_an_ensemble_is_shown_beside_the_network_of_the_same_runs():
         run["answers"]["slalom ensemble"] = {"log_loss": 0.1, "accuracy": 1.0, "validation": 0.1}
     del made[1]["answers"]["slalom"]
     text = tables.scores({"machine": MACHINE, "runs": made})
-    assert row(text, "wine")[3:5] == ["0.2 (nothing from 1 of 2)", "0.1 (0.1–0.1)"]
-    assert row(tables.wins({"runs": made}), "Slalom, ensemble")[4] == "0 of 1"
+    assert row(text, "wine")[3:5] == ["0.2000 (nothing from 1 of 2)", "0.1000 (0.1000–0.1000)"]
+    assert "ensemble" not in tables.wins({"runs": made})  # it is the same runs' and more than one network
 
 
 def test_a_set_of_which_nobody_left_anything_is_told_with_its_metric():
@@ -97,7 +135,7 @@ def test_only_runs_of_equal_seconds_and_cores_are_compared():
         "**60 s on 2 cores; Slalom compiles anew in every run.**",
         "**300 s on 2 cores; Slalom compiles anew in every run.**",
     ]
-    assert text.count("0.46 (0.45–0.47)") == 1
+    assert text.count("0.4600 (0.4500–0.4700)") == 1
 
 
 def test_effort_says_who_was_late_and_who_left_nothing():
@@ -105,7 +143,9 @@ def test_effort_says_who_was_late_and_who_left_nothing():
         "runs": runs("iris", "trees", [0.1, None], "log_loss", late=True) + runs("wine", "trees", [0.1], "log_loss")
     }
     told["runs"][0]["source"] = "y"
-    assert row(tables.effort(told), "60") == ["60", "boosted trees", "3", "7 (7–7)", "59.0 (59.0–59.0)", "2", "1", "2"]
+    told["runs"][1] |= {"attempt": 2, "code": 1}
+    told["runs"][2] |= {"attempt": 2, "code": 0}
+    assert row(tables.effort(told), "60") == ["60", "boosted trees", "3", "7 (7–7)", "59.0 (59.0–59.0)", *"2132"]
 
 
 def test_the_page_has_a_place_for_every_table_and_nothing_else_changes(tmp_path):
