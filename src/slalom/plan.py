@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 STEPS = 2500  # of the horizon that is usual
 MOST_EPOCHS = 200  # of any horizon
-TRAININGS = (6, 24)  # to the end, that a start costs: with fewer the horizon is cut, with more it grows
+TRAININGS = (6, 200)  # to the end, that a start costs: with fewer the horizon is cut, with more it grows
 GROWTH = 3  # times the usual horizon, at most
 SURPLUS = 1.5  # recipes planned, as a multiple of those that the cost model says will fit
 WIDEST = 600  # recipes of one start, however small they are: drawing one takes a millisecond
@@ -151,13 +151,13 @@ def for_seconds(
     compiling take before racers run. most: recipes that memory has room for. steps: of an epoch. kind: one of PLANS.
 
     The plan fills SHARE of the racers' time, with recipes of which one in nine comes to its end: of the horizon that
-    2,500 steps make. Where that would be fewer than 6 trainings' worth the horizon is shorter, where it would be more
-    than 24 the horizon grows, threefold and to 200 epochs at most, and then the field. Half as many recipes again are
-    planned as the model says will fit; the measured speed may only take away recipes that have not started, never a
-    horizon.
+    2,500 steps make. Where that would be fewer than 6 trainings' worth the horizon is shorter; where it would be more
+    than 200, which is twice what the recipes of the widest start cost, the horizon grows, threefold and to 200 epochs
+    at most. Half as many recipes again are planned as the model says will fit; the measured speed may only take away
+    recipes that have not started, never a horizon.
 
     >>> for_seconds(60, 2, [0.2], steps=50).rungs
-    (Rung(recipes=36, epochs=4), Rung(recipes=12, epochs=13), Rung(recipes=4, epochs=39))
+    (Rung(recipes=37, epochs=4), Rung(recipes=12, epochs=13), Rung(recipes=4, epochs=40))
     """
     core_seconds = SHARE * max(seconds - reserved(seconds) - start, seconds * 0.3) * cores
     affordable = max(core_seconds / (sum(epoch_costs) / len(epoch_costs)), 1.0)  # epochs of one recipe, in all

@@ -45,9 +45,9 @@ DRAWS: dict[str, Draw] = {
     "rule": Choice.of(RULES),
     "schedule": Choice.of(SCHEDULES),
     "warmup": Choice.of({0.0: 0.5, 0.05: 0.3, 0.1: 0.2}),
-    "dropout": Range(0.02, 0.4, log=False, zero=0.3),
+    "dropout": Range(0.02, 0.5, log=False, zero=0.3),
     "l1": Range(1e-6, 1e-4, zero=0.9),
-    "embedding_sigma": Range(0.1, 2.0),  # of periodic embeddings
+    "embedding_sigma": Range(0.1, 30.0),  # of periodic embeddings
     "initialiser": Choice.of(INITIALISED),
 }
 OF_CLASSES: dict[str, Draw] = {"label_smoothing": Choice.of({0.0: 0.7, 0.02: 0.15, 0.1: 0.15})}

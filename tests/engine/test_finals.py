@@ -56,13 +56,14 @@ def some(heat, count, first=0, epochs=20, **fields):
 # --- finalists --------------------------------------------------------------------------------------------------------
 
 
-@given(left=st.floats(1e-4, 60), count=st.integers(0, 5), workers=st.integers(1, 8), slow=st.floats(0.3, 5))
-@settings(max_examples=60, deadline=None)
-def test_as_many_finalists_and_seeds_run_as_fit(heat, left, count, workers, slow):
+@given(share=st.floats(0.2, 18), count=st.integers(0, 5), workers=st.integers(1, 8), slow=st.floats(0.31, 5))
+@settings(max_examples=100, deadline=None)
+def test_as_many_finalists_and_seeds_run_as_fit(heat, share, count, workers, slow):
     """Two finalists or three run with one seed to five, or nobody; by the pace they are through in time, with one seed
     more they would not be; more time never takes seeds away from as many finalists."""
     pace = Pace(PLAN, workers, modelled=1.0, measured=slow)
     ranked = some(heat, count)
+    left = share * slow * pace.crew(heat, 1, 0, 6 * (len(TRAIN) // 8)) / workers  # of so many runs, were they divisible
     chosen, seeds = pace.finals(ranked, left)
     assert list(chosen) == ranked[: len(chosen)]
     assert (len(chosen), seeds) == (0, 0) or (2 <= len(chosen) <= FINALISTS and 1 <= seeds <= SEEDS)
@@ -105,12 +106,20 @@ def test_new_seeds_name_the_winner(heat):
 
 def test_a_seed_that_not_all_have_run_does_not_count(heat):
     """Where the race is stopped among the finalists, a seed counts for all of them or for none."""
-    runs = [entry.rerun(2) for entry in some(heat, 2)]
-    for run in runs:
-        Crew(heat, run.racers[:1]).advance(20 * heat.steps_per_epoch(0), [], lambda: False)
-    assert [run.unfinished(20) for run in runs] == [{2}, {2}]
-    Crew(heat, runs[0].racers[1:]).advance(20 * heat.steps_per_epoch(0), [], lambda: False)
-    assert [run.unfinished(20) for run in runs] == [set(), {2}]
+    one = Track(flat(2, 20), [heat], [], Threads(1), math.inf, started=some(heat, 2))
+    for entry in one.started:
+        entry.outcome, entry.racers[0].costs = "finished", {1: 1.0}
+    one.pace.finals = lambda ranked, left: (ranked, 2)
+
+    def cut_off(runs, epochs, **_):
+        for racers in (runs[0].racers, runs[1].racers[:1]):
+            Crew(heat, racers[:1]).advance(epochs * heat.steps_per_epoch(0), [], lambda: False)
+        Crew(heat, runs[0].racers[1:]).advance(epochs * heat.steps_per_epoch(0), [], lambda: False)
+        assert [run.unfinished(20) for run in runs] == [set(), {2}]
+
+    one._race = cut_off
+    one._finals()
+    assert [[run.replicate for run in entry.again] for entry in one.started] == [[1], [1]]
 
 
 def test_seeds_run_one_after_the_other(heat):
@@ -226,6 +235,15 @@ def test_a_further_start_is_of_new_neighbours(entries):
     assert {entry.recipe.depth for entry in made} == {1}
     assert "z_score" not in {entry.recipe.scaling for entry in made}
     assert further(entries[0].heat.prepared, heats, entries[:1], SPACE) == []  # the default recipe, which has depth 2
+
+
+def test_no_neighbour_is_raced_twice(entries, monkeypatch):
+    """What was raced already, or is a neighbour twice, is left out."""
+    race(X, Y, recipes=6, epochs=2, space=SPACE)
+    heats, prepared = list({id(entry.heat): entry.heat for entry in entries}.values()), entries[0].heat.prepared
+    old, new = entries[3].recipe, entries[3].recipe.with_fields({"dropout": 0.123}).with_epochs(20)
+    monkeypatch.setattr(start.Space, "near", lambda self, seed, number, parents: new if number % 2 else old)
+    assert [entry.recipe for entry in further(prepared, heats, entries, SPACE)] == [new]
 
 
 def test_own_space_and_own_recipes_race(entries):

@@ -14,7 +14,8 @@ import pytest
 
 from slalom import cache, program
 
-from .test_race import NoBaselines, racing, small
+from .races import NoBaselines, racing
+from .test_race import small
 
 COMPILE = functools.cache(program._compiled)
 KEYS = [f"{i:040x}" for i in range(30)]
