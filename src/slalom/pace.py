@@ -85,12 +85,12 @@ class Pace:
         return max(total / self.workers, chain) * self.slowness * SAFETY
 
     def finals(self, ranked: Sequence[Entry], left: float) -> tuple[Sequence[Entry], int]:
-        """(the entries, the best first, that are run again, new seeds of each) in the seconds left; ([], 0) where there
-        is no time for two of them with one seed."""
+        """(the entries, the best first, that are run again, new seeds of each) in the seconds left: as many seeds as
+        fit, and one more that may not come to its end; ([], 0) where there is no time for two entries with one seed."""
         for count in range(min(FINALISTS, len(ranked)), 1, -1):
             for seeds in range(SEEDS, 0, -1):
                 if self.again(ranked[:count], seeds) <= left:
-                    return ranked[:count], seeds
+                    return ranked[:count], min(seeds + 1, SEEDS)
         return [], 0
 
     def again(self, entries: Sequence[Entry], seeds: int = SEEDS) -> float:

@@ -88,7 +88,10 @@ class Space:
 
     def __post_init__(self) -> None:
         check_fields(self.fixed)
-        self.own  # noqa: B018 - checked
+        losses = {self.fixed.get("loss")} if "loss" in self.fixed else set(getattr(self.own.get("loss"), "values", ()))
+        for name, loss in (("huber_delta", "huber"), ("quantile", "quantile")):
+            if (name in self.fixed or name in self.own) and loss not in losses:
+                raise SlalomError(f"{name} must be given beside loss={loss}: it says nothing to another loss.")
         if self.fixed.get("batch_size", 1) > self.rows:
             raise SlalomError(
                 f"batch_size must be at most the number of training rows, {self.rows}. Got {self.fixed['batch_size']}."

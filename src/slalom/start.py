@@ -13,12 +13,12 @@ from slalom.cost import step_seconds
 from slalom.data import Target, split, split_given
 from slalom.draws import Choice
 from slalom.entry import Entry
-from slalom.errors import wrong
+from slalom.errors import SlalomError, wrong
 from slalom.executor import cores
 from slalom.finish import structure_of
 from slalom.heat import Heat
 from slalom.lane import Data, width
-from slalom.metrics import Metric, find_metric
+from slalom.metrics import METRICS, Metric, find_metric
 from slalom.order import Order
 from slalom.plan import Plan
 from slalom.prepare import Prepared, Sink, is_stored, prepare
@@ -59,6 +59,11 @@ def prepared_for(order: Order, table: Table, notes: list[str], sink: Sink | None
         table.taken(), table.labels, target, rows, scalings, units, whole=whole, refit=order.refit, sink=sink
     )
     notes += prepared.columns.notes
+    if metric is METRICS["auc"] and any(len(np.unique(prepared.labels[f.choose])) < 2 for f in prepared.folds):
+        raise SlalomError(
+            "auc needs rows of two classes among those that recipes are chosen by. They are of one. Give other"
+            " validation rows, or take log_loss."
+        )
     return prepared, metric
 
 

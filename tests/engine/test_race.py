@@ -856,3 +856,10 @@ def test_executor_does_not_wait_beyond_its_deadline():
     gate.set()
     time.sleep(0.1)
     assert started == [1]
+
+
+def test_auc_needs_two_classes_to_choose_by():
+    """Where the caller's validation rows are of one class there is no area: that is said before anything is trained."""
+    y = np.arange(len(X)) % 2
+    with pytest.raises(SlalomError, match="auc needs rows of two classes among those that recipes are chosen by"):
+        race(X, y, validation=(X[:50], np.zeros(50, int)), metric="auc", recipes=1, epochs=1)

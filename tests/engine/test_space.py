@@ -80,7 +80,7 @@ def test_drawn_recipe_lies_in_the_space(seed, number):
     assert row["scaling"] in SCALINGS
     assert row["schedule"] in SCHEDULES
     assert row["warmup"] in (0.0, 0.05, 0.1)
-    assert 0 <= row["dropout"] <= 0.4
+    assert 0 <= row["dropout"] <= 0.5
     assert 0 <= row["weight_decay"] <= (0.3 if decaying(drawn.rule) else 1e-3)
     assert shape_of(drawn) == shapes[number % len(shapes)]
 
@@ -317,3 +317,13 @@ def test_bad_fields_are_refused_before_anything_runs(fixed, sentence):
     if "batch_size" not in fixed:
         with pytest.raises(SlalomError):
             check_fields(fixed)
+
+
+@pytest.mark.parametrize(("name", "loss"), [("huber_delta", "huber"), ("quantile", "quantile")])
+def test_the_number_of_a_loss_stands_beside_the_loss(name, loss):
+    """Without the loss that reads it, the number would do nothing: that is said. The loss may be fixed or drawn."""
+    for asked in ({"fixed": {name: 0.3}}, {"given": {name: [0.3, 0.4]}}, {"fixed": {name: 0.3, "loss": "poisson"}}):
+        with pytest.raises(SlalomError, match=f"^{name} must be given beside loss={loss}: it says nothing to another"):
+            Space(100, 3, **asked)
+    Space(100, 3, {name: 0.3, "loss": loss})
+    Space(100, 3, {name: 0.3}, given={"loss": ["squared_error", loss]})
