@@ -83,7 +83,7 @@ class Embedding(Layer):
     axes: ClassVar[tuple[int, ...]] = (2,)
     keeps_shape: ClassVar[bool] = False
 
-    sigma: Setting = setting(0.1, "(0, inf)", "spread of the first vectors")
+    sigma: Setting = setting(0.01, "(0, inf)", "spread of the first vectors")
 
     def init(
         self, rng: np.random.Generator, inputs: int, outputs: int, rows: tuple[int, ...] = ()
