@@ -58,7 +58,12 @@ class Baselines:
     """The running process of the baselines."""
 
     def __init__(
-        self, numbers: Numbers, labels: Array, folds: list[Array], wanted: list[Array], classes: int,
+        self,
+        numbers: Numbers,
+        labels: Array,
+        folds: list[Array],
+        wanted: list[Array],
+        classes: int,
         codes: Sequence[int] = (),
     ) -> None:
         """numbers: the encoded columns. labels [N]; folds: the training rows of each; wanted: the rows to predict by
@@ -163,7 +168,7 @@ def main(folder: str) -> None:
     """The process: fit every baseline on every fold, the quick ones first, and write what each predicts."""
     import warnings
 
-    np.random.seed(0)  # of the encoder's folds, which has lost its own seed in newer releases  # noqa: NPY002
+    np.random.seed(0)  # of the encoder's folds, which has lost its own seed in newer releases
     warnings.simplefilter("ignore")  # a linear model that has not converged is still a baseline
     path = Path(folder)
     about = json.loads((path / "about.json").read_text())

@@ -65,7 +65,14 @@ class Plain:
         return [*weights, last], memory
 
     def apply(
-        self, weights: Tree, memory: Tree, x: Array, *, training: bool, key: Array, dropout: Array | None,
+        self,
+        weights: Tree,
+        memory: Tree,
+        x: Array,
+        *,
+        training: bool,
+        key: Array,
+        dropout: Array | None,
         passed: int = -1,
     ) -> tuple[Array, list[Tree]]:
         """(outputs, the next memory), see the formula of the class. passed: how many features of x, the first ones,
@@ -133,7 +140,14 @@ class Residual(Plain):
         return self.norm is not None and i % 2 == 0
 
     def apply(
-        self, weights: Tree, memory: Tree, x: Array, *, training: bool, key: Array, dropout: Array | None,
+        self,
+        weights: Tree,
+        memory: Tree,
+        x: Array,
+        *,
+        training: bool,
+        key: Array,
+        dropout: Array | None,
         passed: int = -1,
     ) -> tuple[Array, list[Tree]]:
         """As `Plain.apply`, by the formula of this class."""

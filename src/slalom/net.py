@@ -68,8 +68,8 @@ class Net:
     An `embedding` stands in front of all: each of the first `embedded` columns (-1: of all) becomes `embedding_size`
     features (0: 4 of periodic, 16 of piecewise_linear). categories: how many codes each of the last columns has, which
     hold codes of levels; `layers.Embedding` makes FEATURES features of each. The first dense layer takes the features
-    of the codes, then those of the embedding, then the other columns as they are. With a `learned_scale` every feature is
-    multiplied by a number of its own in front of it.
+    of the codes, then those of the embedding, then the other columns as they are. With a `learned_scale` every
+    feature is multiplied by a number of its own in front of it.
 
     weights: a tuple of dicts of arrays, memory: a tuple of () and NamedTuples of arrays, one of each a hidden layer,
     and the weights of the last layer behind. Those of the embedding, of the codes and of the scale stand in front of

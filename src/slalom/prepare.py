@@ -38,10 +38,10 @@ class Prepared:
     """The data of a race, on the host.
 
     x: [V P, wide(D, codes)] float32: variants of the table, one below the other, each padded to P rows, with columns of
-    zeros behind its own up to a multiple of eight. Variant 0 has every column by its median and quartiles, in float64 first:
-    an outlier then costs the other rows no digits, as it would beside mean and standard deviation. The scalings that
-    are centre and spread are applied to it inside the step. Codes, the last of the columns, are in all variants as they
-    are; to scalers they are columns of zeros.
+    zeros behind its own up to a multiple of eight. Variant 0 has every column by its median and quartiles, in float64
+    first: an outlier then costs the other rows no digits, as it would beside mean and standard deviation. The scalings
+    that are centre and spread are applied to it inside the step. Codes, the last of the columns, are in all variants as
+    they are; to scalers they are columns of zeros.
     y: [U F P] float32: the target in each of U units, one variant a fold, since each fold fits the unit to its own
     training rows. A target that may be counts is there in units of its mean as well. Classes have no unit.
     """

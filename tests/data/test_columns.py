@@ -110,9 +110,7 @@ def test_thirty_one_frequent_levels_become_codes():
     frame = pl.DataFrame({"a": words, "b": range(len(words)), "c": ["x", "y"] * (len(words) // 2)})
     columns = Columns.fit(frame)
     assert (columns.names, columns.categories, columns.numeric) == (("b", "c=x", "c=y", "a"), (33,), 1)
-    assert columns.notes == (
-        'Column "a" has 33 levels: nets learn a vector for each of 31, 2 rarer ones share one.',
-    )
+    assert columns.notes == ('Column "a" has 33 levels: nets learn a vector for each of 31, 2 rarer ones share one.',)
     later = pl.DataFrame({"a": ["w0000", "w0030", "r0", "new", None], "b": [0] * 5, "c": ["x"] * 5})
     assert columns(later)[:, -1].tolist() == [0, 30, 31, 31, 32]
     assert columns.text_names == ("c", "a")

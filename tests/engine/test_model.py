@@ -192,7 +192,8 @@ def test_newer_format_is_one_sentence(folder, found):
     """A model of another format is refused with what to do."""
     about(folder, format=found)
     assert (
-        sentence_of(folder) == f"{folder} holds a model of format {found}. This Slalom reads formats 2, 3 and 4: take that"
+        sentence_of(folder)
+        == f"{folder} holds a model of format {found}. This Slalom reads formats 2, 3 and 4: take that"
         " which wrote it."
     )
 

@@ -32,8 +32,9 @@ class Columns:
         dropped   constant on the training rows, without any value, words of which nearly every row has its own (ids)
 
     names: the D output columns; the first `numeric` of them are numbers of more than two values, which a net may embed,
-    then come all others, and last the codes of words, each in the order of the table. input_names: the columns of the table it was fitted on,
-    without the target. notes: what was decided, one sentence each. The record holds plain data only; see `to_plain`.
+    then come all others, and last the codes of words, each in the order of the table. input_names: the columns of the
+    table it was fitted on, without the target. notes: what was decided, one sentence each. The record holds plain data
+    only; see `to_plain`.
 
     >>> frame = pl.DataFrame({"size": [1.0, None, 3.0, 5.0], "kind": ["a", "b", "a", None]})
     >>> columns = Columns.fit(frame, rows=[0, 1, 2])
@@ -209,7 +210,9 @@ def _decide_words(words: pl.Series) -> tuple[list[Treatment], str]:
         return [], f"{name} is dropped: {len(levels)} different texts in {len(there)} rows are ids or free text."
     often = counts.filter(pl.col("count") >= RARE_ROWS).head(MAX_CODES)
     if len(often) > MAX_LEVELS:
-        return _coded(words.name, often["level"].to_list(), len(levels), len(there) - often["count"].sum(), missing)
+        return _coded(
+            words.name, often["level"].to_list(), len(levels), len(there) - int(often["count"].sum()), missing
+        )
     rare = len(levels) - MAX_LEVELS
     category = Category(words.name, tuple(sorted(levels[:MAX_LEVELS])), rare > 0, missing)
     note = f"{name} has {len(levels)} levels: the {MAX_LEVELS} most frequent have a place each, {rare} share one."

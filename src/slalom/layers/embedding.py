@@ -99,6 +99,8 @@ class Embedding(Layer):
         del training, key
         tables: list[Any] = [weights[f"table{i}"][0] for i in range(x.shape[0])]
         if namespace(x) is not np:
-            return jnp.concatenate([looked_up(jnp.asarray(table), v) for table, v in zip(tables, x, strict=True)]), memory
+            return jnp.concatenate(
+                [looked_up(jnp.asarray(table), v) for table, v in zip(tables, x, strict=True)]
+            ), memory
         wider = [np.concatenate([table, table.mean(1, keepdims=True)], 1) for table in tables]
         return np.concatenate([v[:, codes_of(c, v.shape[1] - 1)] for v, c in zip(wider, x, strict=True)]), memory
