@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -20,6 +21,7 @@ from slalom.types import Array
 
 # Spinning threads beside the racers would cost both of them more than they give the trees.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+MOST_CATEGORIES = 255  # of a column, that boosted trees take
 NAMES = ("mean or majority", "linear model", "boosted trees (HistGradientBoosting)")
 
 
@@ -55,16 +57,25 @@ class Numbers:
 class Baselines:
     """The running process of the baselines."""
 
-    def __init__(self, numbers: Numbers, labels: Array, folds: list[Array], wanted: list[Array], classes: int) -> None:
+    def __init__(
+        self,
+        numbers: Numbers,
+        labels: Array,
+        folds: list[Array],
+        wanted: list[Array],
+        classes: int,
+        codes: Sequence[int] = (),
+    ) -> None:
         """numbers: the encoded columns. labels [N]; folds: the training rows of each; wanted: the rows to predict by
-        the model of each fold; classes: 0 for a regression."""
+        the model of each fold; classes: 0 for a regression; codes: how many codes each of the last
+        columns has."""
         self._folder = path = numbers.folder
         self._began, self._folds = time.perf_counter(), len(folds)
         np.save(path / "labels.npy", labels)
         for i, (rows, asked) in enumerate(zip(folds, wanted, strict=True)):
             np.save(path / f"rows{i}.npy", rows)
             np.save(path / f"wanted{i}.npy", asked)
-        (path / "about.json").write_text(json.dumps({"folds": len(folds), "classes": classes}))
+        (path / "about.json").write_text(json.dumps({"folds": len(folds), "classes": classes, "codes": list(codes)}))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "slalom.baselines", str(path)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, env=os.environ | ONE_THREAD,
@@ -95,19 +106,44 @@ class Baselines:
         return Baseline(name, [np.load(file) for file in done], seconds, "finished")
 
 
-def _models(classes: int) -> list[Any]:
-    """The baselines, unfitted, in the order of NAMES."""
+def _models(classes: int, plain: int = 0, codes: Sequence[int] = ()) -> list[Any]:
+    """The baselines, unfitted, in the order of NAMES. plain: columns of numbers; codes: how many codes each of the
+    columns behind them has."""
     from sklearn.dummy import DummyClassifier, DummyRegressor
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     from sklearn.linear_model import LogisticRegression, RidgeCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    if classes:
-        linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
-        return [DummyClassifier(strategy="prior"), linear, HistGradientBoostingClassifier(random_state=0)]
-    ridge = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 3, 7)))
-    return [DummyRegressor(), ridge, HistGradientBoostingRegressor(random_state=0)]
+    first: Any = DummyClassifier(strategy="prior") if classes else DummyRegressor()
+    linear: Any = LogisticRegression(max_iter=300) if classes else RidgeCV(np.logspace(-3, 3, 7))
+    trees: Any = HistGradientBoostingClassifier if classes else HistGradientBoostingRegressor
+    if not codes:
+        return [first, make_pipeline(StandardScaler(), linear), trees(random_state=0)]
+    places, means, categories = _encoders(classes, plain, codes)
+    grown = trees(random_state=0, categorical_features=categories)
+    return [first, make_pipeline(places, linear), make_pipeline(means, grown)]
+
+
+def _encoders(classes: int, plain: int, codes: Sequence[int]) -> tuple[Any, Any, list[int]]:
+    """What stands in front of the linear model, what in front of the trees, and which columns of that are categories.
+
+    Codes are no numbers. The linear model gets a place for each of the most frequent; the trees get the mean target of
+    each (cross-fitted; one a class) and, of a column with no more than they take, the categories themselves: those
+    alone are little to them where each has few rows.
+    """
+    from sklearn.compose import ColumnTransformer
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
+
+    numbers, coded = list(range(plain)), list(range(plain, plain + len(codes)))
+    few = [column for column, count in zip(coded, codes, strict=True) if count < MOST_CATEGORIES]
+    most = OneHotEncoder(max_categories=MOST_CATEGORIES, handle_unknown="infrequent_if_exist")
+    mean = TargetEncoder(target_type="auto" if classes else "continuous")
+    places = ColumnTransformer([("numbers", StandardScaler(), numbers), ("codes", most, coded)])
+    means = ColumnTransformer(
+        [("numbers", "passthrough", numbers), ("few", "passthrough", few), ("means", mean, coded)], sparse_threshold=0
+    )
+    return places, means, list(range(plain, plain + len(few)))
 
 
 def _answer(model: Any, table: Array, classes: int) -> Array:
@@ -132,6 +168,7 @@ def main(folder: str) -> None:
     """The process: fit every baseline on every fold, the quick ones first, and write what each predicts."""
     import warnings
 
+    np.random.seed(0)  # of the encoder's folds, which has lost its own seed in newer releases
     warnings.simplefilter("ignore")  # a linear model that has not converged is still a baseline
     path = Path(folder)
     about = json.loads((path / "about.json").read_text())
@@ -141,7 +178,8 @@ def main(folder: str) -> None:
         try:
             for fold in range(about["folds"]):
                 rows = np.load(path / f"rows{fold}.npy")
-                model = _models(about["classes"])[i].fit(_table(path, rows), labels[rows])
+                table, codes = _table(path, rows), about["codes"]
+                model = _models(about["classes"], table.shape[1] - len(codes), codes)[i].fit(table, labels[rows])
                 answer = _answer(model, _table(path, np.load(path / f"wanted{fold}.npy")), about["classes"])
                 np.save(path / "part.npy", answer)
                 (path / "part.npy").replace(path / f"answer{i}.{fold}.npy")

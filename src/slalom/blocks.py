@@ -8,7 +8,7 @@ import numpy as np
 
 from slalom.layers import ACTIVATIONS, BatchNorm, Dense, Dropout, Layer
 from slalom.layers.base import namespace
-from slalom.layers.dense import product
+from slalom.layers.dense import product, product_behind
 from slalom.types import Array, Tree
 
 
@@ -65,12 +65,21 @@ class Plain:
         return [*weights, last], memory
 
     def apply(
-        self, weights: Tree, memory: Tree, x: Array, *, training: bool, key: Array, dropout: Array | None
+        self,
+        weights: Tree,
+        memory: Tree,
+        x: Array,
+        *,
+        training: bool,
+        key: Array,
+        dropout: Array | None,
+        passed: int = -1,
     ) -> tuple[Array, list[Tree]]:
-        """(outputs, the next memory), see the formula of the class."""
+        """(outputs, the next memory), see the formula of the class. passed: how many features of x, the first ones,
+        have a gradient that is asked for; -1: all."""
         carried, before = [], self.placement == "before"
         for i, (w, m) in enumerate(zip(weights[:-1], memory, strict=True)):
-            x = self.dense(w, x, training and before and self.takes_mean(i))
+            x = self.dense(w, x, training and before and self.takes_mean(i), -1 if i else passed)
             if before:
                 x, m = self.norms(i, w, m, x, training)
             x = ACTIVATIONS[self.activation].of(x)
@@ -78,13 +87,15 @@ class Plain:
                 x, m = self.norms(i, w, m, x, training)
             x = dropped(x, i, training, key, dropout)
             carried.append(m)
-        return self.dense(weights[-1], x), carried
+        return self.dense(weights[-1], x, passed=passed if not carried else -1), carried
 
-    def dense(self, w: Tree, x: Array, bias_is_lost: bool = False) -> Array:
+    def dense(self, w: Tree, x: Array, bias_is_lost: bool = False, passed: int = -1) -> Array:
         """W x + b, or W x where a batch norm takes any b away: b starts at 0 and stays there."""
         if namespace(x) is np:
             return w["w"] @ x + w["b"]
-        return product(w["w"], x) if bias_is_lost else product(w["w"], x) + w["b"]
+        some = 0 < passed < len(x)  # of its features: where none is asked for, XLA leaves the product out
+        y = product_behind(w["w"], x, passed) if some else product(w["w"], x)
+        return y if bias_is_lost else y + w["b"]
 
     def norms(self, i: int, w: Tree, m: Tree, x: Array, training: bool) -> tuple[Array, Tree]:
         """(x normalised behind hidden layer i, the next memory)."""
@@ -129,12 +140,20 @@ class Residual(Plain):
         return self.norm is not None and i % 2 == 0
 
     def apply(
-        self, weights: Tree, memory: Tree, x: Array, *, training: bool, key: Array, dropout: Array | None
+        self,
+        weights: Tree,
+        memory: Tree,
+        x: Array,
+        *,
+        training: bool,
+        key: Array,
+        dropout: Array | None,
+        passed: int = -1,
     ) -> tuple[Array, list[Tree]]:
-        """(outputs, the next memory), see the formula of the class."""
+        """As `Plain.apply`, by the formula of this class."""
         act, carried = ACTIVATIONS[self.activation].of, []
         lost = training and self.takes_mean(0)
-        x = self.dense(weights[0], x, lost)
+        x = self.dense(weights[0], x, lost, passed)
         for i in range(1, 2 * self.depth, 2):
             h, m = self.norms(i - 1, weights[i - 1], memory[i - 1], x, training)
             h = dropped(act(self.dense(weights[i], h)), i, training, key, dropout)

@@ -1,6 +1,7 @@
 """What a step costs, by a model: plans are made from it, since a plan may not depend on a clock."""
 
 from slalom.layers import Periodic
+from slalom.layers.embedding import BY_PRODUCT
 from slalom.net import EMBEDDINGS
 from slalom.seats import SUPPLIERS
 from slalom.step import Structure
@@ -15,6 +16,8 @@ CURVED = 0.7e-9  # an element of an activation that is not made of straight line
 STRAIGHT = ("relu", "leaky_relu", "identity")
 NORMALISED = {"none": 0.0, "batch_norm": 1.3e-9, "layer_norm": 1.9e-9, "group_norm": 1.9e-9}  # an element
 EMBEDDED = {"none": 0.0, "periodic": Periodic.waves * 5.6e-9, "piecewise_linear": 16 * 1.5e-9}  # an embedded cell
+LOOKUP = 20e-9  # a code's vector
+SCATTERED = 125e-9  # its gradient, in a table that is too large for a product
 FURTHER = {"none": 0.0, "periodic": 3e-9, "piecewise_linear": 2.5e-9}  # each number of a cell above the embedding's own
 
 RACER = 1.5e-3  # on the host, each time that a racer is taken up: laid out, handed over, taken back
@@ -46,6 +49,7 @@ def step_seconds(structure: Structure, width: int, device: str = "cpu") -> float
         * net.width
         * (len(hidden) * ELEMENT + net.body.norms_learned * NORMALISED[net.normalisation] + acts * curved)
         + batch * (net.inputs * ELEMENT + net.resolved * cell)
+        + batch * sum(LOOKUP + (rows > BY_PRODUCT) * SCATTERED for rows in net.categories)
         + net.parameters * PARAMETER
         + (len(hidden) + 1) * LAYER / width
     )

@@ -34,7 +34,8 @@ CONSTANT = "mean or majority"
 
 def structure_of(recipe: Recipe, prepared: Prepared) -> Structure:
     """The structure that a recipe has on this data."""
-    net = recipe.net(prepared.width, prepared.target.outputs, prepared.columns.numeric)
+    columns = prepared.columns
+    net = recipe.net(prepared.width, prepared.target.outputs, columns.numeric, columns.categories)
     return Structure(net, recipe.batch_size, loss_of(recipe, prepared))
 
 

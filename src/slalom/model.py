@@ -20,8 +20,8 @@ from slalom.recipe import Recipe
 from slalom.types import Array, Tree
 from slalom.unit import Unit
 
-FORMAT = 3  # of the model folder; a newer one is refused
-OLDER = (2,)  # formats that are still read: 2 knew neither temperature nor threshold
+FORMAT = 4  # of the model folder; a newer one is refused
+OLDER = (2, 3)  # formats that are still read: 2 knew neither temperature nor threshold, and neither knew codes
 
 
 @dataclass(frozen=True, repr=False)
@@ -81,6 +81,7 @@ class Model:
     def _answer(self, table: Array) -> Array:
         with np.errstate(over="ignore", invalid="ignore"):
             x = np.asarray(self.scaler(table), np.float32)
+            x[:, self.net.plain :] = table[:, self.net.plain :]  # codes
             outputs = self.net.predict(self.weights, self.memory, x)
         return predictions(self.loss, outputs, self.unit.inverse if self.unit else None, self.temperature)
 
@@ -134,7 +135,7 @@ class Model:
         if not isinstance(about, dict):
             raise SlalomError(f"{folder} holds a damaged model: model.json must be one object.")
         if about.get("format") not in (*OLDER, FORMAT):
-            known = " and ".join(map(str, (*OLDER, FORMAT)))
+            known = ", ".join(map(str, OLDER)) + f" and {FORMAT}"
             raise SlalomError(
                 f"{folder} holds a model of format {about.get('format')}. This Slalom reads formats {known}: take that"
                 " which wrote it."

@@ -11,6 +11,7 @@ from slalom.layers import (
     ACTIVATIONS,
     INITIALISERS,
     BatchNorm,
+    Embedding,
     GroupNorm,
     Layer,
     LayerNorm,
@@ -19,19 +20,22 @@ from slalom.layers import (
     Scale,
 )
 from slalom.layers.base import namespace
+from slalom.layers.embedding import BY_PRODUCT
 from slalom.types import Array, Tree
 
 COLUMNS = 8  # X is kept in multiples of so many columns
+FEATURES = 16  # that a code becomes: a multiple of the above
 
 
-def wide(columns: int) -> int:
+def wide(columns: int, codes: int = 0) -> int:
     """Columns of X as it is kept: zeros fill the last eight, since code for vectors takes eight or sixteen numbers at
     once and the rest one by one. 2 x 32 on 30 columns, batch 32, ran 27 % faster on 32; 2 x 64 on 13 a quarter on 16.
+    Columns of codes do not count: what they become is such a multiple anyway.
 
-    >>> wide(13), wide(16)
-    (16, 16)
+    >>> wide(13), wide(16), wide(17, codes=1)
+    (16, 16, 17)
     """
-    return -(-columns // COLUMNS) * COLUMNS
+    return -(-(columns - codes) // COLUMNS) * COLUMNS + codes
 
 
 def _groups(width: int) -> int:
@@ -62,12 +66,14 @@ class Net:
     blocks (`blocks.Residual`) there are 2 · depth + 1 hidden layers, and the normalisation has its place.
 
     An `embedding` stands in front of all: each of the first `embedded` columns (-1: of all) becomes `embedding_size`
-    features (0: 4 of periodic, 16 of piecewise_linear); the other columns stay as they are, behind them. With a
-    `learned_scale` every feature is multiplied by a number of its own in front of the first dense layer.
+    features (0: 4 of periodic, 16 of piecewise_linear). categories: how many codes each of the last columns has, which
+    hold codes of levels; `layers.Embedding` makes FEATURES features of each. The first dense layer takes the features
+    of the codes, then those of the embedding, then the other columns as they are. With a `learned_scale` every
+    feature is multiplied by a number of its own in front of it.
 
     weights: a tuple of dicts of arrays, memory: a tuple of () and NamedTuples of arrays, one of each a hidden layer,
-    and the weights of the last layer behind. Those of the embedding and, behind them, of the scale stand in front of
-    both.
+    and the weights of the last layer behind. Those of the embedding, of the codes and of the scale stand in front of
+    both, in this order.
 
     >>> net = Net(inputs=3, outputs=1, depth=1, width=4)
     >>> weights, memory = net.init(np.random.default_rng(0))
@@ -87,6 +93,10 @@ class Net:
     block: str = "plain"
     embedding_size: int = 0
     embedded: int = -1
+    categories: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "categories", tuple(self.categories))  # JSON has lists
 
     @property
     def bins(self) -> int:
@@ -103,12 +113,28 @@ class Net:
         """How many columns, the first ones, an embedding takes."""
         if self.embedding == "none":
             return 0
-        return self.inputs if self.embedded < 0 else self.embedded
+        return self.plain if self.embedded < 0 else self.embedded
+
+    @property
+    def plain(self) -> int:
+        """How many columns, all but the last ones, hold no codes."""
+        return self.inputs - len(self.categories)
+
+    @property
+    def looked_up(self) -> int:
+        """Features that the codes become."""
+        return FEATURES * len(self.categories)
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Features before, between and after the dense layers; the first is what embedded and other columns make."""
-        return (self.inputs + self.resolved * (self.size - 1), *self.body.hidden, self.outputs)
+        """Features before, between and after the dense layers; the first is what all columns make."""
+        first = self.plain + self.resolved * (self.size - 1) + self.looked_up
+        return (first, *self.body.hidden, self.outputs)
+
+    @property
+    def passed(self) -> int:
+        """How many features, the first ones, pass a gradient on to what is learned in front of the dense layers."""
+        return self.looked_up + (self.resolved * self.size if self.embedding == "periodic" else 0)
 
     @property
     def parameters(self) -> int:
@@ -116,18 +142,20 @@ class Net:
         dense = sum((a + 1) * b for a, b in zip(self.sizes, self.sizes[1:], strict=False))
         gains = 2 * self.width * self.body.norms_learned
         scale = self.sizes[0] if self.learned_scale else 0
-        return dense + gains + scale + self.resolved * sum(self._embedding_parameters())
+        tables = FEATURES * sum(self.categories)
+        return dense + gains + scale + tables + self.resolved * sum(self._embedding_parameters())
 
     def flops(self, batch: int) -> int:
         """Floating-point operations of one training step on `batch` rows: 6 B Σ w − 2 B d h₁ (matrix products only).
 
-        Behind a periodic embedding the first layer passes the gradient of embedded columns on as well, and the
-        embedding's own W counts.
+        Of features that are learned the first layer passes the gradient on as well, and a periodic embedding's own W
+        counts, as does the product that is the gradient of a small table of vectors.
         """
         products = [a * b for a, b in zip(self.sizes, self.sizes[1:], strict=False)]
         mixing = self.resolved * self._embedding_parameters()[0]
-        passed = self.resolved * self.size * self.sizes[1] if mixing else 0  # features whose gradient is needed
-        return 6 * batch * (sum(products) + mixing) - 2 * batch * (products[0] - passed)
+        tables = FEATURES * sum(r for r in self.categories if r <= BY_PRODUCT)
+        passed = self.passed * self.sizes[1]
+        return 6 * batch * (sum(products) + mixing) - 2 * batch * (products[0] - passed - tables)
 
     @property
     def bias_is_lost(self) -> bool:
@@ -153,7 +181,7 @@ class Net:
     @property
     def front(self) -> int:
         """How many layers with weights of their own stand in front of the first dense layer."""
-        return (self.embedding != "none") + self.learned_scale
+        return (self.embedding != "none") + bool(self.categories) + self.learned_scale
 
     def init(
         self, rng: np.random.Generator, initialiser: str = "auto", edges: Array | None = None, sigma: float = 0.0
@@ -174,6 +202,8 @@ class Net:
             embed = Periodic(sigma) if sigma and isinstance(embed, Periodic) else embed
             given = {"edges": edges} if self.bins else {}
             front.append(embed.init(rng, self.resolved, self.resolved * self.size, **given))
+        if self.categories:
+            front.append(Embedding().init(rng, len(self.categories), self.looked_up, rows=self.categories))
         if self.learned_scale:
             front.append(Scale().init(rng, self.sizes[0], self.sizes[0]))
         weights, memory = self.body.init(rng, self.sizes[0], self.outputs, gain, draw)
@@ -184,28 +214,33 @@ class Net:
     ) -> tuple[Array, Tree]:
         """(outputs [C, B], memory) for x [D, B], already scaled. dropout None leaves it out of the program."""
         front = self.front
-        carried, first = list(memory[:front]), weights[front]
-        embed = EMBEDDINGS[self.embedding][0]
-        if embed:
+        xp, carried, first = namespace(x), list(memory[:front]), weights[front]
+        parts, at = [x[: self.plain], x[self.inputs :]], 0  # behind the codes stand columns of zeros
+        if embed := EMBEDDINGS[self.embedding][0]:
             made, carried[0] = embed.apply(weights[0], memory[0], x[: self.resolved], training=training, key=key)
-            x = namespace(x).concatenate([made, x[self.resolved :]]) if self.resolved < self.inputs else made
+            parts, at = [made, x[self.resolved : self.plain]], 1
+        if self.categories:
+            codes = x[self.plain : self.inputs]
+            parts.insert(0, Embedding().apply(weights[at], (), codes, training=training, key=key)[0])
+        if at or self.categories:
+            x = xp.concatenate([part for part in parts if len(part)])
         if self.learned_scale:
             # W (s x) = (W diag s) x: `Scale` without a product for the gradient in x, which nothing else needs
-            scale = namespace(x).swapaxes(weights[front - 1]["scale"], -1, -2)
-            first = {**first, "w": first["w"] * scale}
+            first = {**first, "w": first["w"] * xp.swapaxes(weights[front - 1]["scale"], -1, -2)}
         own = (first, *weights[front + 1 :])
-        x, behind = self.body.apply(own, memory[front:], x, training=training, key=key, dropout=dropout)
+        given = {"training": training, "key": key, "dropout": dropout, "passed": self.passed}
+        x, behind = self.body.apply(own, memory[front:], x, **given)
         return x, (*carried, *behind)
 
     def widened(self, weights: Tree, columns: int) -> Tree:
         """The weights for x with columns of zeros behind its own, `columns` in all: zeros in the first layer, and in
         the scale in front of it. Behind an embedding, which would make something of zeros, they stay what they are."""
-        missing = columns - weights[self.front]["w"].shape[-1]
+        missing = self.sizes[0] + columns - self.inputs - weights[self.front]["w"].shape[-1]
         return weights if self.embedding != "none" or not missing else self._resized(weights, missing)
 
     def narrowed(self, weights: Tree) -> Tree:
         """The weights without the zeros of `widened`."""
-        missing = self.inputs - weights[self.front]["w"].shape[-1]
+        missing = self.sizes[0] - weights[self.front]["w"].shape[-1]
         return weights if self.embedding != "none" or not missing else self._resized(weights, missing)
 
     def _resized(self, weights: Tree, by: int) -> Tree:
@@ -213,7 +248,7 @@ class Net:
         first = self.front
         changed = {first: {**weights[first], "w": _resized(weights[first]["w"], -1, by)}}
         if self.learned_scale:
-            changed[0] = {"scale": _resized(weights[0]["scale"], -2, by)}
+            changed[first - 1] = {"scale": _resized(weights[first - 1]["scale"], -2, by)}
         return tuple(changed.get(i, layer) for i, layer in enumerate(weights))
 
     def predict(self, weights: Tree, memory: Tree, x: Array, chunk: int = 4096) -> Array:

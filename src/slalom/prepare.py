@@ -37,10 +37,11 @@ class Fold(NamedTuple):
 class Prepared:
     """The data of a race, on the host.
 
-    x: [V P, wide(D)] float32: variants of the table, one below the other, each padded to P rows, with columns of zeros
-    behind its own up to a multiple of eight. Variant 0 has every column by its median and quartiles, in float64 first:
-    an outlier then costs the other rows no digits, as it would beside mean and standard deviation. The scalings that
-    are centre and spread are applied to it inside the step.
+    x: [V P, wide(D, codes)] float32: variants of the table, one below the other, each padded to P rows, with columns of
+    zeros behind its own up to a multiple of eight. Variant 0 has every column by its median and quartiles, in float64
+    first: an outlier then costs the other rows no digits, as it would beside mean and standard deviation. The scalings
+    that are centre and spread are applied to it inside the step. Codes, the last of the columns, are in all variants as
+    they are; to scalers they are columns of zeros.
     y: [U F P] float32: the target in each of U units, one variant a fold, since each fold fits the unit to its own
     training rows. A target that may be counts is there in units of its mean as well. Classes have no unit.
     """
@@ -68,6 +69,11 @@ class Prepared:
     def width(self) -> int:
         """D, the columns as numbers."""
         return len(self.columns.names)
+
+    @cached_property
+    def plain(self) -> int:
+        """How many of the columns, all but the last ones, hold no codes."""
+        return self.width - len(self.columns.categories)
 
     @cached_property
     def negative(self) -> int:
@@ -105,8 +111,11 @@ class Prepared:
     def as_raced(self, name: str, fold: int, rows: Array) -> Array:
         """Rows of X as the first layer gets them in the program: [M, D] float32, in a scaling fitted to a fold."""
         numbers, first = self.in_race(name, fold)
-        u = (self.x[first + rows, : self.width] - numbers.centre) / numbers.spread
-        return np.asarray(u / np.hypot(1, u / numbers.clip), np.float32)
+        stored = self.x[first + rows, : self.width]
+        u = (stored - numbers.centre) / numbers.spread
+        made = np.asarray(u / np.hypot(1, u / numbers.clip), np.float32)
+        made[:, self.plain :] = stored[:, self.plain :]
+        return made
 
     def edges(self, name: str, fold: int, bins: int) -> Array:
         """The bins of a piecewise linear embedding of the columns of numbers: quantiles of the training rows of a fold,
@@ -213,25 +222,29 @@ def _lay_out(made: Prepared, encoded: Encoded, fitted_on: Array, sink: Sink | No
     """Fit the scalers and fill X (`Prepared.x`), some columns at a time and on all cores: X grows as the frame shrinks,
     and no float64 copy of a large table is ever there."""
     n, width = encoded.shape
-    x = made.x = blank((made.padded * (1 + len(made.stored) * len(made.all_folds)), wide(width)))
-
-    chunks = [slice(i, min(i + CHUNK, n)) for i in range(0, n, CHUNK)]
+    codes = len(made.columns.categories)
+    x = made.x = blank((made.padded * (1 + len(made.stored) * len(made.all_folds)), wide(width, codes)))
 
     def piece(run: range) -> tuple[RobustClip, dict[tuple, Any], bytes]:
-        table, own = encoded.some(run), slice(run.start, run.stop)
+        table, plain = encoded.some(run), range(run.start, min(run.stop, made.plain))
         encoded.done(run)
-        base, parts = RobustClip.fit(table[fitted_on]), {}
-        for some in chunks:
-            x[some, own] = (table[some] - base.centre) / base.spread
+        seen = _without_codes(table, len(plain))
+        base, parts = RobustClip.fit(seen[fitted_on]), {}
+
+        def fill(first: int, scaled: Callable[[Array], Array]) -> None:
+            for i in range(0, n, CHUNK):
+                rows = slice(first + i, first + min(i + CHUNK, n))
+                x[rows, run.start : run.stop] = scaled(seen[i : i + CHUNK])
+                x[rows, run.start + len(plain) : run.stop] = table[i : i + CHUNK, len(plain) :]
+
+        fill(0, lambda some: (some - base.centre) / base.spread)
         for fold, rows in enumerate(made.all_folds):
-            train = table[rows.train]
+            train = seen[rows.train]
             for name in made.scalings:
                 parts[name, fold] = scaling.REGISTRY[name].fit(train)
         for name, fold in parts:
             if name in made.stored:
-                first = made.first_row(name, fold)
-                for some in chunks:
-                    x[first + some.start : first + some.stop, own] = parts[name, fold](table[some])
+                fill(made.first_row(name, fold), parts[name, fold])
         if sink:
             sink(run, table)
         return base, parts, hashlib.blake2b(np.ascontiguousarray(table).data, digest_size=16).digest()
@@ -242,6 +255,15 @@ def _lay_out(made: Prepared, encoded: Encoded, fitted_on: Array, sink: Sink | No
     made.base = beside([base for base, _, _ in pieces])
     made.digest = b"".join(digest for _, _, digest in pieces)
     made._fitted |= {key: beside([parts[key] for _, parts, _ in pieces]) for key in pieces[0][1]}
+
+
+def _without_codes(table: Array, plain: int) -> Array:
+    """Columns [N, D] with zeros in the place of codes, which stand behind the first `plain`."""
+    if plain >= table.shape[1]:
+        return table
+    seen = table.copy()
+    seen[:, max(plain, 0) :] = 0
+    return seen
 
 
 def _targets(made: Prepared) -> Array:

@@ -157,7 +157,8 @@ class Race:
         mark = fingerprint(self.folder, prepared)
         self.folder.make()
         folds, wanted = [fold.train for fold in prepared.compared_folds], wanted_rows(prepared)
-        baselines = Baselines(numbers, prepared.labels, folds, wanted, class_count(prepared))
+        codes = prepared.columns.categories
+        baselines = Baselines(numbers, prepared.labels, folds, wanted, class_count(prepared), codes)
         try:
             with Journal(self.folder.journal) as journal:
                 wave = len(journal.waves())

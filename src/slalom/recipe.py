@@ -154,9 +154,10 @@ class Recipe:
         number = _number("weight_decay", self.weight_decay, *RANGES["weight_decay"])
         object.__setattr__(self, "rule", with_decay(self.rule, number))
 
-    def net(self, inputs: int, outputs: int, numeric: int | None = None) -> Net:
+    def net(self, inputs: int, outputs: int, numeric: int | None = None, categories: tuple[int, ...] = ()) -> Net:
         """The shape of the net for a table of so many columns and a target of so many outputs. numeric: how many of the
-        columns, the first ones, an embedding takes; all of them unless given."""
+        columns, the first ones, an embedding takes; all but codes unless given. categories: how many codes each of the
+        last columns has."""
         normalised = self.normalisation != "none" and self.depth > 0
         embedding = "none" if numeric == 0 else self.embedding
         own = self.embedding_size in (0, EMBEDDINGS[embedding][1]) or embedding == "none"
@@ -171,6 +172,7 @@ class Recipe:
             embedding=embedding,
             embedding_size=0 if own else self.embedding_size,
             embedded=-1 if embedding == "none" or numeric in (None, inputs) else numeric,
+            categories=categories,
             learned_scale=self.learned_scale == "learned",
             block=self.block if self.depth else "plain",
         )

@@ -60,8 +60,13 @@ def scaled(x: Array, knobs: Knobs) -> Array:
 
 
 def batch_of(net: Net, knobs: Knobs, rows: Array, x: Array) -> Array:
-    """Rows [B] of the stored X as the net takes them: scaled, features first; an embedding has no columns of zeros."""
-    batch = scaled(gather(x, rows + knobs.table), knobs).T
+    """Rows [B] of the stored X as the net takes them: scaled, codes as they are, features first; an embedding has no
+    columns of zeros."""
+    stored = gather(x, rows + knobs.table)
+    batch = scaled(stored, knobs).T
+    if net.categories:
+        codes = stored.T[net.plain : net.inputs]
+        batch = jnp.concatenate([batch[: net.plain], codes, batch[net.inputs :]])
     return batch if net.embedding == "none" else batch[: net.inputs]
 
 

@@ -85,7 +85,7 @@ def test_missing_words():
 
 def test_many_levels():
     """Of more than 30 levels the most frequent have a place each; rarer and unseen ones share one."""
-    words = [f"w{k:02}" for k in range(40) for _ in range(40 - k)]
+    words = [f"w{k:02}" for k in range(40) for _ in range(31 - k if k < 30 else 1)]
     names, x, notes = encoded([*words, "new", None], rows=range(len(words)))
     assert names == (*(f"a=w{k:02}" for k in range(30)), "a is another")
     x = np.array(x)
@@ -95,6 +95,79 @@ def test_many_levels():
     assert x[words.index("w30"), 30] == 1
     assert notes == ('Column "a" has 40 levels: the 30 most frequent have a place each, 10 share one.',)
     assert encoded([f"w{k:02}" for k in range(30)] * 2)[0][-1] == "a=w29"
+
+
+def many(levels, rows=5, rare=(), missing=0):
+    """Words: so many levels of so many rows each, rare ones of as many as is said, and missing cells."""
+    often = [f"w{k:04}" for k in range(levels) for _ in range(rows)]
+    return [*often, *(f"r{k}" for k, count in enumerate(rare) for _ in range(count)), *[None] * missing]
+
+
+def test_thirty_one_frequent_levels_become_codes():
+    """From 31 levels of at least five rows on a column is its codes, in the order of the alphabet, behind all other
+    columns; rarer and unseen levels share a code, a missing cell has one."""
+    words = many(31, rare=(4, 4), missing=1)
+    frame = pl.DataFrame({"a": words, "b": range(len(words)), "c": ["x", "y"] * (len(words) // 2)})
+    columns = Columns.fit(frame)
+    assert (columns.names, columns.categories, columns.numeric) == (("b", "c=x", "c=y", "a"), (33,), 1)
+    assert columns.notes == ('Column "a" has 33 levels: nets learn a vector for each of 31, 2 rarer ones share one.',)
+    later = pl.DataFrame({"a": ["w0000", "w0030", "r0", "new", None], "b": [0] * 5, "c": ["x"] * 5})
+    assert columns(later)[:, -1].tolist() == [0, 30, 31, 31, 32]
+    assert columns.text_names == ("c", "a")
+
+
+def test_thirty_levels_have_places():
+    """Thirty levels of five rows, with however many of four, have a place each."""
+    columns = Columns.fit(pl.DataFrame({"a": many(30, rare=(4,) * 9)}))
+    assert (len(columns.names), columns.categories) == (31, ())
+
+
+def test_what_no_training_row_had_has_the_code_behind_all():
+    """Without rare levels and missing cells in training, and where fewer than five rows have rare levels, such cells
+    have the code behind the last: no vector was learnt for them."""
+    for rare, missing, last in (((), 0, 40), ((2, 2), 0, 40), ((), 1, 41)):
+        columns = Columns.fit(pl.DataFrame({"a": many(40, rare=rare, missing=missing)}))
+        assert columns.categories == (last,)
+        x = columns(pl.DataFrame({"a": ["new", None, "r0"]}))[:, -1]
+        assert x.tolist() == [last, 40, last]
+    assert "2 rarer ones have the mean of all." in Columns.fit(pl.DataFrame({"a": many(40, rare=(2, 2))})).notes[0]
+    assert columns.notes == ('Column "a" has 40 levels: nets learn a vector for each.',)
+
+
+def test_at_most_five_thousand_levels_have_a_code():
+    """The most frequent levels have codes of their own, the others share one."""
+    words = pl.Series("a", many(5_000, rows=6) + [f"z{k}" for k in range(20) for _ in range(5)])
+    columns = Columns.fit(pl.DataFrame({"a": words}))
+    assert columns.categories == (5_001,)
+    assert columns(pl.DataFrame({"a": ["w4999", "z0"]}))[:, 0].tolist() == [4999, 5000]
+
+
+@few
+@given(st.lists(st.one_of(st.none(), st.integers(0, 60)), min_size=220, max_size=400), st.booleans())
+def test_codes_are_a_dictionary(cells, as_numbers):
+    """The code of a cell is what a plain dictionary of the training rows says, whatever stands in the other rows and
+    through JSON; the whole in pieces is the whole at once."""
+    train = [None if c is None else f"{c % 45}" for c in cells[:200]]
+    words = train + [None if c is None else f"{c}" for c in cells[200:]]
+    frame = pl.DataFrame({"k": range(len(words)), "a": words}, schema={"k": pl.Int64, "a": pl.String})
+    columns = Columns.fit(frame, range(200))
+    columns = Columns.from_plain(json.loads(json.dumps(columns.to_plain())))
+    assert columns == Columns.fit(frame[:200])
+    counts = {w: train.count(w) for w in train if w is not None}
+    often = sorted(w for w, n in counts.items() if n >= 5)
+    if len(often) <= 30:
+        assert columns.categories == ()
+        return
+    other = len(often) if sum(n for n in counts.values() if n < 5) >= 5 else None
+    missing = len(often) + (other is not None) if None in train else None
+    rows = len(often) + (other is not None) + (missing is not None)
+    code = {w: i for i, w in enumerate(often)}
+    plain = [(missing if w is None else code.get(w, other)) for w in words]
+    assert columns.categories == (rows,)
+    given = frame.with_columns(pl.col("a").cast(pl.Int64)) if as_numbers else frame
+    found = columns(given)[:, -1].tolist()
+    assert found == [rows if p is None else p for p in plain]
+    assert Encoded(columns, frame).some(range(1, 2))[:, 0].tolist() == found
 
 
 def test_many_levels_with_missing():

@@ -274,6 +274,35 @@ def test_wanted_rows_are_predicted_as_among_all():
         np.testing.assert_allclose(few, whole[some], rtol=1e-12)  # a product of another shape may sum otherwise
 
 
+@pytest.mark.parametrize("classes", [0, 2, 3])
+@pytest.mark.parametrize("plain", [0, 2])
+def test_baselines_take_codes_for_what_they_are(classes, plain):
+    """Codes without order are learnt by the linear model and by the trees, also of a column with more than trees take as
+    categories; the same in every run."""
+    rng, n = np.random.default_rng(0), 900
+    codes = np.stack([rng.integers(0, 35, n), np.where(rng.random(n) < 0.3, 399, rng.integers(0, 20, n))], 1)
+    x = np.concatenate([rng.normal(size=(n, plain)), codes], 1)
+    signal = rng.permuted(np.linspace(-1, 1, 35))[codes[:, 0]] + 0.5 * rng.normal(size=400)[codes[:, 1]]
+    edges = np.quantile(signal, np.linspace(0, 1, classes + 1)[1:-1]) if classes else []
+    y = np.searchsorted(edges, signal).astype(float) if classes else signal
+    train, test = np.arange(0, 600), np.arange(600, n)
+    answers = []
+    for _ in range(2):
+        with Numbers() as numbers:
+            numbers.put(range(x.shape[1]), x)
+            process = Baselines(numbers, y, [train], [test], classes, (35, 400))
+            answers.append(process.collect(time.perf_counter() + 60))
+    for one, again in zip(*answers, strict=True):
+        assert one.outcome == "finished"
+        np.testing.assert_array_equal(one.predictions[0], again.predictions[0])
+    constant, *learnt = [baseline.predictions[0] for baseline in answers[0]]
+    for answer in learnt:
+        if classes:
+            assert (answer.argmax(1) == y[test]).mean() > 0.8
+        else:
+            assert ((answer - y[test]) ** 2).mean() < 0.1 * ((constant - y[test]) ** 2).mean()
+
+
 @pytest.mark.parametrize("split", [ONE_FOLD, TWO_FOLDS, Split((TRAIN,), (CHOOSE,), (NONE,), NONE)])
 def test_baselines_are_scored_as_on_all_rows(split):
     """With predictions of the wanted rows alone, a baseline's cost on choosing rows and its score on test rows are

@@ -192,7 +192,8 @@ def test_newer_format_is_one_sentence(folder, found):
     """A model of another format is refused with what to do."""
     about(folder, format=found)
     assert (
-        sentence_of(folder) == f"{folder} holds a model of format {found}. This Slalom reads formats 2 and 3: take that"
+        sentence_of(folder)
+        == f"{folder} holds a model of format {found}. This Slalom reads formats 2, 3 and 4: take that"
         " which wrote it."
     )
 
@@ -315,8 +316,13 @@ def test_temperature_keeps_the_order_of_several_classes():
 
 
 def test_a_model_of_the_format_before_is_read(folder):
-    """A folder of format 2, which knew neither temperature nor threshold, predicts as it did."""
+    """A folder of format 3, which knew no codes, or 2, which knew neither temperature nor threshold either, predicts as
+    it did."""
     expected = load(folder).predict(FRAME)
+    net = json.loads((folder / "model.json").read_text(encoding="utf-8"))["net"]
+    del net["categories"]
+    about(folder, format=3, net=net)
+    np.testing.assert_array_equal(load(folder).predict(FRAME), expected)
     about(folder, format=2, temperature=..., threshold=...)
     model = load(folder)
     assert (model.temperature, model.threshold) == (1.0, 0.5)

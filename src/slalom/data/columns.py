@@ -8,11 +8,13 @@ import numpy as np
 import polars as pl
 
 from slalom.data.base import Table, as_floats, counted, refuse_infinite, shown
-from slalom.data.treatments import KINDS, Category, Number, Presence, Treatment
+from slalom.data.treatments import KINDS, Category, Code, Number, Presence, Treatment
 from slalom.errors import SlalomError, nearest, wrong
 from slalom.types import Array
 
-MAX_LEVELS = 30  # places of a column of words; the rarer levels share one more
+MAX_LEVELS = 30  # places of a column of words; the rarer levels share one more, or all become codes
+RARE_ROWS = 5  # training rows below which a level of many gets no code of its own
+MAX_CODES = 5_000  # levels of a column with codes of their own
 _ID_SHARE = 0.95  # of the cells of a column of words hold a value of their own: an id or free text
 _ID_ROWS = 10  # fewer cells than this say nothing about ids
 
@@ -25,11 +27,14 @@ class Columns:
         boolean   0 or 1, otherwise like a number;   date   days since 1970-01-01, otherwise like a number
         words     one place a level (the 30 most frequent; rarer ones share a place), missing a level of its own if
                   training rows had it; a level that was never seen: 0 in all places, or the shared place
+        words of more than 30 levels that at least 5 rows have: one column of codes, see `Code`; all rarer levels share
+                  one, if at least 5 rows have them (the 5,000 most frequent have one of their own)
         dropped   constant on the training rows, without any value, words of which nearly every row has its own (ids)
 
     names: the D output columns; the first `numeric` of them are numbers of more than two values, which a net may embed,
-    then come all others, each in the order of the table. input_names: the columns of the table it was fitted on,
-    without the target. notes: what was decided, one sentence each. The record holds plain data only; see `to_plain`.
+    then come all others, and last the codes of words, each in the order of the table. input_names: the columns of the
+    table it was fitted on, without the target. notes: what was decided, one sentence each. The record holds plain data
+    only; see `to_plain`.
 
     >>> frame = pl.DataFrame({"size": [1.0, None, 3.0, 5.0], "kind": ["a", "b", "a", None]})
     >>> columns = Columns.fit(frame, rows=[0, 1, 2])
@@ -60,7 +65,7 @@ class Columns:
             made, said = _decide(column if index is None else column.gather(index))
             treatments += made
             notes += [said] if said else []
-        treatments.sort(key=lambda treatment: not _embeddable(treatment))
+        treatments.sort(key=lambda treatment: (isinstance(treatment, Code), not _embeddable(treatment)))
         if not treatments:
             raise SlalomError(
                 "The table must have a column, besides the target, that varies on the training rows and is no id. "
@@ -84,9 +89,14 @@ class Columns:
         return sum(map(_embeddable, self.treatments))
 
     @property
+    def categories(self) -> tuple[int, ...]:
+        """How many codes each of the last output columns has, those of words with many levels."""
+        return tuple(treatment.rows for treatment in self.treatments if isinstance(treatment, Code))
+
+    @property
     def text_names(self) -> tuple[str, ...]:
         """The input columns that are words: `read(file, as_text=columns.text_names)` keeps 007 as it stands."""
-        return tuple(t.name for t in self.treatments if isinstance(t, Category))
+        return tuple(t.name for t in self.treatments if isinstance(t, (Category, Code)))
 
     def align(self, frame: pl.DataFrame) -> Table:
         """The input columns of a table in the order they were fitted in, by name, and notes on what was ignored.
@@ -198,7 +208,22 @@ def _decide_words(words: pl.Series) -> tuple[list[Treatment], str]:
         return [], f"{name} is dropped: it is constant on the training rows."
     if len(there) >= _ID_ROWS and len(levels) >= _ID_SHARE * len(there):
         return [], f"{name} is dropped: {len(levels)} different texts in {len(there)} rows are ids or free text."
+    often = counts.filter(pl.col("count") >= RARE_ROWS).head(MAX_CODES)
+    if len(often) > MAX_LEVELS:
+        return _coded(
+            words.name, often["level"].to_list(), len(levels), len(there) - int(often["count"].sum()), missing
+        )
     rare = len(levels) - MAX_LEVELS
     category = Category(words.name, tuple(sorted(levels[:MAX_LEVELS])), rare > 0, missing)
     note = f"{name} has {len(levels)} levels: the {MAX_LEVELS} most frequent have a place each, {rare} share one."
     return [category], note if rare > 0 else ""
+
+
+def _coded(name: str, often: list[str], levels: int, rows: int, missing: bool) -> tuple[list[Treatment], str]:
+    """The codes of a column of words. often: the levels with one of their own. levels: all; rows: of the others."""
+    code = Code(name, tuple(sorted(often)), rows >= RARE_ROWS, missing)
+    note = f"Column {shown(name)} has {levels} levels: "
+    if levels == len(often):
+        return [code], note + "nets learn a vector for each."
+    rare = "share one" if code.other else "have the mean of all"
+    return [code], note + f"nets learn a vector for each of {len(often)}, {levels - len(often)} rarer ones {rare}."

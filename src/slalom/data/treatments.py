@@ -1,4 +1,4 @@
-"""What single columns of a table become: numbers, whether a cell is missing, a place for every word."""
+"""What single columns of a table become: numbers, whether a cell is missing, a place or a code for every word."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
@@ -97,16 +97,7 @@ class Category:
 
     def places(self, column: pl.Series) -> Array:
         """The output column [N] in which each cell has its 1; -1 where it has none."""
-        words = as_words(column)
-        if column.dtype == pl.Boolean:  # "True" of the one file and "true" of the other
-            words = words.replace({level.lower(): level for level in self.levels})
-        place = words.replace_strict(
-            list(self.levels), list(range(len(self.levels))), default=-1, return_dtype=pl.Int64
-        ).to_numpy()
-        absent = words.is_null().to_numpy()
-        beyond = len(self.levels)
-        place = np.where(absent, beyond + self.other if self.missing else -1, place)
-        return np.where(~absent & (place < 0) & self.other, beyond, place).astype(np.int16)
+        return places(column, self.levels, self.other, self.missing).astype(np.int16)
 
     def write(self, column: pl.Series, out: Array) -> None:
         place = self.places(column)
@@ -115,4 +106,52 @@ class Category:
         out[rows, place[rows]] = 1
 
 
-KINDS: dict[str, type] = {cls.kind: cls for cls in (Number, Presence, Category)}
+@dataclass(frozen=True)
+class Code:
+    """A column of words with many levels: the number of its level, for which a net has a learned vector.
+
+        code = 0 … L − 1   one of the levels
+        code = L           a rarer level or an unseen one, where `other`
+        the next           a missing cell, where `missing`
+        code = rows        whatever has none of these: it has no vector of its own
+
+    levels: the L with a code of their own. other: rarer levels share one. missing: training rows had missing cells.
+    """
+
+    kind: ClassVar[str] = "code"
+    name: str
+    levels: tuple[str, ...]
+    other: bool
+    missing: bool
+
+    @property
+    def outputs(self) -> list[str]:
+        return [self.name]
+
+    @property
+    def rows(self) -> int:
+        """How many codes stand for something that training rows had."""
+        return len(self.levels) + self.other + self.missing
+
+    def write(self, column: pl.Series, out: Array) -> None:
+        place = places(column, self.levels, self.other, self.missing)
+        out[:, 0] = np.where(place < 0, self.rows, place)
+
+
+def places(column: pl.Series, levels: tuple[str, ...], other: bool, missing: bool) -> Array:
+    """The number of each cell's level [N]: behind the levels stands `other`, behind that a missing cell; -1 for none.
+
+    >>> places(pl.Series(["b", None, "new", "a"]), ("a", "b"), False, True).tolist()
+    [1, 2, -1, 0]
+    """
+    words = as_words(column)
+    if column.dtype == pl.Boolean:  # "True" of the one file and "true" of the other
+        words = words.replace({level.lower(): level for level in levels})
+    numbers = list(range(len(levels)))
+    place = words.replace_strict(list(levels), numbers, default=-1, return_dtype=pl.Int64).to_numpy()
+    absent = words.is_null().to_numpy()
+    place = np.where(absent, len(levels) + other if missing else -1, place)
+    return np.where(~absent & (place < 0) & other, len(levels), place)
+
+
+KINDS: dict[str, type] = {cls.kind: cls for cls in (Number, Presence, Category, Code)}

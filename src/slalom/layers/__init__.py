@@ -6,6 +6,7 @@ from slalom.layers.batch_norm import BatchNorm
 from slalom.layers.channel_dropout import ChannelDropout
 from slalom.layers.dense import Dense
 from slalom.layers.dropout import Dropout
+from slalom.layers.embedding import Embedding
 from slalom.layers.group_norm import GroupNorm
 from slalom.layers.initialisers import INITIALISERS, Initialiser
 from slalom.layers.instance_norm import InstanceNorm
@@ -24,6 +25,7 @@ REGISTRY: dict[str, type[Layer]] = {
     "channel_dropout": ChannelDropout,
     "periodic": Periodic,
     "piecewise_linear": PiecewiseLinear,
+    "embedding": Embedding,
     "scale": Scale,
 }
 
@@ -36,6 +38,7 @@ __all__ = [
     "ChannelDropout",
     "Dense",
     "Dropout",
+    "Embedding",
     "GroupNorm",
     "Initialiser",
     "InstanceNorm",

@@ -1,9 +1,11 @@
 """Dense: every output is a weighted sum of all inputs."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from slalom.layers.base import Layer, namespace
@@ -28,6 +30,25 @@ def _backward(saved, g):
 
 
 product.defvjp(_forward, _backward)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def product_behind(w: Array, x: Array, passed: int) -> Array:
+    """W x that passes a gradient on to the first features of x alone, so many; the others are data, and get 0."""
+    return w @ x
+
+
+def _forward_behind(w, x, passed):
+    return w @ x, (w, x)
+
+
+def _backward_behind(passed, saved, g):
+    w, x = saved
+    dx = jax.lax.optimization_barrier(w[..., :passed].T) @ g
+    return g @ x.T, jnp.concatenate([dx, jnp.zeros((x.shape[0] - passed, x.shape[1]), g.dtype)])
+
+
+product_behind.defvjp(_forward_behind, _backward_behind)
 
 
 @record
