@@ -277,8 +277,8 @@ def test_wanted_rows_are_predicted_as_among_all():
 @pytest.mark.parametrize("classes", [0, 2, 3])
 @pytest.mark.parametrize("plain", [0, 2])
 def test_baselines_take_codes_for_what_they_are(classes, plain):
-    """Codes without order are learnt by the linear model and by the trees, even more of them than trees take as
-    categories; the same in every run."""
+    """Codes without order are learnt by the linear model and by the trees, also of a column with more than trees take
+    as categories; the same in every run."""
     rng, n = np.random.default_rng(0), 900
     codes = np.stack([rng.integers(0, 35, n), np.where(rng.random(n) < 0.3, 399, rng.integers(0, 20, n))], 1)
     x = np.concatenate([rng.normal(size=(n, plain)), codes], 1)
