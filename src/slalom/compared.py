@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from slalom.baselines import Baseline
+from slalom.calibration import threshold
 from slalom.metrics import Metric
 from slalom.prepare import Prepared
 from slalom.types import Array
@@ -21,7 +22,8 @@ def wanted_rows(prepared: Prepared) -> list[Array]:
 def baseline_rows(found: list[Baseline], prepared: Prepared, metric: Metric) -> list[dict[str, Any]]:
     """The baselines as rows of the journal: cost on choosing rows (mean over the folds), score on test rows.
 
-    Their predictions are those of `wanted_rows`.
+    Their predictions are those of `wanted_rows`. For test rows they are calibrated on choosing rows as the winner is,
+    so that decisions between two classes are compared with decisions by a threshold that was fitted too.
     """
     rows: list[dict[str, Any]] = []
     test, labels = prepared.split.test, prepared.labels
@@ -34,10 +36,19 @@ def baseline_rows(found: list[Baseline], prepared: Prepared, metric: Metric) -> 
             costs = [metric.cost(truth, answer) for truth, answer in chosen]
             row["cost"] = finite_or_none(float(np.mean(costs)) if costs else math.inf)
             if len(test):
-                answer = baseline.predictions[-1][-len(test) :]
-                row["test"] = finite_or_none(metric.score_of(metric.cost(labels[test], answer)))
+                answer, cut = baseline.predictions[-1][-len(test) :], _threshold(chosen, metric)
+                row["test"] = finite_or_none(metric.score_of(metric.cost(labels[test], answer, cut)))
         rows.append(row)
     return rows
+
+
+def _threshold(chosen: list[tuple[Array, Array]], metric: Metric) -> float:
+    """The threshold for a baseline's predictions of choosing rows, (labels, probabilities) of each fold; 0.5 where
+    nothing is decided between two classes."""
+    if metric.counted is None or not chosen or chosen[0][1].shape[1] != 2:
+        return 0.5
+    y, p = (np.concatenate(parts) for parts in zip(*chosen, strict=True))
+    return threshold(p[:, 1], y, metric.counted)
 
 
 def finite_or_none(value: float) -> float | None:

@@ -1,6 +1,8 @@
 """Continued: what a race that goes on in the folder of another must have in common with it."""
 
 import hashlib
+import json
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,15 +12,31 @@ from slalom.journal import Journal
 from slalom.metrics import Metric
 from slalom.order import Order
 from slalom.prepare import Prepared
+from slalom.recipe import Recipe
 
 
-def first_number(folder: RunFolder, order: Order, metric: Metric) -> int:
-    """The number of the first recipe: those of the race that is continued come before it.
+class Earlier(NamedTuple):
+    """What was raced before: `first` is the number of the next recipe."""
+
+    first: int = 0
+    recipes: frozenset[str] = frozenset()
+
+    def holds(self, recipe: Recipe) -> bool:
+        """Whether a recipe was raced, with any horizon."""
+        return _without_horizon(recipe.to_plain()) in self.recipes
+
+
+def _without_horizon(plain: dict[str, Any]) -> str:
+    return json.dumps({**plain, "epochs": 0}, sort_keys=True)
+
+
+def earlier(folder: RunFolder, order: Order, metric: Metric) -> Earlier:
+    """The recipes of the race that is continued, whose numbers come before those of this one.
 
     Raises SlalomError where this race's scores could not be compared with that one's.
     """
     if not folder.extends:
-        return 0
+        return Earlier()
     then = folder.settings()["order"]
     for name, now in (("seed", order.seed), ("metric", metric.name)):
         if then[name] != now:
@@ -27,7 +45,9 @@ def first_number(folder: RunFolder, order: Order, metric: Metric) -> int:
                 " compare only on the same choosing rows by the same metric."
             )
     with Journal(folder.journal) as journal:
-        return max((row["number"] for row in journal.recipes()), default=-1) + 1
+        rows = journal.recipes()
+    first = max((row["number"] for row in rows), default=-1) + 1
+    return Earlier(first, frozenset(_without_horizon(row["recipe"]) for row in rows))
 
 
 def fingerprint(folder: RunFolder, prepared: Prepared) -> str:

@@ -43,11 +43,12 @@ class Choice:
         drawn = self.at(rng.random())
         return value if rng.random() < KEPT and value in self.values else drawn
 
-    def without(self, values: Collection[Any]) -> "Choice":
-        """The others; SlalomError where none is left."""
+    def without(self, values: Collection[Any], name: str = "") -> "Choice":
+        """The others; SlalomError, with the field's name, where none is left."""
         left = {v: w for v, w in zip(self.values, self.weights, strict=True) if v not in values}
         if not left:
-            raise SlalomError(f"space: forbid must leave one of {', '.join(map(str, self.values))}. It left none.")
+            there = ", ".join(map(str, self.values))
+            raise SlalomError(f"space: forbid must leave a value of {name}: {there}. It left none.")
         return Choice.of(left)
 
     def __contains__(self, value: Any) -> bool:
@@ -148,11 +149,25 @@ def read(name: str, plain: Any, usual: Draw | None, whole: bool = False) -> Draw
     if isinstance(plain, dict):
         if not plain or not all(_is_number(w) and w >= 0 for w in plain.values()) or not sum(plain.values()):
             raise wrong(where, "a table of values with weights from 0 on, or one with low and high", plain)
-        return Choice.of({value: float(w) for value, w in plain.items() if w > 0})
+        return Choice.of({_value(value): float(w) for value, w in plain.items() if w > 0})
     values = list(plain) if isinstance(plain, (list, tuple)) else [plain]
     if not values or not all(isinstance(value, str) or _is_number(value) for value in values):
         raise wrong(where, "names or numbers, one at least", plain)
     return Choice.of(dict.fromkeys(values, 1.0))
+
+
+def _value(key: Any) -> Any:
+    """A value that is the key of a table: TOML has numbers there as text.
+
+    >>> _value("128"), _value("0.95"), _value("adam")
+    (128, 0.95, 'adam')
+    """
+    for number in (int, float):
+        try:
+            return number(key) if isinstance(key, str) else key
+        except ValueError:
+            continue
+    return key
 
 
 def _range(where: str, plain: dict[str, Any], usual: Draw | None, whole: bool) -> Range:

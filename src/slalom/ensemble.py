@@ -16,7 +16,8 @@ from slalom.metrics import decided
 from slalom.model import Model
 from slalom.types import Array
 
-FORMAT = 1  # of the ensemble's folder; a newer one is refused
+FORMAT = 2  # of the ensemble's folder; a newer one is refused
+OLDER = (1,)  # formats that are still read: 1 knew neither temperature nor threshold
 FILE = "ensemble.json"
 
 
@@ -116,7 +117,9 @@ class Ensemble:
         try:
             names = [str(member["folder"]) for member in about["members"]]
             weights = tuple(float(member["weight"]) for member in about["members"])
-            calibration = Calibration(float(about["temperature"]), float(about["threshold"]))
+            calibration = AS_TRAINED
+            if about["format"] not in OLDER:
+                calibration = Calibration(float(about["temperature"]), float(about["threshold"]))
             if not 0 < calibration.temperature < math.inf:
                 raise ValueError(f"the temperature is {calibration.temperature!r}")
         except (KeyError, TypeError, ValueError) as error:
@@ -145,8 +148,12 @@ def _about(folder: Path) -> dict[str, Any]:
         raise SlalomError(f"{folder} must be a run folder or an ensemble's. It has no ensemble in it.") from None
     except (ValueError, OSError) as error:
         raise SlalomError(f"{folder} holds an ensemble that cannot be read: {error}.") from None
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
-        raise SlalomError(f"{folder} holds an ensemble of another format. This Slalom reads format {FORMAT}.")
+    if not isinstance(about, dict) or about.get("format") not in (FORMAT, *OLDER):
+        found = about.get("format") if isinstance(about, dict) else None
+        raise SlalomError(
+            f"{folder} holds an ensemble of format {found!r}. This Slalom reads format {FORMAT} and older ones: a newer"
+            " Slalom made it, or it is damaged."
+        )
     return about
 
 

@@ -90,9 +90,12 @@ def drawn_by(given: dict[str, Any], usual: dict[str, Draw]) -> dict[str, Draw]:
         _check_name(name)
         left, values = found.get(name, usual.get(name)), values if isinstance(values, (list, tuple)) else [values]
         if not isinstance(left, Choice):
-            raise SlalomError(f"space: forbid takes fields that are chosen from a list. {name} is a range: give it.")
+            raise SlalomError(
+                f"space: forbid takes fields that are chosen from a list. {name} is none: say in the space what it is"
+                " drawn from."
+            )
         _check_values(name, Choice.of(dict.fromkeys(values, 1.0)))
-        found[name] = left.without(values)
+        found[name] = left.without(values, name)
     return found
 
 
@@ -107,7 +110,7 @@ def _check_name(name: str) -> None:
 
 def _check_values(name: str, draw: Draw) -> None:
     """SlalomError for a value that no recipe can have; settings are checked with each rule that has them."""
-    values: Collection[Any] = draw.values if isinstance(draw, Choice) else (draw.low, draw.high)
+    values: Collection[Any] = draw.values if isinstance(draw, Choice) else (draw.low, draw.high, *[0] * bool(draw.zero))
     head, dot, setting = name.partition(".")
     owners = {"rule": rules.REGISTRY, "schedule": SCHEDULES}.get(head, {}) if dot else {}
     holders = [key for key, cls in owners.items() if setting in settings_of(cls)]
@@ -118,4 +121,7 @@ def _check_values(name: str, draw: Draw) -> None:
     for value in values:
         for holder in holders or [""]:
             fields = {head: holder, name: value} if holder else {name: value}
-            Recipe().with_fields(fields)
+            try:
+                Recipe().with_fields(fields)
+            except SlalomError as error:
+                raise SlalomError(f"space: {name} holds what no recipe can have. {error}") from None

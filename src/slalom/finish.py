@@ -209,7 +209,7 @@ def about_wave(track: Track, prepared: Prepared, compile_seconds: float) -> dict
 def race_settings(order: Order, table: Table, fingerprint: str, track: Track, result: Result) -> dict[str, Any]:
     """race.toml: everything that is needed to repeat the race."""
     best, metric = result.best, result.metric
-    kept = ("seed", "task", "seconds", "recipes", "epochs", "space", "refit")
+    kept = ("seed", "task", "seconds", "recipes", "epochs", "space", "plan", "refit")
     return {
         "slalom": version("slalom"),
         "data": {

@@ -153,8 +153,8 @@ def for_seconds(
     The plan fills SHARE of the racers' time, with recipes of which one in nine comes to its end: of the horizon that
     2,500 steps make. Where that would be fewer than 6 trainings' worth the horizon is shorter; where it would be more
     than 200, which is twice what the recipes of the widest start cost, the horizon grows, threefold and to 200 epochs
-    at most. Half as many recipes again are planned as the model says will fit; the measured speed may only take away
-    recipes that have not started, never a horizon.
+    at most. Half as many recipes again are planned as the model says will fit; the measured speed changes no horizon,
+    only how many recipes start and how many pass a rung.
 
     >>> for_seconds(60, 2, [0.2], steps=50).rungs
     (Rung(recipes=37, epochs=4), Rung(recipes=12, epochs=13), Rung(recipes=4, epochs=40))

@@ -10,7 +10,7 @@ from typing import Any
 from slalom import seats
 from slalom.baselines import Baselines, Numbers
 from slalom.compared import baseline_rows, wanted_rows
-from slalom.continued import fingerprint, first_number
+from slalom.continued import earlier, fingerprint
 from slalom.ending import Ended, Ending
 from slalom.entry import FINISHED, Entry
 from slalom.errors import SlalomError
@@ -210,10 +210,10 @@ class Race:
         order = self.order
         self.notes += self.table.notes
         prepared, metric = prepared_for(order, self.table, self.notes, sink)
-        first = first_number(self.folder, order, metric)
+        before = earlier(self.folder, order, metric)
         plan, shapes = plan_of(order, prepared, self.notes)
-        recipes = drawn(order, prepared, plan, shapes, first)
-        heats, entries = entered(recipes, first, prepared, metric, order.seed)
+        recipes = drawn(order, prepared, plan, shapes, before.first, before.holds)
+        heats, entries = entered(recipes, before.first, prepared, metric, order.seed)
         executor = Threads(seats.workers(cores()), seats.take)
         seats.make(executor.workers)
         track = Track(plan, heats, entries, executor, end_of(order, prepared, plan, heats, self.began))

@@ -203,14 +203,22 @@ class Space:
         row = recipe.flat()
         return all(row[name] in draw for name, draw in self.own.items() if name in row and name not in self.fixed)
 
-    def recipes(self, seed: int, first: int, count: int, shapes: Sequence[Shape]) -> list[Recipe]:
-        """Recipes number `first` and so on of a seed: the leading ones, then draws, of which the shapes take turns."""
-        own = self._also()[:count] if first else []
-        leading = replace(self, also=()).leading(shapes) if first else self.leading(shapes)
-        return own + [
-            leading[i] if i < len(leading) else self._drawn_as(seed, i, shapes)
-            for i in range(first + len(own), first + count)
-        ]
+    def recipes(
+        self, seed: int, first: int, count: int, shapes: Sequence[Shape], raced: Callable[[Recipe], bool] | None = None
+    ) -> list[Recipe]:
+        """Recipes number `first` and so on of a seed: the leading ones, then draws, of which the shapes take turns.
+
+        raced: of a race that is continued, whether a recipe was in it already: then it leads no more, and the caller's
+        own come first. Without it a first number is one behind that of the last leading recipe.
+        """
+        leading = self.leading(shapes)
+        if raced:
+            rest = [recipe for recipe in replace(self, also=()).leading(shapes) if not raced(recipe)]
+            leading = self._also() + rest if first else leading
+            found = leading[:count]
+        else:
+            found = leading[first : first + count]
+        return found + [self._drawn_as(seed, i, shapes) for i in range(first + len(found), first + count)]
 
     def _drawn_as(self, seed: int, number: int, shapes: Sequence[Shape]) -> Recipe:
         """A draw: the place of its number on the axis of each field."""

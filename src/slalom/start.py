@@ -3,6 +3,7 @@
 import math
 import re
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -152,13 +153,15 @@ def shapes_of(space: Space, order: Order, notes: list[str]) -> Shapes:
     return shapes
 
 
-def drawn(order: Order, prepared: Prepared, plan: Plan, shapes: Shapes, first: int) -> list[Recipe]:
-    """The recipes of a race, the first of them number `first`."""
+def drawn(
+    order: Order, prepared: Prepared, plan: Plan, shapes: Shapes, first: int, raced: Callable[[Recipe], bool]
+) -> list[Recipe]:
+    """The recipes of a race, the first of them number `first`; `raced`: whether one was in the race before this."""
     if order.recipe:
         recipes = [order.recipe.with_fields(order.fixed).with_epochs(plan.epochs)]
     else:
         space = space_of(order, prepared, plan.epochs)
-        recipes = space.recipes(order.seed, first, plan.recipes, shapes)
+        recipes = space.recipes(order.seed, first, plan.recipes, shapes, raced)
     rows = fewest_rows(prepared)
     for recipe in recipes:
         if recipe.batch_size > rows:

@@ -92,7 +92,7 @@ class Track:
         waiting, starts = self.entries, 0
         while waiting and not self.halted():
             starts += 1
-            self._until = self.first if starts == 1 else self._last_start()
+            self._until = min(self.first if starts == 1 else math.inf, self._last_start())
             self._upto, self._before = self.pace.upto(waiting), self.pace.modelled
             if starts > 1 and sum(cost <= self._left() for cost in self._upto.values()) < LEAST:
                 return
@@ -273,11 +273,12 @@ class Track:
 
     def _forget(self) -> None:
         """Free the weights of those that ended, but for the best moments of those that may be members of the ensemble,
-        and of a few that come next should all survivors diverge."""
+        and of a few that come next should all survivors diverge. Of the best their last weights stay as well, which may
+        be what the winner is calibrated by."""
         ended = sorted((entry for entry in self.started if entry.outcome), key=lambda e: (e.best[0], e.number))
-        kept, room = set(contenders(ended)), SPARE_BYTES
+        kept, room, best = set(contenders(ended)), SPARE_BYTES, set(self._finished()[:FINALISTS])
         for place, entry in enumerate(ended):
             room -= sum(racer.best.nbytes for racer in entry.racers if racer.best) if entry in kept else 0
             for racer in entry.racers:
-                racer.state = None
+                racer.state = racer.state if entry in best else None
                 racer.best = racer.best if place < SPARE or (entry in kept and room >= 0) else None

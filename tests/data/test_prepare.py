@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -12,9 +13,10 @@ import pytest
 from slalom import prepare as prepare_room
 from slalom import scaling
 from slalom.baselines import Baseline, Baselines, Numbers, _table
+from slalom.calibration import threshold
 from slalom.compared import baseline_rows, wanted_rows
 from slalom.data import Columns, Encoded, Split, Target, encoded
-from slalom.metrics import find_metric
+from slalom.metrics import f1_of, find_metric
 from slalom.prepare import bucket, prepare
 from slalom.scaling.base import beside
 
@@ -322,3 +324,20 @@ def test_baselines_are_scored_as_on_all_rows(split):
     assert row["test"] == (pytest.approx(rmse(split.test, of_all[-1]), rel=1e-12) if len(split.test) else None)
     assert (row["name"], row["seconds"], row["outcome"]) == ("x", 1.5, "finished")
     assert (other["cost"], other["test"], other["outcome"]) == (None, None, "out of time")
+
+
+def test_baselines_decide_by_a_fitted_threshold():
+    """By a metric of decisions a baseline is scored on test rows with the threshold that fits its probabilities of
+    choosing rows, as the winner is; its cost on choosing rows is that of its most probable classes, as of a racer."""
+    rng = np.random.default_rng(0)
+    p = 1 / (1 + np.exp(3 - 1.5 * rng.normal(size=900)))
+    y, p = (rng.random(900) < p).astype(float), np.stack([1 - p, p], axis=1)
+    choose, test = np.arange(600), np.arange(600, 900)
+    rows = SimpleNamespace(labels=y, split=SimpleNamespace(test=test), folds=(SimpleNamespace(choose=choose),))
+    for name in ("f1", "log_loss"):
+        metric = find_metric(name, "classification")
+        (row,) = baseline_rows([Baseline("x", [p], 1.0, "finished")], rows, metric)
+        assert row["cost"] == metric.cost(y[choose], p[choose])
+        cut = threshold(p[choose, 1], y[choose], f1_of) if name == "f1" else 0.5
+        assert row["test"] == metric.score_of(metric.cost(y[test], p[test], cut))
+        assert (cut < 0.45) is (name == "f1")

@@ -331,6 +331,8 @@ def test_a_race_on_codes(tmp_path):
     given = {"fixed": {"depth": 1, "width": 8, "embedding": "none", "rule": "adam"}, "recipes": 4, "epochs": 8}
     result = race(frame, y, out=tmp_path / "run", refit="all", **given)
     assert np.isfinite(result.model.predict(frame)).all()
+    assert np.isfinite(result.ensemble.predict(frame)).all()
+    assert result.about["refit"]["rows"] == len(frame)
     baselines = result.leaderboard.filter(pl.col("kind") == "baseline")
     assert baselines["outcome"].to_list() == ["finished"] * 3
     again = race(frame, y, extend=tmp_path / "run", **given)

@@ -1,6 +1,7 @@
 """Draws: values come as often as their weights say, ranges are even on their axis, and neighbours stay near."""
 
 import math
+import tomllib
 from collections import Counter
 
 import numpy as np
@@ -134,7 +135,13 @@ def test_a_range_keeps_the_axis_of_the_field():
         ({"rule.beta2": [1.0]}, "(beta2=…) must be in [0, 1). Got 1.0."),
         ({"forbid": ["adam"]}, "space: forbid must be a table of fields"),
         ({"forbid": {"learning_rate": [0.1]}}, "space: forbid takes fields that are chosen from a list."),
-        ({"forbid": {"rule": ["adam", "sgd"]}}, "space: forbid must leave one of adam, sgd. It left none."),
+        ({"forbid": {"rule": ["adam", "sgd"]}}, "space: forbid must leave a value of rule: adam, sgd. It left none."),
+        ({"forbid": {"rule": ["adma"]}}, "space: rule holds what no recipe can have. rule must be one of"),
+        (
+            {"learning_rate": {"low": 0.1, "high": 0.2, "zero": 0.3}},
+            "space: learning_rate holds what no recipe can have. Recipe(learning_rate=…) must be",
+        ),
+        ({"width": {"low": 4, "high": 9, "zero": 0.01}}, "space: width holds what no recipe can have."),
     ],
 )
 def test_bad_spaces_are_refused_in_one_sentence(given_space, sentence):
@@ -151,3 +158,14 @@ def test_forbidden_values_leave_the_others_with_their_weights():
     assert drawn_by({"forbid": {"rule": "sgd"}}, usual)["rule"] == Choice(("adam", "lion"), (3.0, 1.0))
     own = {"rule": {"adam": 1, "muon": 5}, "forbid": {"rule": ["adam"]}}
     assert drawn_by(own, usual)["rule"] == Choice(("muon",), (5.0,))
+
+
+def test_weights_of_numbers_are_read_from_toml():
+    """The keys of a table are text in TOML: numbers among them are numbers again, names stay names."""
+    given = tomllib.loads(
+        'width = { 128 = 3, 256 = 1 }\n"rule.beta2" = { "0.95" = 1, "0.99" = 2 }\nrule = { adam = 2 }'
+    )
+    found = drawn_by(given, {})
+    assert found["width"] == Choice((128, 256), (3.0, 1.0))
+    assert found["rule.beta2"] == Choice((0.95, 0.99), (1.0, 2.0))
+    assert found["rule"] == Choice(("adam",), (2.0,))

@@ -9,7 +9,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from slalom import combined, statistics
-from slalom.calibration import tempered
+from slalom.calibration import Calibration, tempered
 from slalom.ensemble import Ensemble, predicts
 from slalom.entry import CONTENDERS, OF_EACH, Entry, contenders
 from slalom.errors import SlalomError
@@ -296,6 +296,19 @@ def test_an_older_ensemble_is_replaced(models, tmp_path):
     assert sorted(path.name for path in (tmp_path / "ensemble").iterdir()) == ["c", "ensemble.json"]
 
 
+def test_an_ensemble_of_the_first_format_is_read(models, tmp_path):
+    """It knew no temperature and no threshold: it predicts as it did."""
+    made = Ensemble(tuple(models["classification"]), (0.5, 0.5), ("a", "b"), Calibration(2.0, 0.5))
+    made.save(tmp_path / "ensemble")
+    file = tmp_path / "ensemble/ensemble.json"
+    about = json.loads(file.read_text())
+    assert (about.pop("temperature"), about.pop("threshold"), about["format"]) == (2.0, 0.5, 2)
+    file.write_text(json.dumps(about | {"format": 1}))
+    plain = np.mean([model.predict_proba(X) for model in made.members], axis=0)
+    np.testing.assert_allclose(Ensemble.load(tmp_path).predict_proba(X), plain, rtol=1e-12)
+    assert np.abs(made.predict_proba(X) - plain).max() > 0.01
+
+
 def test_what_does_not_belong_together_is_refused(models, tmp_path):
     """Models of other targets, weights that do not sum to one, and damaged folders are one sentence each."""
     one, other = models["regression"]
@@ -308,7 +321,7 @@ def test_what_does_not_belong_together_is_refused(models, tmp_path):
     Ensemble((one,), (1.0,), ("a",)).save(tmp_path / "ensemble")
     about = json.loads((tmp_path / "ensemble/ensemble.json").read_text())
     for change, sentence in [
-        ({"format": 9}, "another format"),
+        ({"format": 9}, "holds an ensemble of format 9. This Slalom reads format 2 and older ones"),
         ({"members": [{"folder": "../model", "weight": 1.0}]}, "its models must lie in it"),
         ({"members": [{"weight": 1.0}]}, "damaged ensemble: KeyError"),
         ({"temperature": 0.0}, "damaged ensemble: ValueError: the temperature is 0.0"),

@@ -12,6 +12,7 @@ from slalom import start
 from slalom.crew import Crew
 from slalom.entry import Entry
 from slalom.executor import Threads
+from slalom.folder import RunFolder
 from slalom.metrics import METRICS
 from slalom.order import Order
 from slalom.pace import FINALISTS, SEEDS, Pace
@@ -293,6 +294,26 @@ def test_own_recipes_come_first_in_a_race_that_is_continued(entries, tmp_path):
     assert [entry.number for entry in entries] == [3, 4, 5]
     assert entries[0].recipe == mine.with_epochs(2)
     assert {entry.recipe.width for entry in entries[1:]} == {4}
+
+
+def test_a_continued_race_leads_with_what_was_not_raced_yet(entries, tmp_path):
+    """Recipes of the portfolio that the race before had no room for come first, whatever own recipes it had; none is
+    raced twice, with whatever horizon."""
+    fixed = PLAIN | {"width": 8, "batch_size": 64, "rule": "adamw"}
+    leading = start.Space(600, 1, fixed).leading([{name: fixed[name] for name in PLAIN}])
+    assert len(leading) > 4
+    mine = leading[0].with_fields({"learning_rate": 0.02})
+    x = np.random.default_rng(1).normal(size=(900, 3))
+    given = {"epochs": 1, "fixed": fixed}
+    race(x, x[:, 0], recipes=4, also=[mine], out=tmp_path / "run", **given)
+    first = [entry.recipe for entry in entries]
+    assert RunFolder.extend(tmp_path / "run").settings()["order"]["plan"] == "halving"
+    race(x, x[:, 0], recipes=len(leading), extend=tmp_path / "run", **given | {"epochs": 2})
+    then = [entry.recipe for entry in entries]
+    rates = [recipe.learning_rate for recipe in leading]
+    assert [recipe.learning_rate for recipe in first] == [rates[0], 0.02, *rates[1:3]]
+    assert [recipe.learning_rate for recipe in then[: len(rates) - 3]] == rates[3:]
+    assert not {repr(one.with_epochs(1)) for one in first} & {repr(one.with_epochs(1)) for one in then}
 
 
 def test_forbidden_scalings_leave_the_rule_of_memory():

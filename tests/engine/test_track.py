@@ -193,6 +193,9 @@ def test_nothing_starts_that_does_not_fit(heat):
         assert sorted(entry.number for entry in one.run()) == list(range(count))
     late = Track(flat(12, 2), [heat], raced, OneByOne(1), time.perf_counter() - 1)
     assert late.run() == []
+    undivided = Track(flat(12, 2), [heat], entries(heat, 12), OneByOne(1), time.perf_counter() + 20)
+    undivided.pace.modelled, undivided.pace.measured = 1.0, 1e6  # a machine so slow that nothing fits
+    assert len(undivided.run()) == 1
 
 
 def test_a_race_bounded_by_seconds_fills_them(tmp_path):
@@ -232,3 +235,14 @@ def test_best_weights_are_kept_for_the_ensemble(shapes, monkeypatch, room, kept)
     there = [entry.number for entry in ended if entry.racers[0].best]
     assert there == ([*range(40), 50, 51, 52] if kept == 43 else list(range(kept)))
     assert all(entry.racers[0].state is None for entry in ended)
+
+
+def test_the_best_keep_their_last_weights(shapes):
+    """Of the three best that came to their end the state stays, which the winner may be calibrated by; of all others it
+    is freed."""
+    ended = entries(shapes[0], 8)
+    for entry in ended:
+        entry.outcome = "dropped at rung 1" if entry.number in (0, 2) else "finished"
+        entry.racers[0].costs, entry.racers[0].state = {5: float(entry.number)}, object()
+    Track(PLAN, list(shapes), ended, OneByOne(1), math.inf, started=ended)._forget()
+    assert [entry.number for entry in ended if entry.racers[0].state] == [1, 3, 4]
