@@ -118,6 +118,20 @@ def test_a_plan_that_wants_more_recipes_than_the_pool_has_is_not_told():
         assert [cell.strip() == "–" for cell in line.strip("|").split("|")[1:]] == cells
 
 
+def test_diverged_recipes_are_the_worst_whatever_their_number():
+    """Regrets stay numbers where most recipes, or all, have no cost; no diverged one is better than one with a cost."""
+    inf = np.inf
+    assert pooled.regrets(np.array([1.0, 2.0, 11.0, inf])).tolist() == pytest.approx([0, 1 / 5.5, 10 / 5.5, 2])
+    assert pooled.regrets(np.array([1.0, 1.5, 2.0, 11.0, inf])).tolist() == [0, 0.5, 1, 10, 10]
+    assert pooled.regrets(np.array([1.0, inf, inf])).tolist() == [0, 2, 2]
+    assert pooled.regrets(np.full(3, inf)).tolist() == [2, 2, 2]
+    broken, whole = {"curve": [[1, None], [45, None]]}, {"curve": [[1, 2.0], [45, 1.0]]}
+    recipes = [whole] + [broken] * 20
+    for plan in pooled.PLANS.values():
+        assert (pooled.tried(recipes, plan, 3, 45) or 0) <= 2
+    assert pooled.waited(recipes, 0.3, 45)[2] == pooled.waited([broken], 0.3, 45)[2] == 0
+
+
 def test_patience_saves_epochs_and_says_what_is_lost():
     """A racer that would be better again behind its patience is stopped before; regrets are on the scale of the set."""
     falling = [[e, 100.0 - e] for e in range(1, 11)]
