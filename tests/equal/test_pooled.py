@@ -1,5 +1,6 @@
 """The pool: its sets are the same every time, portfolios are the greedy ones, and plans on paper do what plans do."""
 
+import argparse
 import doctest
 import inspect
 import itertools
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from slalom.space import Space
 
+FOLD = argparse.Namespace(train=range(5_000))
 DOCS = Path(__file__).parents[2] / "docs"
 TABLES = st.integers(1, 6).flatmap(
     lambda rows: st.lists(st.lists(st.floats(0, 3), min_size=5, max_size=5), min_size=rows, max_size=rows)
@@ -179,6 +181,30 @@ def test_so_many_are_chosen_out_of_so_many_recipes(tmp_path, capsys):
     text = page.read_text(encoding="utf-8")
     assert text.count("1 sets (waves); 5 recipes each, 45 epochs.") == 2
     assert "Not measured anew yet" not in text
+
+
+def test_a_pool_of_other_recipes_is_refused(tmp_path, monkeypatch):
+    """A file says what its recipes are; neither further sets of another pool nor a choice among two are taken."""
+    monkeypatch.setattr(portfolio, "Threads", lambda *_: argparse.Namespace(workers=1))
+    monkeypatch.setattr(portfolio.seats, "make", lambda workers: None)
+    monkeypatch.setattr(portfolio, "prepared_for", lambda *_: (argparse.Namespace(folds=[FOLD]), None))
+    plain, file = [r.to_plain() for r in portfolio.pool("regression", 5_000, 5)], tmp_path / "pool.json"
+    for held in ({"recipes": []}, {"recipes": [], "pool": portfolio.made_of(plain[:4]) | {"commit": "c"}}):
+        file.write_text(json.dumps({"waves": held}))
+        with pytest.raises(SystemExit, match=r"must hold one pool, .* for waves. Name another --json, or run"):
+            portfolio.run(file, ["waves", "shop"], 5)
+    held = json.loads(json.dumps({"waves": {"pool": portfolio.made_of(plain) | {"commit": "c"}}}))
+    portfolio.refuse_others(file, held, portfolio.made_of(plain))
+    assert portfolio.made_of(plain)["digest"] != portfolio.made_of(plain[::-1])["digest"]
+
+    ends = [{"recipe": one, "curve": [[1, 9.0], [45, 1.0 + i]]} for i, one in enumerate(plain)]
+    file.write_text(json.dumps({"waves": {"recipes": ends}, "shop": {"recipes": [*ends[:3], ends[4], ends[3]]}}))
+    with pytest.raises(SystemExit, match=r"Got others for waves and shop: recipe 3 differs. Run the pool into a new"):
+        portfolio.choose(file, 5, 2, None)
+    portfolio.choose(file, 3, 2, None)
+    file.write_text(json.dumps({"waves": {"recipes": ends}, "shop": {"recipes": ends[:4]}}))
+    with pytest.raises(SystemExit, match="waves and shop: 5 and 4 recipes"):
+        portfolio.choose(file, 5, 2, None)
 
 
 def test_rules_stand_on_the_page_in_the_order_in_which_races_take_them():
