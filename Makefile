@@ -40,9 +40,9 @@ lint: $(VENV)/dev.stamp ## formatter, linter, types, spelling, tables of the doc
 bench: build/bench/made.stamp ## Slalom beside everybody else, for most of an hour; the tables of docs/performance.md
 	build/bench/bin/python -m benchmarks --json build/bench.json --page docs/performance.md
 
-results: build/bench/made.stamp ## Slalom beside Optuna and others at equal seconds, for hours; RTDL=… TABLES=… name folders of data
+results: build/bench/made.stamp ## Slalom beside Optuna and others at equal seconds, 2.5 hours a set; RTDL=… TABLES=… name folders of data
 	build/bench/bin/python -m benchmarks.equal_time $(if $(RTDL),--rtdl "$(RTDL)") $(if $(TABLES),--tables "$(TABLES)") \
-		--json build/equal_time.json --page docs/results.md
+		--seconds 60 300 --json build/equal_time.json --page docs/results.md
 
 clean: ## everything that was made but the environment and the runs
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -54,6 +54,8 @@ def kept(file: Path) -> dict[str, Any]:
     told: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"machine": machine, "runs": []}
     if told["machine"]["processor"] != machine["processor"] or told["machine"]["cores"] != machine["cores"]:
         raise SystemExit(f"{file} holds runs of another machine ({told['machine']['processor']}). Name another --json.")
+    for run in told["runs"]:  # before the file's machine becomes the present one
+        run.setdefault("machine", told["machine"])
     return told | {"machine": machine}
 
 

@@ -11,12 +11,24 @@ Told = dict[str, Any]
 
 
 def about(told: Told) -> str:
-    """The machine and the versions."""
-    m = told["machine"]
+    """The days, the machine and the versions."""
+    return f"{', '.join(sorted(set(told['days'].values())))}: {machine(told['machine'])}"
+
+
+def machine(m: Told) -> str:
+    """A machine and its versions."""
     versions = ", ".join(f"{name} {m[name]}" for name in ("jax", "jaxlib", "numpy", "scikit-learn", "torch"))
-    days = ", ".join(sorted(set(told["days"].values())))
     wide = "with AVX-512" if m["avx512"] else "without AVX-512"
-    return f"{days}: {m['processor']}, {m['cores']} cores, {wide}; {m['system']}; Python {m['python']}, {versions}."
+    return f"{m['processor']}, {m['cores']} cores, {wide}; {system(m['system'])}; Python {m['python']}, {versions}."
+
+
+def system(told: str) -> str:
+    """System and architecture alone; older records hold the kernel's name as well.
+
+    >>> system("Linux-6.1.0-9-amd64-x86_64-with-glibc2.36"), system("Linux x86_64")
+    ('Linux x86_64', 'Linux x86_64')
+    """
+    return re.sub(r"^(\w+)-.*-(\w+)-with-.*$", r"\1 \2", told)
 
 
 def rivals(told: Told) -> str:

@@ -18,6 +18,7 @@ PLANS: dict[str, Plan] = {
 }
 PATIENCES = (0.1, 0.2, 0.3, 0.5)  # shares of the horizon; a race has 0.3
 RESAMPLES = 300
+LOST = 2.0  # the regret of what has no cost, at least; of a portfolio none above it counts
 Curve = Sequence[Sequence[float | None]]  # (epoch, cost), None where it is not finite
 
 
@@ -33,13 +34,25 @@ def best_until(curve: Curve, epoch: float) -> float:
 
 
 def regrets(costs: np.ndarray) -> np.ndarray:
-    """Costs of the recipes of a set as regrets: 0 is the best one, 1 the median.
+    """Costs of the recipes of a set as regrets: 0 is the best one, 1 the median, or where that is infinite the worst
+    one that came to an end. Infinite costs are as bad as the worst finite one, and 2 at least.
 
-    >>> regrets(np.array([1.0, 2.0, 3.0])).tolist()
-    [0.0, 1.0, 2.0]
+    >>> regrets(np.array([1.0, 2.0, 3.0])).tolist(), regrets(np.array([1.0, 3.0, np.inf, np.inf, np.inf])).tolist()
+    ([0.0, 1.0, 2.0], [0.0, 1.0, 2.0, 2.0, 2.0])
     """
-    best, middle = costs.min(), np.median(costs)
-    return (costs - best) / max(middle - best, 1e-12)
+    there = np.isfinite(costs)
+    found = np.full(len(costs), LOST)
+    if there.any():
+        found[there] = (costs[there] - costs[there].min()) / unit(costs)
+        found[~there] = max(LOST, found[there].max())
+    return found
+
+
+def unit(costs: np.ndarray) -> float:
+    """The cost that is a regret of 1: how far the best of a set is from its median, or from its worst finite cost where
+    the median is infinite."""
+    finite = costs[np.isfinite(costs)]
+    return float(max(min(np.median(costs), finite.max()) - finite.min(), 1e-12)) if len(finite) else 1e-12
 
 
 def portfolio(table: np.ndarray, count: int) -> list[int]:
@@ -50,8 +63,8 @@ def portfolio(table: np.ndarray, count: int) -> list[int]:
     >>> portfolio(np.array([[0.0, 0.2, 1.0], [1.0, 0.2, 0.0]]), 2)
     [1, 0]
     """
-    table, chosen = np.minimum(table, 2.0), list[int]()
-    now = np.full(len(table), 2.0)
+    table, chosen = np.minimum(table, LOST), list[int]()
+    now = np.full(len(table), LOST)
     for _ in range(count):
         means = np.minimum(table, now[:, None]).mean(0)
         means[chosen] = np.inf
@@ -113,5 +126,5 @@ def waited(recipes: Sequence[dict[str, Any]], patience: float, epochs: int) -> t
     full = np.array([best_until(curve, end) for curve, end in zip(curves, ends, strict=True)])
     left = min(best_until(curve, end) for curve, end in zip(curves, until, strict=True))
     saved, better = 1 - until / ends, np.argsort(full, kind="stable")[: max(len(full) // 3, 1)]
-    lost = (left - full.min()) / max(np.median(full) - full.min(), 1e-12)
+    lost = (left - full.min()) / unit(full) if np.isfinite(left) else 0.0
     return float(saved.mean()), float(saved[better].mean()), float(lost)

@@ -9,6 +9,7 @@ plan can then be tried out on paper: which recipes it would have dropped, and ho
 """
 
 import argparse
+import hashlib
 import json
 import math
 import operator
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import page, pooled, sets
+from benchmarks.equal_time import commit
 from slalom import seats
 from slalom.executor import Threads, cores
 from slalom.order import Order
@@ -43,6 +45,23 @@ def pool(task: str, rows: int, count: int) -> list[Recipe]:
     return space.recipes(0, 10_000, count, space.shapes(SHAPES))
 
 
+def made_of(recipes: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the recipes of a pool are: how many, what was fixed, and a digest of them all."""
+    digest = hashlib.sha256(json.dumps(recipes, sort_keys=True).encode()).hexdigest()[:12]
+    return {"recipes": len(recipes), "epochs": EPOCHS, "fixed": FIXED, "digest": digest}
+
+
+def refuse_others(path: Path, done: dict[str, Any], made: dict[str, Any]) -> None:
+    """SystemExit where a file holds sets with another pool: recipe i would not be the same one on every set."""
+    for name, one in done.items():
+        held = {key: value for key, value in one.get("pool", {}).items() if key != "commit"}
+        if held != made:
+            raise SystemExit(
+                f"{path} must hold one pool, {made}. Got {held or 'one that does not say what it is'} for {name}."
+                " Name another --json, or run every set of that file anew."
+            )
+
+
 def run(path: Path, names: list[str], count: int) -> None:
     """Train the pool on each set that the file does not have yet."""
     done: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
@@ -55,6 +74,8 @@ def run(path: Path, names: list[str], count: int) -> None:
         order = Order(seed=0, recipes=1, epochs=1, task=one.task)
         prepared, metric = prepared_for(order, table_of(one.frame, one.y, None, None), [])
         recipes = pool(one.task, min(len(fold.train) for fold in prepared.folds), count)
+        made = made_of([recipe.to_plain() for recipe in recipes])
+        refuse_others(path, done, made)
         heats, entries = entered(recipes, 0, prepared, metric, 0)
         Track(flat(count, EPOCHS), heats, entries, executor, math.inf).run()
         rows = []
@@ -66,6 +87,7 @@ def run(path: Path, names: list[str], count: int) -> None:
             seconds = EPOCHS * entry.epoch_cost
             rows.append({"recipe": entry.recipe.to_plain(), "curve": costs, "cost_model": seconds})
         done[name] = {"task": one.task, "metric": metric.name, "recipes": rows, "seconds": time.perf_counter() - began}
+        done[name]["pool"] = made | {"commit": commit()}
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(done))
         print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
@@ -75,7 +97,7 @@ def choose(path: Path, count: int, chosen: int, page_file: Path | None) -> None:
     """Print the portfolio out of the first `count` recipes, how the plans would have done, and what patience does."""
     done: dict[str, Any] = json.loads(path.read_text())
     pools = {name: one["recipes"][:count] for name, one in done.items()}
-    recipes = next(iter(pools.values()))
+    recipes = alike(path, pools)
     table = np.array([pooled.regrets(_ends(one)) for one in pools.values()])
     now = np.full(len(pools), np.inf)
     for place, i in enumerate(pooled.portfolio(table, min(chosen, len(recipes)))):
@@ -87,6 +109,22 @@ def choose(path: Path, count: int, chosen: int, page_file: Path | None) -> None:
     print("\n\n".join(told.values()))
     if page_file:
         page.write(page_file, told, {name: (name, operator.itemgetter(name)) for name in told})
+
+
+def alike(path: Path, pools: dict[str, Any]) -> list[dict[str, Any]]:
+    """The recipes of the sets; SystemExit where recipe i is not the same one on every set."""
+    (first, recipes), *others = pools.items()
+    plain = [one["recipe"] for one in recipes]
+    for name, theirs in others:
+        found = [one["recipe"] for one in theirs]
+        if found != plain:
+            i = next((i for i, (a, b) in enumerate(zip(plain, found, strict=False)) if a != b), None)
+            where = f"recipe {i} differs" if i is not None else f"{len(plain)} and {len(found)} recipes"
+            raise SystemExit(
+                f"{path} must hold the same recipes for every set. Got others for {first} and {name}: {where}."
+                " Run the pool into a new --json."
+            )
+    return recipes
 
 
 def plans(pools: dict[str, Any]) -> str:

@@ -1,10 +1,10 @@
 """Further starts: what recipes are worth that are drawn anew, near the best, or proposed by a model of the scores.
 
-    python -m benchmarks.waves [--sets waves shop …] [--seeds 3] [--page docs/racing.md]
+    python -m benchmarks.waves [--sets waves shop …] [--seeds 2] [--page docs/racing.md]
 
-On every set that Slalom makes, a first start of drawn recipes goes through halving; then each kind of further start
-does, with as many recipes as each other and the same rungs, and knows no more than the first start. What counts is the
-score of its best recipe on choosing rows, beside the first start's and those of the other kinds.
+On each set, by default all that Slalom makes, a first start of drawn recipes goes through halving; then each kind of
+further start does, with as many recipes as each other and the same rungs, and knows no more than the first start. What
+counts is the score of its best recipe on choosing rows, beside the first start's and those of the other kinds.
 """
 
 import argparse

@@ -19,7 +19,9 @@ from benchmarks.equal.torch_net import Data, epochs_of
 # The time is to pay for one round of Hyperband's brackets. Each costs as many trainings to the end as there are
 # brackets (Li et al. 2018, https://jmlr.org/papers/v18/16-558.html, Algorithm 1). By the pruner's own shares such a
 # round has 27 + 12 + 6 + 4 = 49 trials: above the 4 x 10 that its documentation names as what the TPE sampler uses up
-# before it learns. Optuna's tutorial on efficient algorithms names this pruner as the best one for that sampler.
+# before it learns. A horizon of fewer than 27 epochs has three brackets, and a round of 9 + 5 + 3 = 17 trials: below
+# 3 x 10, but the time pays for more than one such round, unless already nine epochs are too long for 16 trainings.
+# Optuna's tutorial on efficient algorithms names this pruner as the best one for that sampler.
 BRACKETS, FACTOR = 4, 3  # the pruner's default factor
 WHOLE = BRACKETS**2  # trainings of the first recipe to their horizon would fill the time
 SHORTEST, LONGEST = 9, 200  # epochs of a horizon

@@ -235,8 +235,13 @@ def effort(told: Told) -> str:
 
 
 def about(told: Told) -> str:
-    """The machine, the days and the versions."""
-    return page.about(told | {"days": {run["day"]: run["day"] for run in told["runs"]}})
+    """The machines of the runs, a line each: the days, the processor and the versions. A run without a machine of its
+    own was made on the file's."""
+    days: dict[str, list[str]] = {}
+    for run in told["runs"]:
+        days.setdefault(page.machine(run.get("machine") or told["machine"]), []).append(run["day"])
+    lines = (f"{', '.join(sorted(set(found)))}: {machine}" for machine, found in days.items())
+    return "\n\n".join(sorted(lines))
 
 
 def line(run: Told) -> str:

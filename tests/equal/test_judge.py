@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import platform
 import sys
 import time
 
@@ -193,6 +194,17 @@ def test_a_run_that_broke_off_is_tried_again_and_one_that_left_nothing_is_not(tm
         assert run["machine"]["processor"] == held["machine"]["processor"]
         assert run["commit"] == equal_time.commit()
         assert run["source"] == equal_time.source_of("slalom")
+
+
+def test_a_run_of_an_older_record_has_the_machine_that_its_file_was_made_on(tmp_path):
+    """Also when the file goes on under newer packages."""
+    old = equal_time.measure.machine() | {"jax": "0.0.1"}
+    file = tmp_path / "runs.json"
+    file.write_text(json.dumps({"machine": old, "runs": [{"seed": 0}, {"seed": 1, "machine": {"jax": "0.0.2"}}]}))
+    held = equal_time.kept(file)
+    assert [run["machine"]["jax"] for run in held["runs"]] == ["0.0.1", "0.0.2"]
+    assert held["machine"] == equal_time.measure.machine()
+    assert platform.release() not in held["machine"]["system"]
 
 
 def test_runs_of_another_machine_and_unknown_sets_are_refused(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """The pool: its sets are the same every time, portfolios are the greedy ones, and plans on paper do what plans do."""
 
+import argparse
 import doctest
 import inspect
 import itertools
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from slalom.space import Space
 
+FOLD = argparse.Namespace(train=range(5_000))
 DOCS = Path(__file__).parents[2] / "docs"
 TABLES = st.integers(1, 6).flatmap(
     lambda rows: st.lists(st.lists(st.floats(0, 3), min_size=5, max_size=5), min_size=rows, max_size=rows)
@@ -52,9 +54,11 @@ def test_nothing_is_compared_on_what_was_tuned_on():
     others that something was seen on, results.md tells each."""
     plain = lambda name: name.replace(" ", "_")  # noqa: E731
     compared = set(map(plain, compared_on.RTDL | compared_on.TABLES | compared_on.SKLEARN))
-    chosen_on = re.search(r"17 sets \(([^)]*)\)", (DOCS / "racing.md").read_text(encoding="utf-8"))
+    page = (DOCS / "racing.md").read_text(encoding="utf-8")
+    by_hand = re.sub(r"<!-- bench: .*?<!-- end -->", "", page, flags=re.DOTALL)  # what no command writes over
+    chosen_on = re.search(r"17 sets \(([^)]*)\)", by_hand)
     assert chosen_on
-    used = chosen_on[1].split(", ")
+    used = re.split(r",\s+", chosen_on[1])
     assert len(used) == 17
     assert set(used) <= set(sets.NAMED)
     assert not compared & set(sets.NAMED)
@@ -118,6 +122,20 @@ def test_a_plan_that_wants_more_recipes_than_the_pool_has_is_not_told():
         assert [cell.strip() == "–" for cell in line.strip("|").split("|")[1:]] == cells
 
 
+def test_diverged_recipes_are_the_worst_whatever_their_number():
+    """Regrets stay numbers where most recipes, or all, have no cost; no diverged one is better than one with a cost."""
+    inf = np.inf
+    assert pooled.regrets(np.array([1.0, 2.0, 11.0, inf])).tolist() == pytest.approx([0, 1 / 5.5, 10 / 5.5, 2])
+    assert pooled.regrets(np.array([1.0, 1.5, 2.0, 11.0, inf])).tolist() == [0, 0.5, 1, 10, 10]
+    assert pooled.regrets(np.array([1.0, inf, inf])).tolist() == [0, 2, 2]
+    assert pooled.regrets(np.full(3, inf)).tolist() == [2, 2, 2]
+    broken, whole = {"curve": [[1, None], [45, None]]}, {"curve": [[1, 2.0], [45, 1.0]]}
+    recipes = [whole] + [broken] * 20
+    for plan in pooled.PLANS.values():
+        assert (pooled.tried(recipes, plan, 3, 45) or 0) <= 2
+    assert pooled.waited(recipes, 0.3, 45)[2] == pooled.waited([broken], 0.3, 45)[2] == 0
+
+
 def test_patience_saves_epochs_and_says_what_is_lost():
     """A racer that would be better again behind its patience is stopped before; regrets are on the scale of the set."""
     falling = [[e, 100.0 - e] for e in range(1, 11)]
@@ -165,6 +183,30 @@ def test_so_many_are_chosen_out_of_so_many_recipes(tmp_path, capsys):
     text = page.read_text(encoding="utf-8")
     assert text.count("1 sets (waves); 5 recipes each, 45 epochs.") == 2
     assert "Not measured anew yet" not in text
+
+
+def test_a_pool_of_other_recipes_is_refused(tmp_path, monkeypatch):
+    """A file says what its recipes are; neither further sets of another pool nor a choice among two are taken."""
+    monkeypatch.setattr(portfolio, "Threads", lambda *_: argparse.Namespace(workers=1))
+    monkeypatch.setattr(portfolio.seats, "make", lambda workers: None)
+    monkeypatch.setattr(portfolio, "prepared_for", lambda *_: (argparse.Namespace(folds=[FOLD]), None))
+    plain, file = [r.to_plain() for r in portfolio.pool("regression", 5_000, 5)], tmp_path / "pool.json"
+    for held in ({"recipes": []}, {"recipes": [], "pool": portfolio.made_of(plain[:4]) | {"commit": "c"}}):
+        file.write_text(json.dumps({"waves": held}))
+        with pytest.raises(SystemExit, match=r"must hold one pool, .* for waves. Name another --json, or run"):
+            portfolio.run(file, ["waves", "shop"], 5)
+    held = json.loads(json.dumps({"waves": {"pool": portfolio.made_of(plain) | {"commit": "c"}}}))
+    portfolio.refuse_others(file, held, portfolio.made_of(plain))
+    assert portfolio.made_of(plain)["digest"] != portfolio.made_of(plain[::-1])["digest"]
+
+    ends = [{"recipe": one, "curve": [[1, 9.0], [45, 1.0 + i]]} for i, one in enumerate(plain)]
+    file.write_text(json.dumps({"waves": {"recipes": ends}, "shop": {"recipes": [*ends[:3], ends[4], ends[3]]}}))
+    with pytest.raises(SystemExit, match=r"Got others for waves and shop: recipe 3 differs. Run the pool into a new"):
+        portfolio.choose(file, 5, 2, None)
+    portfolio.choose(file, 3, 2, None)
+    file.write_text(json.dumps({"waves": {"recipes": ends}, "shop": {"recipes": ends[:4]}}))
+    with pytest.raises(SystemExit, match="waves and shop: 5 and 4 recipes"):
+        portfolio.choose(file, 5, 2, None)
 
 
 def test_rules_stand_on_the_page_in_the_order_in_which_races_take_them():

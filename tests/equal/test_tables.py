@@ -1,5 +1,6 @@
 """The tables of docs/results.md: medians, spreads, wins and losses from runs, and their places on the page."""
 
+import doctest
 import math
 import re
 from pathlib import Path
@@ -161,6 +162,25 @@ def test_the_page_has_a_place_for_every_table_and_nothing_else_changes(tmp_path)
     assert file.read_text(encoding="utf-8") == text
     with pytest.raises(SystemExit, match="has no place for machine"):
         page.write(PAGE.parent / "descent.md", TOLD, tables.TABLES)
+
+
+def test_every_machine_that_runs_were_made_on_is_told_with_its_days():
+    """Runs tell their own; those of older records the file's. The kernel's name makes no machine another one."""
+    own = MACHINE | {"system": "Linux-6.1.0-9-amd64-x86_64-with-glibc2.36"}
+    made = [run | {"machine": own} for run in runs("iris", "trees", [0.1, 0.2], "log_loss")]
+    made[1] |= {"machine": MACHINE | {"system": "Linux x86_64"}, "day": "2026-01-03"}
+    made += runs("wine", "trees", [0.1], "log_loss", day="2025-12-31")
+    machine = "abacus, 2 cores, without AVX-512; {}; Python 3, jax 1, jaxlib 1, numpy 1, scikit-learn 1, torch {}."
+    assert tables.about({"machine": MACHINE | {"torch": "2"}, "runs": made}).split("\n\n") == [
+        "2025-12-31: " + machine.format("s", "2"),
+        "2026-01-02, 2026-01-03: " + machine.format("Linux x86_64", "1"),
+    ]
+
+
+def test_the_examples_are_true():
+    """The examples in docstrings print what they say."""
+    failed, tried = doctest.testmod(page)
+    assert (failed, tried > 0) == (0, True)
 
 
 def test_every_contestant_has_a_name_on_the_page():

@@ -162,7 +162,7 @@ def machine() -> dict[str, Any]:
         "processor": re.split(r"\s(?=fpu\b)", abilities)[0] or platform.processor(),
         "cores": cores(),
         "avx512": "avx512f" in abilities,
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",  # not the kernel: its name says who runs it
         "python": platform.python_version(),
         **versions,
     }
