@@ -47,7 +47,7 @@ class Plan:
         """Epochs that all recipes together run.
 
         >>> halving(9, 9).recipe_epochs()
-        21
+        33
         """
         total, before = 0, 0
         for rung in self.rungs:
@@ -81,18 +81,18 @@ def flat(recipes: int, epochs: int) -> Plan:
 
 
 def halving(recipes: int, epochs: int, drops: int = 2) -> Plan:
-    """Successive halving: one in three stays at each rung, at a ninth and a third of the horizon.
+    """Successive halving: one in three stays at each rung, at a twenty-seventh and a ninth of the horizon.
 
     Fewer drops where the horizon has not the epochs for them, or where less than one recipe would be left.
 
     >>> halving(48, 32).rungs
-    (Rung(recipes=48, epochs=4), Rung(recipes=16, epochs=11), Rung(recipes=5, epochs=32))
+    (Rung(recipes=48, epochs=1), Rung(recipes=16, epochs=4), Rung(recipes=5, epochs=32))
     >>> halving(40, 5).rungs, halving(2, 5).rungs
-    ((Rung(recipes=40, epochs=2), Rung(recipes=13, epochs=5)), (Rung(recipes=2, epochs=5),))
+    ((Rung(recipes=40, epochs=1), Rung(recipes=13, epochs=5)), (Rung(recipes=2, epochs=5),))
     """
-    while drops and (epochs < 2 * KEEP ** (drops - 1) or recipes < KEEP**drops):
-        drops -= 1
-    at = [max(1, round(epochs / KEEP ** (drops - i))) for i in range(drops + 1)]
+    at = [*(max(1, round(epochs / KEEP ** (drops + 1 - i))) for i in range(drops)), epochs]
+    if drops and (recipes < KEEP**drops or len(set(at)) < len(at)):
+        return halving(recipes, epochs, drops - 1)
     return Plan(tuple(Rung(recipes // KEEP**i, epochs) for i, epochs in enumerate(at)))
 
 
@@ -157,7 +157,7 @@ def for_seconds(
     only how many recipes start and how many pass a rung.
 
     >>> for_seconds(60, 2, [0.2], steps=50).rungs
-    (Rung(recipes=37, epochs=4), Rung(recipes=12, epochs=13), Rung(recipes=4, epochs=40))
+    (Rung(recipes=61, epochs=1), Rung(recipes=20, epochs=4), Rung(recipes=6, epochs=40))
     """
     core_seconds = SHARE * max(seconds - reserved(seconds) - start, seconds * 0.3) * cores
     affordable = max(core_seconds / (sum(epoch_costs) / len(epoch_costs)), 1.0)  # epochs of one recipe, in all
