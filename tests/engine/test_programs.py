@@ -189,7 +189,7 @@ PLAN = Blueprint(Structure(NET, 8, "squared_error"), kinds(["adam", "sgd"]), (64
 OTHER_NETS = {
     "inputs": 4, "outputs": 2, "depth": 2, "width": 7, "activation": "tanh", "normalisation": "layer_norm",
     "placement": "after", "embedding": "periodic", "learned_scale": True, "block": "residual",
-    "embedding_size": 8, "embedded": 2,
+    "embedding_size": 8, "embedded": 2, "categories": (40,),
 }  # fmt: skip
 COUNTS = {field.name for field in dataclasses.fields(Blueprint) if field.type in (int, "int")}
 OTHER_PLANS = {"x": (80, 8), "y": (80,)} | {name: getattr(PLAN, name) + 1 for name in COUNTS}

@@ -182,7 +182,7 @@ def test_baselines_never_see_test_rows(monkeypatch, entries):
     seen = []
 
     class Seen(NoBaselines):
-        def __init__(self, numbers, labels, folds, wanted, classes):
+        def __init__(self, numbers, labels, folds, wanted, *_):
             seen.append((folds, wanted))
 
     monkeypatch.setattr(racing, "Baselines", Seen)
