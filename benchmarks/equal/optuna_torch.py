@@ -44,7 +44,7 @@ def suggested(trial: Any, rows: int, classes: int) -> dict[str, Any]:
         "width": trial.suggest_categorical("width", [32, 64, 128, 256]),
         "activation": trial.suggest_categorical("activation", ["relu", "silu", "tanh", "gelu"]),
         "normalisation": trial.suggest_categorical("normalisation", ["none", "batch_norm", "layer_norm"]),
-        "dropout": trial.suggest_float("dropout", 0.0, 0.4, step=0.05),
+        "dropout": trial.suggest_float("dropout", 0.0, 0.5, step=0.05),
         "batch": trial.suggest_categorical("batch", batches(rows)),
         "rule": rule,
         "rate": trial.suggest_float(f"rate of {rule}", *RATES[rule], log=True),
@@ -57,7 +57,7 @@ def suggested(trial: Any, rows: int, classes: int) -> dict[str, Any]:
     }
     if recipe["embedding"] == "periodic":
         recipe["frequencies"] = trial.suggest_categorical("frequencies", [8, 16, 32])
-        recipe["sigma"] = trial.suggest_float("sigma", 0.01, 1.0, log=True)
+        recipe["sigma"] = trial.suggest_float("sigma", 0.01, 30.0, log=True)
         recipe["places"] = trial.suggest_categorical("places", [8, 16])
     return recipe
 
