@@ -14,7 +14,8 @@ SHARE = 0.45  # of the racers' time that the plan is made for: another start and
 KEEP = 3  # one in so many stays at a rung
 TOP = 9  # recipes to each that a `top_k` plan keeps after one epoch
 PLANS = ("halving", "top_k")
-RESERVE, MOST_RESERVED = 0.05, 1.5  # of the seconds, and seconds: for saving and the last scores
+RESERVE = 0.05  # of the seconds, at most
+MOST_RESERVED = 1.2, 0.005  # seconds, and of the seconds: a longer race has more recipes to save
 STRUCTURE_SECONDS = 15  # a race opens √(seconds / 15) structures: compiling one costs two core-seconds
 RULE_SECONDS = 6  # and takes √(seconds / 6) update rules, each of which costs most of a core-second in every structure
 
@@ -107,12 +108,13 @@ def top_k(recipes: int, epochs: int) -> Plan:
 
 
 def reserved(seconds: float) -> float:
-    """Seconds that are kept free at the end of a race of so many.
+    """Seconds that are kept free at the end of a race of so many, for saving and the last scores.
 
-    >>> reserved(10), reserved(300)
-    (0.5, 1.5)
+    >>> reserved(10), reserved(60), reserved(300)
+    (0.5, 1.5, 2.7)
     """
-    return min(RESERVE * seconds, MOST_RESERVED)
+    fixed, share = MOST_RESERVED
+    return min(RESERVE * seconds, fixed + share * seconds)
 
 
 def rules_for(seconds: float | None, recipes: int | None) -> int:
