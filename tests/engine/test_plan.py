@@ -145,8 +145,8 @@ A_BUDGET = {
 
 
 def affordable(seconds, cores, costs, start):
-    """Epochs of one recipe that fit: in the plan's share of 95 % of the seconds, or of all but 1.2 and 0.5 % where that is
-    more, less the start; or of 30 % where the start takes most."""
+    """Epochs of one recipe that fit: in the plan's share of 95 % of the seconds, or of all but 1.2 and 0.5 % where
+    that is more, less the start; or of 30 % where the start takes most."""
     left = max(seconds - min(0.05 * seconds, 1.2 + 0.005 * seconds) - start, seconds * 0.3)
     return max(planning.SHARE * left * cores / (sum(costs) / len(costs)), 1.0)
 
