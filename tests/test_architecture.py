@@ -46,8 +46,8 @@ FLOORS = (
     " ".join(sorted({name for room in ROOMS for name in members(room)} - WRAPPERS - {"rules.optax_bridge"}))
     + " data.columns data.frames data.read data.split data.target"
     " averages back_propagation calibration losses metrics selection statistics plan executor journal folder baselines"
-    " board cache seats draws",
-    " ".join(sorted(WRAPPERS)) + " data.encoded",
+    " board cache seats draws importance",
+    " ".join(sorted(WRAPPERS)) + " data.encoded intervals corrected",
     "layers rules schedules scaling data",
     # nets
     "blocks unit walk described nested",
@@ -56,31 +56,34 @@ FLOORS = (
     # lanes and what stands beside them
     "room cost",
     "fields portfolio",
-    "lane space table prepare model shuffles racer",
+    "lane space table prepare model shuffles racer ablated",
     "program objective ensemble",
     # heats
     "heat result order",
     # races
-    "crew entry verdict compared scored",
+    "crew entry verdict compared scored mattered",
     "pace calibrated",
     "track",
     "finish report opened",
     "combined refitting",
     "start continued ending",
-    "racing fitting",
+    "study",
+    "evidence",
+    "racing fitting explaining explained",
     # the bench
     "bench bench.cases",
     "bench.contest bench.ours bench.torch_rivals bench.sklearn_rival bench.jax_rival bench.shown",
     "bench.contestant bench.measure",
     # faces
     "asked display told listed transformers shell",
+    "measuring",
     "cli",
 )
 FLOOR = {name: i for i, line in enumerate(FLOORS) for name in line.split()}
 
 # What comes from outside stands behind one file, or a few.
 OUTSIDE = {
-    "click": "cli shell",
+    "click": "cli measuring shell",
     "rich": "display",
     "jinja2": "report",
     "sqlite3": "journal",

@@ -2,6 +2,7 @@
 
 import math
 import statistics
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -25,6 +26,14 @@ def clean(text: str) -> str:
     'a�[31mb\\nc'
     """
     return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)
+
+
+def wrapped(text: str, width: int) -> str:
+    """A paragraph in lines no wider than the page, nor than 120; an item's further lines are indented."""
+    indent = "  " if text.startswith("- ") else ""
+    return textwrap.fill(
+        text, min(width, 120), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def numbers(values: Iterable[float | None]) -> list[str]:

@@ -1,6 +1,7 @@
-"""The command line: `slalom race`, `predict`, `leaderboard`, `list`, `bench`; results on stdout, progress on stderr.
+"""The command line: what a race, its folder and the parts of recipes have to say; the commands that measure apart.
 
-Exit codes: 0; 1 the race failed; 2 something given cannot be used; 130 interrupted.
+Results go to stdout, progress to stderr. Exit codes: 0; 1 the race failed; 2 something given cannot be used; 130
+interrupted.
 """
 
 import os
@@ -10,11 +11,11 @@ from typing import Any, NoReturn
 
 import click
 
-from slalom import shell
+from slalom import measuring, shell
 from slalom.errors import RaceFailed, SlalomError
+from slalom.measuring import FAILED, FOLDER
 
-FAILED, REFUSED, INTERRUPTED = 1, 2, 130
-FOLDER = click.Path(path_type=Path)
+REFUSED, INTERRUPTED = 2, 130
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
@@ -34,6 +35,7 @@ def command() -> None:
     \b
     Examples:
       slalom race houses.csv --target price --seconds 60 --out runs/houses
+      slalom explain runs/houses --seconds 300
       slalom predict runs/houses new_rows.csv --out predictions.csv
       slalom leaderboard runs/houses
       slalom race --continue runs/houses --seconds 120
@@ -214,52 +216,8 @@ def list_parts(kind: str, name: str | None, full: bool, as_json: bool) -> int:
     return 0
 
 
-@command.command(short_help="Measure how fast this machine trains, beside other libraries.")
-@click.option("--shapes", metavar="LETTERS", default="A", show_default=True, help="Shapes of nets: A to G.")
-@click.option("--racers", type=click.IntRange(1, 65_536), default=64, show_default=True, help="Nets that train.")
-@click.option("--rows", type=click.IntRange(256), default=20_000, show_default=True, help="Rows of the made table.")
-@click.option("--seconds", type=click.FloatRange(0.1, 600), default=3.0, show_default=True, help="For Slalom, a round.")
-@click.option("--mixed", is_flag=True, help="Slalom's racers have every rule, schedule and scaling, not Adam alone.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
-def bench(shapes: str, racers: int, rows: int, seconds: float, mixed: bool, as_json: bool, quiet: bool) -> int:
-    """Train the same nets on the same rows with Slalom, PyTorch, scikit-learn and plain JAX, one after the other.
-
-    \b
-    A  16 columns, 2 x 64, batch 64       E  A with dropout and batch norm
-    B  8 columns, 3 x 128, batch 256      F  B with periodic features
-    C  100 columns, 2 x 256, batch 256    G  logistic regression, batch 256
-    D  30 columns, 2 x 32, batch 32
-
-    Racer-steps a second are updates of one net; compiling is told apart. PyTorch takes part where it is installed.
-
-    \b
-    Examples:
-      slalom bench
-      slalom bench --shapes ABC --seconds 5
-      slalom bench --racers 256 --mixed --json
-    """
-    from slalom.bench import measure, shown
-    from slalom.bench.cases import SHAPES
-
-    unknown = sorted(set(shapes.upper()) - set(SHAPES))
-    if unknown or not shapes:
-        raise SlalomError(
-            f"slalom bench: --shapes takes letters of {''.join(SHAPES)}, for example ABC; got {shapes!r}."
-        )
-    say = (lambda text: None) if quiet else (lambda text: click.echo(f"  {text} …", err=True))
-    cases = [measure.case_of(letter, racers, rows, seconds, mixed=mixed) for letter in dict.fromkeys(shapes.upper())]
-    told = []
-    for case in cases:
-        told.append(measure.compared(case, say))
-        if not as_json:
-            shell.show(shown.text(told[-1]) + "\n")
-    if as_json:
-        shell.show(shell.as_json({"machine": measure.machine(), "cases": told}))
-    elif not measure.has_torch():
-        shell.show("PyTorch is not installed here, so that it took no part: pip install 'slalom[bench]' brings it.")
-    failed = any(one["failure"] for case in told for one in case["contestants"][:1])
-    return FAILED if failed else 0
+command.add_command(measuring.explain)
+command.add_command(measuring.bench)
 
 
 def run(arguments: list[str]) -> int:

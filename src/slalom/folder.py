@@ -85,7 +85,12 @@ class RunFolder:
         """Write report.html and report.json."""
         if self.path:
             self._write("report.html", html)
-            self._write("report.json", json.dumps(numbers, indent=1, default=str))
+            self.write_json("report.json", numbers)
+
+    def write_json(self, name: str, numbers: dict[str, Any]) -> None:
+        """Write a file of plain data."""
+        if self.path:
+            self._write(name, json.dumps(numbers, indent=1, default=str))
 
     def _write(self, name: str, text: str) -> None:
         """Whole or not at all."""

@@ -29,6 +29,11 @@ CREATE TABLE IF NOT EXISTS scores (
 );
 CREATE TABLE IF NOT EXISTS baselines (name TEXT PRIMARY KEY, cost REAL, test REAL, seconds REAL, outcome TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS waves (wave INTEGER PRIMARY KEY, about TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS studies ( -- what was trained behind the race to say why its winner won
+    name TEXT PRIMARY KEY,
+    about TEXT NOT NULL,             -- JSON
+    predictions BLOB                 -- float32, little-endian, of the shape that `about` says, for the evidence rows
+);
 """
 
 
@@ -85,6 +90,27 @@ class Journal:
         """Write what a wave did as a whole: seconds, racer-steps and the like."""
         with self._transaction():
             self._database.execute("INSERT OR REPLACE INTO waves VALUES (?, ?)", (wave, json.dumps(about)))
+
+    def write_study(self, name: str, about: dict[str, Any], predictions: bytes | None = None) -> None:
+        """Write what a study found; an older one of its name is replaced."""
+        with self._transaction():
+            self._database.execute(
+                "INSERT OR REPLACE INTO studies VALUES (?, ?, ?)", (name, json.dumps(about), predictions)
+            )
+
+    def studies(self) -> dict[str, tuple[dict[str, Any], bytes | None]]:
+        """All studies by name: what they found, and predictions; none in a journal from before there were any."""
+        if not self._read("SELECT name FROM sqlite_master WHERE name = 'studies'"):
+            return {}
+        rows = self._read("SELECT * FROM studies ORDER BY rowid")
+        return {row["name"]: (json.loads(row["about"]), row["predictions"]) for row in rows}
+
+    def scores(self) -> dict[int, dict[float, float | None]]:
+        """The costs of all recipes: epoch -> cost, None where it is not a number."""
+        found: dict[int, dict[float, float | None]] = {}
+        for row in self._read("SELECT * FROM scores ORDER BY number, epoch"):
+            found.setdefault(row["number"], {})[row["epoch"]] = row["cost"]
+        return found
 
     def recipes(self) -> list[dict[str, Any]]:
         """All recipes, in the order of their numbers."""

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -170,23 +170,24 @@ def drawn(
 
 
 def entered(
-    recipes: list[Recipe], first: int, prepared: Prepared, metric: Metric, seed: int
+    recipes: list[Recipe], first: int, prepared: Prepared, metric: Metric, seed: int, replicates: Sequence[int] = (0,)
 ) -> tuple[list[Heat], list[Entry]]:
-    """Group recipes by structure and rules, give each its racers, and make the data ready for the devices."""
+    """Group recipes by structure and rules, give each its racers, one a fold and replicate, and make the data ready for
+    the devices."""
     by_structure: dict[Structure, list[int]] = {}
     for i, recipe in enumerate(recipes):
         by_structure.setdefault(structure_of(recipe, prepared), []).append(i)
     data, shuffles = Placed(Data(prepared.x, prepared.y)), Shuffles(seed)
-    heats, entries = [], []
+    heats, entries, folds = [], [], range(len(prepared.folds))
     for structure, members in by_structure.items():
         kinds = Counter(kind_of(recipes[i].rule) for i in members)
         for rules in _shared(set(kinds)):
-            crowd = max(kinds[rule] for rule in rules) * len(prepared.folds)
+            crowd = max(kinds[rule] for rule in rules) * len(prepared.folds) * len(replicates)
             heat = Heat(structure, prepared, data, metric, shuffles, seed, rules, crowd)
             heats.append(heat)
             for i in members:
                 if kind_of(recipes[i].rule) in rules:
-                    racers = [Racer(first + i, recipes[i], fold) for fold in range(len(prepared.folds))]
+                    racers = [Racer(first + i, recipes[i], fold, r) for r in replicates for fold in folds]
                     entries.append(Entry(first + i, recipes[i], heat, racers))
     return heats, sorted(entries, key=lambda entry: entry.number)
 

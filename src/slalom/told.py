@@ -1,7 +1,6 @@
 """What the command line says: the result of a race, the plan of one that has not run, predictions as a table."""
 
 import shlex
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,9 @@ def result(result: Result, width: int, *, interrupted: bool = False, program: st
     said = [
         board.table(result.leaderboard, width),
         *(["Interrupted: this is the best so far."] if interrupted else []),
-        "\n".join(_wrapped(sentence, width) for sentence in verdict(result)),
-        _wrapped(counts(result), width),
-        "\n".join(_wrapped(f"- {note}", width) for note in result.notes),
+        "\n".join(board.wrapped(sentence, width) for sentence in verdict(result)),
+        board.wrapped(counts(result), width),
+        "\n".join(board.wrapped(f"- {note}", width) for note in result.notes),
         _next(result.out, program),
     ]
     return "\n\n".join(part for part in said if part)
@@ -71,13 +70,6 @@ def _first(count: int | list[int]) -> int:
 
 def _arrows(sizes: list[int]) -> str:
     return " → ".join(map(str, sizes))
-
-
-def _wrapped(text: str, width: int) -> str:
-    indent = "  " if text.startswith("- ") else ""
-    return textwrap.fill(
-        text, min(width, 120), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
 
 
 def predictions(folder: Path, file: Path, *, proba: bool, which: str | None = None) -> pl.DataFrame:

@@ -1,0 +1,74 @@
+"""Mattered: what decided over all recipes of a race, field by field, out of its journal."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from slalom.draws import Range
+from slalom.importance import at_edge, importance, profile
+from slalom.metrics import Metric
+from slalom.nested import decaying
+from slalom.portfolio import RATES
+from slalom.recipe import Recipe
+from slalom.space import COUPLED, DECOUPLED, DRAWS
+
+SHARES = 1e-9  # of an epoch, that two count as the same
+
+
+def mattered(
+    recipes: list[dict[str, Any]], scores: dict[int, dict[float, float | None]], winner: Recipe, metric: Metric
+) -> tuple[dict[str, Any], ...]:
+    """For each field of the recipes of the first race: how much it decided, the best score of each of its values, and
+    whether the winner lies at the edge of the range that it was drawn from; what decided most first.
+
+    Recipes are compared at the last epoch that all of them that did not diverge came to: at equal fractions of the
+    horizon, none of them favoured by having been trained longer.
+    """
+    first = [row for row in recipes if row["wave"] == 0]
+    early, late = _costs(first, scores), np.array([math.inf if row["cost"] is None else row["cost"] for row in first])
+    rows = [Recipe.from_plain(row["recipe"]).flat() for row in first]
+    found = []
+    for name in dict.fromkeys(name for row in rows for name in row):
+        values = [_value(row, name) for row in rows]
+        if name == "epochs" or len({str(value) for value in values if value is not None}) < 2:
+            continue
+        told = importance(values, early)
+        levels = [
+            level._asdict() | {"best": metric.score_of(level.best) if math.isfinite(level.best) else None}
+            for level in profile(values, late)
+        ]
+        found.append({"field": name, **told._asdict(), "levels": levels, "edge": _edge(name, winner)})
+    return tuple(sorted(found, key=lambda one: -one["divergence"]))
+
+
+def _costs(recipes: list[dict[str, Any]], scores: dict[int, dict[float, float | None]]) -> np.ndarray:
+    """The best cost of each recipe up to the epoch that all came to; ∞ for those that diverged before."""
+    ends = [max(scores[row["number"]]) for row in recipes if row["outcome"] != "diverged" and scores.get(row["number"])]
+    common = min(ends, default=0.0) + SHARES
+    found = []
+    for row in recipes:
+        upto = [cost for epoch, cost in scores.get(row["number"], {}).items() if epoch <= common and cost is not None]
+        gone = row["outcome"] == "diverged" and max(scores.get(row["number"], {0.0: None})) <= common
+        found.append(math.inf if gone else min(upto, default=math.inf))
+    return np.array(found)
+
+
+def _value(row: dict[str, Any], name: str) -> Any:
+    """A recipe's value of a field; None where it has not the field, or it means nothing in it."""
+    value = row.get(name)
+    if name in ("embedding_sigma", "embedding_size") and row["embedding"] == "none":
+        return None
+    return None if name == "embedding_sigma" and row["embedding"] != "periodic" else value
+
+
+def _edge(name: str, winner: Recipe) -> str:
+    """At which edge of the range that Slalom draws a field from the winner lies; "" for none."""
+    row = winner.flat()
+    ranges = {field: draw for field, draw in DRAWS.items() if isinstance(draw, Range)}
+    ranges["learning_rate"] = Range(*RATES.get(row["rule"], winner.rule.rates))
+    ranges["weight_decay"] = DECOUPLED if decaying(winner.rule) else COUPLED
+    draw, value = ranges.get(name), row.get(name)
+    if draw is None or not value or _value(row, name) is None:
+        return ""
+    return at_edge(value, draw.low, draw.high, log=draw.log)

@@ -1,0 +1,103 @@
+"""The commands that measure: `slalom explain` what a winner is worth, `slalom bench` how fast the machine trains."""
+
+from pathlib import Path
+
+import click
+
+from slalom import shell
+from slalom.errors import SlalomError
+
+FAILED = 1
+FOLDER = click.Path(path_type=Path)
+
+
+@click.command(short_help="Measure what the winner of a race, and each part of it, is worth.")
+@click.argument("folder", type=FOLDER, metavar="DIR")
+@click.argument("file", type=FOLDER, required=False)
+@click.option("--seconds", type=float, help="A limit.  [until everything is measured]")
+@click.option("--told", "only_told", is_flag=True, help="Say what was measured so far; measure nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
+def explain(folder: Path, file: Path | None, seconds: float | None, only_told: bool, as_json: bool, quiet: bool) -> int:
+    """Train the winner of the race in DIR again, with and without each of its parts, and say what they are worth.
+
+    It goes on where an earlier call stopped. The rows are read again from where the race had them; FILE says where they
+    are now.
+
+    \b
+    Examples:
+      slalom explain runs/houses --seconds 300
+      slalom explain runs/houses --told
+      slalom explain runs/houses moved/houses.csv --json
+    """
+    from slalom import board, explained
+    from slalom.display import display
+
+    if only_told:
+        from slalom.explaining import told
+
+        evidence = told(folder)
+        if evidence is None:
+            raise SlalomError(f"{folder} has no evidence yet. slalom explain {folder} --seconds 300 measures some.")
+    else:
+        with display(quiet=quiet) as progress:
+            from slalom.explaining import explain as measure
+
+            rows = {} if file is None else {"X": file}
+            evidence = measure(
+                folder, **rows, seconds=seconds, progress=progress, began=shell.process_start()  # type: ignore[arg-type]
+            )  # fmt: skip
+    if as_json:
+        shell.show(shell.as_json(evidence.plain()))
+    else:
+        said = explained.sentences(evidence, shell.program(), str(folder))
+        shell.show("\n".join(board.wrapped(sentence, shell.columns()) for sentence in said))
+    return 0
+
+
+@click.command(short_help="Measure how fast this machine trains, beside other libraries.")
+@click.option("--shapes", metavar="LETTERS", default="A", show_default=True, help="Shapes of nets: A to G.")
+@click.option("--racers", type=click.IntRange(1, 65_536), default=64, show_default=True, help="Nets that train.")
+@click.option("--rows", type=click.IntRange(256), default=20_000, show_default=True, help="Rows of the made table.")
+@click.option("--seconds", type=click.FloatRange(0.1, 600), default=3.0, show_default=True, help="For Slalom, a round.")
+@click.option("--mixed", is_flag=True, help="Slalom's racers have every rule, schedule and scaling, not Adam alone.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
+def bench(shapes: str, racers: int, rows: int, seconds: float, mixed: bool, as_json: bool, quiet: bool) -> int:
+    """Train the same nets on the same rows with Slalom, PyTorch, scikit-learn and plain JAX, one after the other.
+
+    \b
+    A  16 columns, 2 x 64, batch 64       E  A with dropout and batch norm
+    B  8 columns, 3 x 128, batch 256      F  B with periodic features
+    C  100 columns, 2 x 256, batch 256    G  logistic regression, batch 256
+    D  30 columns, 2 x 32, batch 32
+
+    Racer-steps a second are updates of one net; compiling is told apart. PyTorch takes part where it is installed.
+
+    \b
+    Examples:
+      slalom bench
+      slalom bench --shapes ABC --seconds 5
+      slalom bench --racers 256 --mixed --json
+    """
+    from slalom.bench import measure, shown
+    from slalom.bench.cases import SHAPES
+
+    unknown = sorted(set(shapes.upper()) - set(SHAPES))
+    if unknown or not shapes:
+        raise SlalomError(
+            f"slalom bench: --shapes takes letters of {''.join(SHAPES)}, for example ABC; got {shapes!r}."
+        )
+    say = (lambda text: None) if quiet else (lambda text: click.echo(f"  {text} …", err=True))
+    cases = [measure.case_of(letter, racers, rows, seconds, mixed=mixed) for letter in dict.fromkeys(shapes.upper())]
+    told = []
+    for case in cases:
+        told.append(measure.compared(case, say))
+        if not as_json:
+            shell.show(shown.text(told[-1]) + "\n")
+    if as_json:
+        shell.show(shell.as_json({"machine": measure.machine(), "cases": told}))
+    elif not measure.has_torch():
+        shell.show("PyTorch is not installed here, so that it took no part: pip install 'slalom[bench]' brings it.")
+    failed = any(one["failure"] for case in told for one in case["contestants"][:1])
+    return FAILED if failed else 0
