@@ -14,6 +14,7 @@ PLANS: dict[str, Plan] = {
     "best third at a third": [(3, 1 / 3), (1, 1)],
     "best third at a ninth and at a third": [(9, 1 / 9), (3, 1 / 3), (1, 1)],
     "best quarter at a sixteenth and at a quarter": [(16, 1 / 16), (4, 1 / 4), (1, 1)],
+    "best third at 1/27 and at a ninth": [(9, 1 / 27), (3, 1 / 9), (1, 1)],
     "best third at 1/27, 1/9 and 1/3": [(27, 1 / 27), (9, 1 / 9), (3, 1 / 3), (1, 1)],
 }
 PATIENCES = (0.1, 0.2, 0.3, 0.5)  # shares of the horizon; a race has 0.3

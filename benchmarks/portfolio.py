@@ -25,6 +25,7 @@ from slalom import seats
 from slalom.executor import Threads, cores
 from slalom.order import Order
 from slalom.plan import flat
+from slalom.portfolio import LEADING
 from slalom.recipe import Recipe
 from slalom.space import Space
 from slalom.start import entered, prepared_for
@@ -40,9 +41,11 @@ DEFAULT = Recipe().flat()
 
 
 def pool(task: str, rows: int, count: int) -> list[Recipe]:
-    """The recipes of the pool, the same numbers for every set."""
+    """The recipes of the pool, the same numbers for every set: so many draws, and behind them those of the portfolio
+    that ships, which may stay in it."""
     space = Space(rows, EPOCHS, fixed=FIXED, most_rules=RULES, classes=task == "classification")
-    return space.recipes(0, 10_000, count, space.shapes(SHAPES))
+    shipped = [Recipe().with_fields(recipe | {"epochs": EPOCHS} | FIXED) for recipe in LEADING]
+    return space.recipes(0, 10_000, count, space.shapes(SHAPES)) + shipped
 
 
 def made_of(recipes: list[dict[str, Any]]) -> dict[str, Any]:
@@ -94,17 +97,18 @@ def run(path: Path, names: list[str], count: int) -> None:
 
 
 def choose(path: Path, count: int, chosen: int, page_file: Path | None) -> None:
-    """Print the portfolio out of the first `count` recipes, how the plans would have done, and what patience does."""
+    """Print the portfolio out of all recipes, and of the first `count`, the draws, how the plans would have done and
+    what patience does."""
     done: dict[str, Any] = json.loads(path.read_text())
-    pools = {name: one["recipes"][:count] for name, one in done.items()}
-    recipes = alike(path, pools)
-    table = np.array([pooled.regrets(_ends(one)) for one in pools.values()])
+    whole = {name: one["recipes"] for name, one in done.items()}
+    pools, recipes = {name: one[:count] for name, one in whole.items()}, alike(path, whole)
+    table = np.array([pooled.regrets(_ends(one)) for one in whole.values()])
     now = np.full(len(pools), np.inf)
     for place, i in enumerate(pooled.portfolio(table, min(chosen, len(recipes)))):
         now = np.minimum(now, table[:, i])
         fields = {k: v for k, v in Recipe.from_plain(recipes[i]["recipe"]).flat().items() if v != DEFAULT.get(k)}
         print(f"{place + 1}. recipe {i}: regret of the best so far {now.mean():.3f}\n   {fields}")
-    about = f"{len(pools)} sets ({', '.join(pools)}); {len(recipes)} recipes each, {EPOCHS} epochs."
+    about = f"{len(pools)} sets ({', '.join(pools)}); {count} recipes each, {EPOCHS} epochs."
     told = {"plans": f"{about}\n\n{plans(pools)}", "patience": f"{about}\n\n{patience(pools)}"}
     print("\n\n".join(told.values()))
     if page_file:
@@ -163,7 +167,7 @@ def main() -> None:
     parser.add_argument("verb", choices=["run", "choose"])
     parser.add_argument("--json", type=Path, default=Path("build/pool.json"))
     parser.add_argument("--sets", nargs="*", default=list(sets.NAMED))
-    parser.add_argument("--recipes", type=int, default=RECIPES, help="of the pool")
+    parser.add_argument("--recipes", type=int, default=RECIPES, help="that are drawn for the pool")
     parser.add_argument("--chosen", type=int, default=CHOSEN, help="of them, for the portfolio")
     parser.add_argument("--page", type=Path, help="the page whose tables of plans and of patience are written")
     given = parser.parse_args()
