@@ -46,7 +46,7 @@ FLOORS = (
     " ".join(sorted({name for room in ROOMS for name in members(room)} - WRAPPERS - {"rules.optax_bridge"}))
     + " data.columns data.frames data.read data.split data.target"
     " averages back_propagation calibration losses metrics selection statistics plan executor journal folder baselines"
-    " board cache seats draws importance",
+    " board cache seats draws importance evidence conformal",
     " ".join(sorted(WRAPPERS)) + " data.encoded intervals corrected",
     "layers rules schedules scaling data",
     # nets
@@ -64,12 +64,11 @@ FLOORS = (
     "crew entry verdict compared scored mattered",
     "pace calibrated",
     "track",
-    "finish report opened",
+    "finish report opened promised explained curvature",
     "combined refitting",
-    "start continued ending",
-    "study",
-    "evidence",
-    "racing fitting explaining explained",
+    "weighed start continued",
+    "ending study outline",
+    "racing fitting explaining",
     # the bench
     "bench bench.cases",
     "bench.contest bench.ours bench.torch_rivals bench.sklearn_rival bench.jax_rival bench.shown",
@@ -95,7 +94,7 @@ OUTSIDE = {
     "subprocess": "baselines bench.contest",
     "torch": "bench.torch_rivals",
     "optax": "rules.optax_bridge",
-    "jax": "record losses seats room lane program step crew scored finish descent walk bench.jax_rival bench.measure",
+    "jax": "record losses seats room lane program step crew scored finish descent walk curvature bench.jax_rival bench.measure",
     "jaxlib": "seats program",
 }
 ANYWHERE_IN = {"jax": ("layers", "rules")}  # rooms whose members may use a package or not

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from slalom.descent import descend
     from slalom.ensemble import Ensemble
     from slalom.errors import RaceFailed, SlalomError
+    from slalom.evidence import Evidence
+    from slalom.explaining import explain
     from slalom.fitting import fit
     from slalom.model import Model
     from slalom.opened import leaderboard, load
@@ -25,6 +27,8 @@ _HOME = {
     "race": "slalom.racing",
     "FeatureScaler": "slalom.transformers",
     "fit": "slalom.fitting",
+    "explain": "slalom.explaining",
+    "Evidence": "slalom.evidence",
     "load": "slalom.opened",
     "leaderboard": "slalom.opened",
     "descend": "slalom.descent",
@@ -44,6 +48,7 @@ _ROOMS = ("rules", "schedules", "scaling", "layers")
 __all__ = [
     "Best",
     "Ensemble",
+    "Evidence",
     "FeatureScaler",
     "Gain",
     "Model",
@@ -54,6 +59,7 @@ __all__ = [
     "SlalomError",
     "descend",
     "ewma",
+    "explain",
     "fit",
     "layers",
     "leaderboard",

@@ -102,3 +102,14 @@ def chosen(tried: dict[float, float]) -> float | None:
     """The rate of least cost, of equals the least; None where none has a finite cost."""
     finite = {rate: cost for rate, cost in tried.items() if math.isfinite(cost)}
     return min(sorted(finite), key=lambda rate: finite[rate]) if finite else None
+
+
+class Grid(NamedTuple):
+    """What a search of the learning rate found on choosing rows: cost of each rate, ∞ where it diverged."""
+
+    costs: dict[float, float]
+
+    @property
+    def rate(self) -> float | None:
+        """The best rate; None where all diverged."""
+        return chosen(self.costs)

@@ -9,6 +9,7 @@ import numpy as np
 
 from slalom import statistics
 from slalom.calibration import AS_TRAINED, MOST_ROWS, Calibration, calibrate, tempered
+from slalom.conformal import Conformal
 from slalom.ensemble import Ensemble, mean
 from slalom.entry import Entry, contenders
 from slalom.errors import SlalomError
@@ -99,22 +100,26 @@ def combine(
     weights = {entry: c / sum(chosen.counts) for entry, c in zip(few, chosen.counts, strict=False) if c}
     shares = [c / sum(chosen.counts) for c in chosen.counts]
     own = [mean([part[f] for part in parts[: len(shares)]], shares) for f in range(len(prepared.folds))]
-    return _made(weights, few[0], chosen.cost, _calibration(own, prepared, metric), prepared, metric, executor, limit)
+    fitted = _fitted(own, prepared, metric)
+    return _made(weights, few[0], chosen.cost, fitted, prepared, metric, executor, limit)
 
 
-def _calibration(own: list[Array], prepared: Prepared, metric: Metric) -> Calibration:
-    """The temperature and threshold for an ensemble's predictions of the choosing rows of each fold."""
-    labels = [prepared.labels[fold.choose] for fold in prepared.folds]
-    if prepared.target.task != "classification" or not sum(map(len, labels)):
-        return AS_TRAINED
-    every = slice(None, None, -(-sum(map(len, labels)) // MOST_ROWS))
-    logs = np.log(np.maximum(np.concatenate(own), 1e-300)).T
-    return calibrate(logs[:, every], np.concatenate(labels)[every], metric.counted)
+def _fitted(own: list[Array], prepared: Prepared, metric: Metric) -> tuple[Calibration, Conformal | None]:
+    """Temperature, threshold and intervals for an ensemble's predictions of the choosing rows of each fold."""
+    labels = np.concatenate([prepared.labels[fold.choose] for fold in prepared.folds])
+    if not len(labels):
+        return AS_TRAINED, None
+    every = slice(None, None, -(-len(labels) // MOST_ROWS))
+    y, answer, calibration = labels[every], np.concatenate(own)[every], AS_TRAINED
+    if prepared.target.task == "classification":
+        calibration = calibrate(np.log(np.maximum(answer, 1e-300)).T, y, metric.counted)
+        answer = tempered(answer, calibration.temperature)
+    return calibration, Conformal.of(y, answer)
 
 
 def _made(
-    weights: dict[Entry, float], winner: Entry, cost: float, calibration: Calibration, prepared: Prepared,
-    metric: Metric, executor: Executor, limit: float,
+    weights: dict[Entry, float], winner: Entry, cost: float, fitted: tuple[Calibration, Conformal | None],
+    prepared: Prepared, metric: Metric, executor: Executor, limit: float,
 ) -> Combined | None:  # fmt: skip
     """The ensemble of these recipes, with its predictions for evidence rows and its score on test rows."""
     evidence = predicted(executor, [a for e in {winner: 0} | weights for a in _asked(e, "evidence")], limit)
@@ -128,13 +133,13 @@ def _made(
     test = None
     if len(rows := prepared.split.test):
         answer = mean([mean_of([everywhere[racer] for racer in e.runs]) for e in weights], shares)
-        test = metric.score_of(metric.cost(prepared.labels[rows], told(answer, calibration, metric)))
+        test = metric.score_of(metric.cost(prepared.labels[rows], told(answer, fitted[0], metric)))
     members = [(entry, racer) for entry in weights for racer in entry.runs]
     ensemble = Ensemble(
         tuple(model_of(entry.heat, entry.recipe, racer.fold, racer.best) for entry, racer in members if racer.best),
         tuple(weights[entry] / len(entry.runs) for entry, _ in members),
         tuple(_folder_name(entry, racer) for entry, racer in members),
-        calibration,
+        *fitted,
     )
     recipes = {f"recipe {entry.number}": share for entry, share in weights.items()}
     return Combined(ensemble, recipes, cost, test, own, single)

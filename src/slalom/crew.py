@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from slalom.heat import Heat
+from slalom.intervals import means_of
 from slalom.lane import REESTIMATED, call_steps
 from slalom.losses import constant, measured, predictions
 from slalom.racer import Moment, Racer
@@ -17,6 +18,7 @@ from slalom.seats import device
 from slalom.step import Knobs, State
 from slalom.types import Array
 
+ALL_KEPT, MOST_KEPT = 2**13, 2**16  # choosing rows, up to which every score's, and any score's, rows are kept
 HOPELESS = 1000.0  # a choosing loss so many times that of a constant prediction counts as diverged
 
 
@@ -66,6 +68,7 @@ class Crew:
 
     def __init__(self, heat: Heat, racers: Sequence[Racer]) -> None:
         self.heat, self.racers, self.program = heat, racers, heat.program
+        self.means = means_of(heat.metric)
         for racer in racers:
             if racer.state is None:
                 heat.enter(racer)
@@ -194,9 +197,11 @@ class Crew:
             if racer.over_at is not None:
                 continue
             chosen = len(self.heat.prepared.all_folds[racer.fold].choose)
-            cost, diverged = self._cost(outputs[k, :, :chosen].astype(np.float64), racer)
+            cost, diverged, rows = self._cost(outputs[k, :, :chosen].astype(np.float64), racer)
             racer.diverged_at = asked.step if diverged else None
             racer.costs[asked.step] = cost
+            if rows is not None:
+                racer.rows[asked.step] = rows
             if racer.watches:
                 racer.watch(asked.step, cost, self.heat.horizon(racer))
             if cost < (racer.best.cost if racer.best else np.inf):
@@ -206,18 +211,33 @@ class Crew:
             if not diverged and racer.best and asked.step - racer.best.step > self.patience:
                 racer.stopped_at = asked.step
 
-    def _cost(self, outputs: Array, racer: Racer) -> tuple[float, bool]:
-        """(cost, whether the racer counts as diverged) for outputs [C, M] on the choosing rows of its fold."""
+    def _cost(self, outputs: Array, racer: Racer) -> tuple[float, bool, Array | None]:
+        """(cost, whether the racer counts as diverged, what is kept of the rows) for outputs [C, M] on the choosing
+        rows of its fold."""
         if not np.isfinite(outputs).all():
-            return float("inf"), True
+            return float("inf"), True, None
         prepared, loss = self.heat.prepared, self.heat.structure.loss
         labels = prepared.labels[prepared.all_folds[racer.fold].choose]
         unit, number = prepared.unit(racer.recipe.unit, racer.fold), racer.knobs.loss  # type: ignore[union-attr]
         y = unit(labels) if unit else labels
         nothing, usual = constant(loss, unit.mean if unit else 0.0, unit.variance if unit else 1.0, number)
         usual = max(usual, measured(loss, np.full_like(outputs, nothing), y, number))
-        cost = self.heat.metric.cost(labels, predictions(loss, outputs, unit.inverse if unit else None))
-        return cost, bool(measured(loss, outputs, y, number) > HOPELESS * usual)
+        answer = predictions(loss, outputs, unit.inverse if unit else None)
+        cost = self.heat.metric.cost(labels, answer)
+        return (
+            cost,
+            bool(measured(loss, outputs, y, number) > HOPELESS * usual),
+            self._kept(labels, answer, cost, racer),
+        )
+
+    def _kept(self, labels: Array, answer: Array, cost: float, racer: Racer) -> Array | None:
+        """What each choosing row adds to the cost, for the bootstrap of the choice (`slalom.corrected`): of every score
+        where rows are few, of those that were never better where they are more, of none where they are many."""
+        if self.means is None or len(labels) > MOST_KEPT or not np.isfinite(cost):
+            return None
+        if len(labels) > ALL_KEPT and racer.best and cost >= racer.best.cost:
+            return None
+        return self.means.rows(labels, answer).astype(np.float32)
 
     def _leave(self, step: int, seconds: float) -> None:
         """Hand the states back to the racers."""

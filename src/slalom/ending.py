@@ -4,13 +4,17 @@ import time
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from slalom import weighed
 from slalom.combined import Combined, better, budget, combine, gain_of, keep, kept
 from slalom.ensemble import Ensemble
 from slalom.entry import Entry
+from slalom.evidence import Evidence
 from slalom.finish import CONSTANT
 from slalom.folder import RunFolder
+from slalom.journal import Journal
 from slalom.metrics import Metric
 from slalom.model import Model
+from slalom.opened import evidence
 from slalom.order import Order
 from slalom.prepare import Prepared
 from slalom.refitting import EARLIER, NO_TIME, NOTHING, Refit, refitted
@@ -28,6 +32,7 @@ class Ended(NamedTuple):
     ensemble: Ensemble | None
     gain: Gain | None
     refit: Refit | None
+    evidence: Evidence | None
 
 
 @dataclass
@@ -42,7 +47,7 @@ class Ending:
     ranked: list[Entry]
     limit: float
 
-    def run(self, best: Best, single: Model, notes: list[str], *, stays: bool) -> Ended:
+    def run(self, best: Best, single: Model, notes: list[str], journal: Journal, *, stays: bool) -> Ended:
         """The ensemble, then the refit where that was asked for; both are saved. Ctrl-C gives up what is under way.
 
         stays: whether the winner is that of the race that is continued.
@@ -57,8 +62,23 @@ class Ending:
             )  # fmt: skip
             if self.folder.ensemble:
                 keep(combined, self.folder.ensemble, used=gain.used)
-        ensemble = combined.ensemble if combined else None
-        return Ended(ensemble if ensemble and gain and gain.used else single, single, ensemble, gain, again)
+        ensemble, evidence = combined.ensemble if combined else None, self._evidence(best, journal, stays=stays)
+        return Ended(ensemble if ensemble and gain and gain.used else single, single, ensemble, gain, again, evidence)
+
+    def _evidence(self, best: Best, journal: Journal, *, stays: bool) -> Evidence | None:
+        """What is known of the winner so far; of one that stays what was known before. The journal keeps its runs."""
+        journal.forget_studies("dropped " if stays else "")  # of another winner, or of fewer recipes
+        if not best.won or time.perf_counter() > self.limit:
+            return None
+        if stays and self.folder.path and (known := evidence(self.folder.path)):
+            return known
+        winner = self.ranked[0]
+        further = None
+        if winner.further and not stays:
+            further = weighed.replicates(winner, winner.further, self.track.executor, self.limit)
+        if further:
+            journal.write_study("winner", *weighed.kept(further, best.recipe.learning_rate))
+        return weighed.begun(best, further, self.prepared, self.metric, journal)
 
     def _ensemble(self, *, stays: bool) -> Combined | None:
         """The ensemble of this race, or of the one that is continued where that is better; None where there is none."""

@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 
 from slalom.calibration import AS_TRAINED, Calibration, tempered
+from slalom.conformal import Conformal, from_plain, to_plain
 from slalom.data import Target
 from slalom.errors import SlalomError, wrong
 from slalom.metrics import decided
-from slalom.model import Model
+from slalom.model import Model, held
 from slalom.types import Array
 
-FORMAT = 2  # of the ensemble's folder; a newer one is refused
-OLDER = (1,)  # formats that are still read: 1 knew neither temperature nor threshold
+FORMAT = 3  # of the ensemble's folder; a newer one is refused
+OLDER = (1, 2)  # formats that are still read: 1 knew neither temperature nor threshold, 2 no intervals
 FILE = "ensemble.json"
 
 
@@ -37,6 +38,7 @@ class Ensemble:
     weights: tuple[float, ...]
     names: tuple[str, ...]
     calibration: Calibration = AS_TRAINED
+    conformal: Conformal | None = None
 
     def __post_init__(self) -> None:
         if not self.members or not len(self.members) == len(self.weights) == len(self.names) == len(set(self.names)):
@@ -81,6 +83,16 @@ class Ensemble:
             raise SlalomError("predict_proba is for classification. These models were trained for regression: predict.")
         return self.answer(self.encoded(x))
 
+    def predict_interval(self, x: Any, level: float = 0.9) -> tuple[Array, Array]:
+        """(low, high) [N] for a table, as `Model.predict_interval`."""
+        found = held(self.conformal, self.target, "regression", "predict_interval", "predict_set")
+        return found.interval(self.answer(self.encoded(x)), level)
+
+    def predict_set(self, x: Any, level: float = 0.9) -> Array:
+        """Which classes are in the set of each row [N, classes], as `Model.predict_set`."""
+        found = held(self.conformal, self.target, "classification", "predict_set", "predict_interval")
+        return found.sets(self.answer(self.encoded(x)), level)
+
     def encoded(self, x: Any) -> Array:
         """The table as numbers [N, D] float64, as every model takes them."""
         return self.members[0].encoded(x)
@@ -102,6 +114,7 @@ class Ensemble:
             model.save(fresh / name)
         members = [{"folder": name, "weight": weight} for name, weight in zip(self.names, self.weights, strict=True)]
         about = {"format": FORMAT, "predicts": predicts, **self.calibration._asdict(), "members": members}
+        about["conformal"] = to_plain(self.conformal) if self.conformal else None
         (fresh / FILE).write_text(json.dumps(about, indent=1), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         fresh.replace(folder)
@@ -118,15 +131,16 @@ class Ensemble:
             names = [str(member["folder"]) for member in about["members"]]
             weights = tuple(float(member["weight"]) for member in about["members"])
             calibration = AS_TRAINED
-            if about["format"] not in OLDER:
+            if about["format"] > 1:
                 calibration = Calibration(float(about["temperature"]), float(about["threshold"]))
             if not 0 < calibration.temperature < math.inf:
                 raise ValueError(f"the temperature is {calibration.temperature!r}")
+            conformal = from_plain(**about["conformal"]) if about.get("conformal") else None
         except (KeyError, TypeError, ValueError) as error:
             raise SlalomError(f"{folder} holds a damaged ensemble: {type(error).__name__}: {error}.") from None
         if any(Path(name).name != name for name in names):
             raise SlalomError(f"{folder} holds a damaged ensemble: its models must lie in it.")
-        return cls(tuple(Model.load(folder / name) for name in names), weights, tuple(names), calibration)
+        return cls(tuple(Model.load(folder / name) for name in names), weights, tuple(names), calibration, conformal)
 
 
 def inside(folder: str | Path) -> Path:

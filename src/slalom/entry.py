@@ -9,6 +9,7 @@ from slalom.racer import Racer
 from slalom.recipe import Recipe
 
 FINISHED, STOPPED, DIVERGED, OUT_OF_TIME = "finished", "stopped early", "diverged", "out of time"
+FURTHER = range(11, 16)  # seeds of the named winner that chose nothing; finalists have 1 to 5
 CONTENDERS = 40  # recipes that may be members of the ensemble
 OF_EACH = 3  # and so many of each structure
 
@@ -23,6 +24,7 @@ class Entry:
     racers: list[Racer]
     outcome: str = ""
     again: list[Racer] = field(default_factory=list)  # of a finalist, with new seeds
+    further: list[Racer] = field(default_factory=list)  # of the named winner, with seeds that chose nothing
 
     @property
     def curve(self) -> dict[int, float]:
@@ -37,7 +39,7 @@ class Entry:
     @property
     def runs(self) -> list[Racer]:
         """Its racers that have a best moment, those with new seeds too."""
-        return [racer for racer in (*self.racers, *self.again) if racer.best]
+        return [racer for racer in (*self.racers, *self.again, *self.further) if racer.best]
 
     @property
     def chosen(self) -> list[Racer]:
@@ -82,9 +84,10 @@ class Entry:
         """Modelled core-seconds of one epoch of all its racers."""
         return sum(self.heat.epoch_cost(racer.fold) for racer in self.racers)
 
-    def rerun(self, seeds: int) -> "Entry":
-        """The same recipe at the start, with so many new seeds."""
-        racers = [Racer(self.number, self.recipe, r.fold, seed) for seed in range(1, seeds + 1) for r in self.racers]
+    def rerun(self, seeds: int, first: int = 1) -> "Entry":
+        """The same recipe at the start, with so many new seeds from a first one on."""
+        new = range(first, first + seeds)
+        racers = [Racer(self.number, self.recipe, r.fold, seed) for seed in new for r in self.racers]
         return Entry(self.number, self.recipe, self.heat, racers)
 
     def unfinished(self, epochs: int) -> set[int]:

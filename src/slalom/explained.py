@@ -14,6 +14,7 @@ def sentences(evidence: Evidence, program: str = "slalom", folder: str = "DIR") 
     said = [standing(evidence.standing, evidence.metric)] if evidence.standing else []
     said += parts(evidence)
     said += [dropping(one, evidence.metric) for one in evidence.droppings]
+    said += scalings(evidence)
     said += mattered(evidence)
     if left := evidence.missing:
         said.append(
@@ -26,7 +27,8 @@ def standing(one: Standing, metric: str) -> str:
     """The named winner with seeds and rows that chose nothing, beside the score that it was chosen by."""
     if one.score is None:
         return f"The winner could not be scored on the {one.rows:,} evidence rows."
-    texts = numbers([one.score, one.low, one.high, one.found, one.corrected])
+    corrected = one.corrected or (None,) * 3
+    texts = numbers([one.score, one.low, one.high, one.found, *corrected])
     interval = (
         f" (95 % interval {texts[1]} to {texts[2]})" if one.low is not None else " (too few rows for an interval)"
     )
@@ -36,7 +38,8 @@ def standing(one: Standing, metric: str) -> str:
     )
     if one.found is not None:
         said += f" It was chosen by {texts[3]}, an optimistic score"
-        said += f"; corrected for the choice that is {texts[4]}." if one.corrected is not None else "."
+        interval = f" (95 % interval {texts[5]} to {texts[6]})"
+        said += f"; corrected for the choice that is {texts[4]}{interval}." if one.corrected else "."
     return said
 
 
@@ -91,6 +94,26 @@ def dropping(one: Dropping, metric: str) -> str:
         f" end, {one.better or 'none'} came out better than the winner's mean over new seeds: at most"
         f" {one.most:.0%} of those that were dropped would have (95 %).{best}"
     )
+
+
+def scalings(evidence: Evidence) -> list[str]:
+    """What each scaling does to the curvature, and to the time that training takes."""
+    if not evidence.scalings:
+        return []
+    lines = []
+    for one in evidence.scalings:
+        epochs = "never" if one["epochs"] is None else f"after {one['epochs']:.3g} epochs"
+        lines.append(
+            f"- {one['scaling']}: condition number {one['condition']:.3g}, sharpness {one['sharpness']:.3g};"
+            f" there {epochs} at its best rate, {one['rate']:.3g}."
+        )
+    to = number(evidence.scalings[0]["to"] * (-1 if evidence.greater else 1))
+    return [
+        "How the columns are conditioned under each scaling (of a linear model; 1 is best), how sharply the winner's loss"
+        " curves at its first weights (gradient descent leaves there with a rate above 2 / sharpness), and when the winner"
+        f" came to {evidence.metric} {to} with it:",
+        *lines,
+    ]
 
 
 def mattered(evidence: Evidence) -> list[str]:

@@ -3,16 +3,17 @@
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from slalom import evidence as ev
-from slalom.ablated import Part, parts
+from slalom import weighed
+from slalom.ablated import Grid, parts
 from slalom.continued import fingerprint
+from slalom.entry import FURTHER
 from slalom.errors import SlalomError, wrong
 from slalom.evidence import Evidence
 from slalom.folder import RunFolder
@@ -22,12 +23,14 @@ from slalom.metrics import Metric, is_named
 from slalom.order import Order
 from slalom.prepare import Prepared
 from slalom.recipe import Recipe
-from slalom.start import fewest_rows, prepared_for
-from slalom.study import FRESH, WINNER, Grid, Replicates, Study
+from slalom.start import prepared_for
+from slalom.study import Study
 from slalom.table import table_of
 from slalom.track import Status
+from slalom.weighed import FRESH, Replicates, kept, parts_of
 
 DRAWN = 10  # dropped recipes that are trained to their end, of each rung
+SCALINGS = ("none", "min_max", "z_score", "robust")  # under which curvature is looked at: none of them is stored
 SAVING = 0.5  # seconds kept free at the end
 
 Found = dict[str, tuple[dict[str, Any], bytes | None]]
@@ -59,22 +62,6 @@ def explain(
     if seconds is not None and not (isinstance(seconds, (int, float)) and 0 < seconds < math.inf):
         raise wrong("seconds", "a positive number", seconds)
     return _Explaining.of(folder, X, y, validation, metric, seconds, progress, began).run()
-
-
-def told(folder: str | Path) -> Evidence | None:
-    """What was measured behind the race in a folder so far; None where nothing was.
-
-    Raises SlalomError where the folder is not a race's, or what is in it is damaged.
-    """
-    path = RunFolder.extend(folder).path
-    assert path
-    file = path / "evidence.json"
-    if not file.exists():
-        return None
-    try:
-        return Evidence.of(json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, KeyError) as error:
-        raise SlalomError(f"{file} is damaged: {error}. slalom explain writes it anew.") from None
 
 
 @dataclass(eq=False)
@@ -118,7 +105,7 @@ class _Explaining:
         variants += [recipe for sample in drawn.values() for recipe in sample.recipes.values()]
         given = Order(
             recipes=1, epochs=1, seed=order["seed"], task=order["task"], metric=metric or order["metric"],
-            also=(winner, *variants), space={"scaling": [winner.scaling], "target_scaling": [winner.target_scaling]},
+            also=(winner, *variants), space={"scaling": [winner.scaling, *SCALINGS], "target_scaling": [winner.target_scaling]},
         )  # fmt: skip
         prepared, measure = prepared_for(given, table, [])
         fingerprint(opened, prepared)
@@ -155,21 +142,19 @@ class _Explaining:
             left = None if self.seconds is None else max(0.0, self.seconds - now)
             self.progress(Status(self.doing, alive, None, steps, now, left))
 
-    @property
-    def parts(self) -> list[Part]:
-        """The parts that the winner has."""
-        prepared = self.prepared
-        classes = prepared.target.task == "classification"
-        return parts(self.winner, classes=classes, rows=fewest_rows(prepared), numbers=prepared.columns.numeric > 0)
-
     def _studies(self) -> Iterator[tuple[str, Callable[[], Any]]]:
         """All that is to be measured, in its order: the name, and what measures it (None: no time)."""
-        yield "winner", lambda: _kept(self.study.replicates(self.winner, WINNER), self.winner.learning_rate)
-        for name, recipe in [("winner", self.winner), *((part.field, part.without) for part in self.parts)]:
+        yield "winner", lambda: self._replicated(self.winner, FURTHER)
+        for name, recipe in [
+            ("winner", self.winner),
+            *((part.field, part.without) for part in parts_of(self.winner, self.prepared)),
+        ]:
             yield f"grid {name}", lambda recipe=recipe: self._grid(recipe)  # type: ignore[misc]
             yield f"runs {name}", lambda name=name, recipe=recipe: self._runs(name, recipe)  # type: ignore[misc]
         for rung, sample in self.drawn.items():
             yield f"dropped {rung}", lambda sample=sample: self._finished(sample)  # type: ignore[misc]
+        for name in SCALINGS:
+            yield f"scaling {name}", lambda name=name: self._scaling(name)  # type: ignore[misc]
 
     def _grid(self, recipe: Recipe) -> tuple[dict[str, Any], None] | None:
         grid = self.study.grid(recipe)
@@ -181,7 +166,11 @@ class _Explaining:
         rate = self._grids()[name].rate
         if rate is None:  # nothing to run: it diverges at every rate
             return {"rate": None, "costs": [], "diverged": len(FRESH), "shape": [0]}, None
-        return _kept(self.study.replicates(recipe.with_fields({"learning_rate": rate}), FRESH), rate)
+        return self._replicated(recipe.with_fields({"learning_rate": rate}), FRESH)
+
+    def _replicated(self, recipe: Recipe, seeds: Sequence[int]) -> tuple[dict[str, Any], bytes] | None:
+        made = self.study.replicates(recipe, seeds)
+        return kept(made, recipe.learning_rate) if made else None
 
     def _finished(self, sample: "_Sample") -> tuple[dict[str, Any], None] | None:
         costs = self.study.finished(list(sample.recipes.values()), list(sample.recipes))
@@ -189,6 +178,10 @@ class _Explaining:
             return None
         told = [cost if math.isfinite(cost) else None for cost in costs]
         return {"dropped": sample.dropped, "numbers": list(sample.recipes), "costs": told}, None
+
+    def _scaling(self, name: str) -> tuple[dict[str, Any], None] | None:
+        made = self.study.scaling(self.winner, name)
+        return (made, None) if made else None
 
     def _grids(self) -> dict[str, Grid]:
         """The grids so far, by field."""
@@ -211,20 +204,25 @@ class _Explaining:
     def _evidence(self, journal: Journal) -> Evidence:
         """All that is known, as it is told."""
         metric, best, runs = self.metric, self.settings["best"], self._replicates()
-        y = self.prepared.labels[np.concatenate([fold.evidence for fold in self.prepared.folds])]
+        y = weighed.evidence_labels(self.prepared)
         named = runs.get("named")
         droppings = []
         for name, (about, _) in self.found.items():
             if name.startswith("dropped ") and named and named.costs:
                 costs = [math.inf if cost is None else cost for cost in about["costs"]]
                 rung = int(name.partition(" ")[2])
-                droppings.append(ev.dropping(rung, about["dropped"], costs, float(np.mean(named.costs)), metric))
+                droppings.append(weighed.dropping(rung, about["dropped"], costs, float(np.mean(named.costs)), metric))
         return Evidence(
             metric=metric.name,
             greater=metric.greater,
-            standing=ev.standing(named, y, metric, best["score"], best.get("corrected")) if named else None,
-            worths=ev.worths(self.parts, self._grids(), runs, y, metric, self.winner.learning_rate),
+            standing=weighed.standing(named, y, metric, best["score"], best.get("corrected")) if named else None,
+            worths=weighed.worths(
+                parts_of(self.winner, self.prepared), self._grids(), runs, y, metric, self.winner.learning_rate
+            ),
             droppings=tuple(droppings),
+            scalings=weighed.scalings(
+                [about for name, (about, _) in self.found.items() if name.startswith("scaling ")]
+            ),
             fields=mattered(journal.recipes(), journal.scores(), self.winner, metric),
             seconds=round(time.perf_counter() - self.began, 1),
         )
@@ -271,11 +269,3 @@ def _table(opened: RunFolder, data: dict[str, Any], X: Any, y: Any, validation: 
             )
         return table_of(source, None, target)
     return table_of(X, y, target if y is None else None, validation)
-
-
-def _kept(made: Replicates | None, rate: float) -> tuple[dict[str, Any], bytes] | None:
-    """Runs as they are kept in the journal."""
-    if made is None:
-        return None
-    about = {"rate": rate, "costs": made.costs, "diverged": made.diverged, "shape": list(made.predictions.shape)}
-    return about, np.ascontiguousarray(made.predictions, "<f4").tobytes()

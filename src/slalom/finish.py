@@ -13,6 +13,7 @@ import numpy as np
 
 from slalom.calibrated import calibrated
 from slalom.compared import finite_or_none
+from slalom.corrected import Corrected
 from slalom.crew import Crew
 from slalom.entry import Entry
 from slalom.fields import named
@@ -149,11 +150,15 @@ def test_score(model: Model, prepared: Prepared, metric: Metric) -> float | None
     return metric.score_of(metric.cost(prepared.labels[rows], answer, model.threshold))
 
 
-def best_of(winner: Winner, prepared: Prepared, metric: Metric) -> Best:
+def best_of(winner: Winner, prepared: Prepared, metric: Metric, found: Corrected | None) -> Best:
     """The winner as a result holds it."""
     test = test_score(winner.model, prepared, metric)
     again = metric.score_of(winner.again) if math.isfinite(winner.again) else None
-    return Best(winner.name, winner.recipe, metric.score_of(winner.cost), winner.epoch, test, winner.seeds, again)
+    told = [metric.score_of(cost) for cost in found[1:]] if found else []
+    corrected = (told[0], min(told[1:]), max(told[1:])) if told else None
+    return Best(
+        winner.name, winner.recipe, metric.score_of(winner.cost), winner.epoch, test, winner.seeds, again, corrected
+    )
 
 
 def recipe_rows(track: Track, wave: int) -> tuple[list[dict[str, Any]], list[tuple[int, float, float | None]]]:
@@ -171,7 +176,7 @@ def recipe_rows(track: Track, wave: int) -> tuple[list[dict[str, Any]], list[tup
                 "cost": finite_or_none(cost),
                 "best_epoch": step / per_epoch if math.isfinite(cost) else None,
                 "epochs": entry.epochs,
-                "seconds": sum(racer.seconds for racer in (*entry.racers, *entry.again)),
+                "seconds": sum(racer.seconds for racer in (*entry.racers, *entry.again, *entry.further)),
                 "parameters": entry.heat.structure.net.parameters,
                 "remark": entry.racers[0].remark,
                 "seeds": entry.seeds,
@@ -238,6 +243,7 @@ def race_settings(order: Order, table: Table, fingerprint: str, track: Track, re
             "score": best.score,
             "epoch": best.epoch,
             "test": best.test,
+            "corrected": list(best.corrected) if best.corrected else None,
             "recipe": best.recipe.to_plain(),
         },
         ENSEMBLE: result.gain.plain() if result.gain else None,

@@ -61,8 +61,8 @@ def importance(values: Sequence[Any], costs: Array, *, top: float = TOP, seed: i
     shares = np.bincount(bins) / n
     # Recipes of one cost, those that diverged above all, are no better than each other: chance orders them.
     order = np.lexsort((draw.random(n), costs))
-    value = _divergence(bins[order[:best]], shares)
-    chance = np.array([_divergence(bins[draw.permutation(n)[:best]], shares) for _ in range(SHUFFLES)])
+    value = float(_divergence(bins[order[None, :best]], shares)[0])
+    chance = _divergence(bins[draw.random((SHUFFLES, n)).argsort(1)[:, :best]], shares)
     return Importance(value - float(chance.mean()), float((1 + (chance >= value).sum()) / (1 + SHUFFLES)), n)
 
 
@@ -124,8 +124,9 @@ def _bins(values: Sequence[Any]) -> tuple[Array, list[tuple[Any, Any]]]:
     return np.array([names.index(str(value)) for value in values]), [(name, name) for name in names]
 
 
-def _divergence(best: Array, shares: Array) -> float:
-    """V for the bins of the best."""
-    found = np.bincount(best, minlength=len(shares)) / len(best)
-    there = shares > 0
-    return float(np.sum(shares[there] * (found[there] / shares[there] - 1) ** 2))
+def _divergence(best: Array, shares: Array) -> Array:
+    """V [S] for the bins [S, best] of the best, S times."""
+    rows, bins = len(best), len(shares)
+    counted = np.bincount((best + bins * np.arange(rows)[:, None]).ravel(), minlength=rows * bins)
+    found, there = counted.reshape(rows, bins) / best.shape[1], shares > 0
+    return np.sum(shares[there] * (found[:, there] / shares[there] - 1) ** 2, axis=1)

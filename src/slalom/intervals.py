@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import betaincinv, stdtr, stdtrit
 
-from slalom.statistics import Means
+from slalom.metrics import METRICS, Metric
+from slalom.statistics import MEANS, Means
 from slalom.types import Array
 
 LEVEL = 0.95
@@ -50,6 +51,12 @@ class Estimate(NamedTuple):
         if not np.isfinite(self.error):
             return np.nan
         return float((stdtrit(self.freedom, (1 + level) / 2) + stdtrit(self.freedom, POWER)) * self.error)
+
+
+def means_of(metric: Metric) -> Means | None:
+    """The cost of a metric of Slalom's own as a function of means over rows; None where it is none (auc), or is not its
+    own."""
+    return MEANS.get(metric.name) if METRICS.get(metric.name) is metric else None
 
 
 def pulls(means: Means, contributions: Array) -> Array:

@@ -98,6 +98,11 @@ class Journal:
                 "INSERT OR REPLACE INTO studies VALUES (?, ?, ?)", (name, json.dumps(about), predictions)
             )
 
+    def forget_studies(self, beginning: str) -> None:
+        """Forget the studies whose names begin so."""
+        with self._transaction():
+            self._database.execute("DELETE FROM studies WHERE substr(name, 1, ?) = ?", (len(beginning), beginning))
+
     def studies(self) -> dict[str, tuple[dict[str, Any], bytes | None]]:
         """All studies by name: what they found, and predictions; none in a journal from before there were any."""
         if not self._read("SELECT name FROM sqlite_master WHERE name = 'studies'"):

@@ -34,9 +34,9 @@ def explain(folder: Path, file: Path | None, seconds: float | None, only_told: b
     from slalom.display import display
 
     if only_told:
-        from slalom.explaining import told
+        from slalom import opened
 
-        evidence = told(folder)
+        evidence = opened.evidence(folder)
         if evidence is None:
             raise SlalomError(f"{folder} has no evidence yet. slalom explain {folder} --seconds 300 measures some.")
     else:

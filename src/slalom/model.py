@@ -11,6 +11,7 @@ import safetensors
 import safetensors.numpy
 
 from slalom import scaling
+from slalom.conformal import Conformal, from_plain, to_plain
 from slalom.data import Columns, Target, frame_of
 from slalom.errors import SlalomError
 from slalom.losses import predictions
@@ -20,8 +21,8 @@ from slalom.recipe import Recipe
 from slalom.types import Array, Tree
 from slalom.unit import Unit
 
-FORMAT = 4  # of the model folder; a newer one is refused
-OLDER = (2, 3)  # formats that are still read: 2 knew neither temperature nor threshold, and neither knew codes
+FORMAT = 5  # of the model folder; a newer one is refused
+OLDER = (2, 3, 4)  # that are still read: 2 knew no temperature and no threshold, 3 no codes, 4 no intervals
 
 
 @dataclass(frozen=True, repr=False)
@@ -30,7 +31,8 @@ class Model:
     (None for classes).
 
     temperature: T > 0, which the logits of classes are divided by. threshold: of two classes the second is predicted
-    where its probability is above it. Both are those of `slalom.calibration`.
+    where its probability is above it. Both are those of `slalom.calibration`. conformal: how far predictions were off
+    on choosing rows; None of a model that had none.
     """
 
     recipe: Recipe
@@ -44,6 +46,7 @@ class Model:
     unit: Unit | None
     temperature: float = 1.0
     threshold: float = 0.5
+    conformal: Conformal | None = None
 
     def __repr__(self) -> str:
         sizes = " x ".join(map(str, self.net.sizes))
@@ -64,6 +67,24 @@ class Model:
                 "predict_proba is for classification. This model was trained for regression: use predict."
             )
         return self._answer(self.encoded(x))
+
+    def predict_interval(self, x: Any, level: float = 0.9) -> tuple[Array, Array]:
+        """(low, high) [N] for a table: intervals that hold the value of a row of the same kind with this probability.
+
+        Of all rows together, not of rows of each kind: the width is the same for all. level: 0.50, 0.51, …, 0.99.
+        Raises SlalomError for classes, and where the model has no intervals. Source: `slalom.conformal`.
+        """
+        found = held(self.conformal, self.target, "regression", "predict_interval", "predict_set")
+        return found.interval(self._answer(self.encoded(x)), level)
+
+    def predict_set(self, x: Any, level: float = 0.9) -> Array:
+        """Which classes are in the set of each row [N, classes], bool, columns in the order of `classes`: sets that
+        hold the class of a row of the same kind with this probability.
+
+        Raises SlalomError for a regression, and where the model has no sets. Source: `slalom.conformal`.
+        """
+        found = held(self.conformal, self.target, "classification", "predict_set", "predict_interval")
+        return found.sets(self._answer(self.encoded(x)), level)
 
     @property
     def classes(self) -> Array | None:
@@ -112,6 +133,7 @@ class Model:
             "loss": self.loss,
             "temperature": self.temperature,
             "threshold": self.threshold,
+            "conformal": to_plain(self.conformal) if self.conformal else None,
         }
         arrays = {name: np.asarray(value, order="C") for name, value in arrays.items()}
         _replace(folder / "weights.safetensors", safetensors.numpy.save(arrays))
@@ -178,9 +200,19 @@ class Model:
                 unit=unit,
                 temperature=_positive(about["temperature"]),
                 threshold=float(about["threshold"]),
+                conformal=from_plain(**about["conformal"]) if about.get("conformal") else None,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise SlalomError(f"{folder} holds a damaged model: {type(error).__name__}: {error}.") from None
+
+
+def held(found: Conformal | None, target: Target, task: str, door: str, other: str) -> Conformal:
+    """What intervals and sets are made from; SlalomError where a model of this target has none, or the other door."""
+    if target.task != task:
+        raise SlalomError(f"{door} is for {task}. This model was trained for {target.task}: use {other}.")
+    if found is None:
+        raise SlalomError(f"{door} needs rows that chose the model: it had none. slalom.race keeps some.")
+    return found
 
 
 def _scaler_to_plain(prefix: str, scaler: Any, arrays: dict[str, Array]) -> dict[str, Any]:

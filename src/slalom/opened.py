@@ -1,11 +1,13 @@
 """What is read back from a run folder: its model and its leaderboard."""
 
+import json
 from pathlib import Path
 
 import polars as pl
 
 from slalom.ensemble import Ensemble, predicts
 from slalom.errors import SlalomError
+from slalom.evidence import Evidence
 from slalom.folder import RunFolder
 from slalom.journal import Journal
 from slalom.metrics import Metric
@@ -33,3 +35,19 @@ def leaderboard(folder: str | Path) -> pl.DataFrame:
             return board_of(journal.recipes(), journal.baselines(), metric)
     except Exception as error:  # a damaged file: sqlite3 has many ways of saying so
         raise SlalomError(f"{folder} has a journal that cannot be read: {error}.") from error
+
+
+def evidence(folder: str | Path) -> Evidence | None:
+    """What was measured behind the race in a folder so far; None where nothing was.
+
+    Raises SlalomError where the folder is not a race's, or what is in it is damaged.
+    """
+    path = RunFolder.extend(folder).path
+    assert path
+    file = path / "evidence.json"
+    if not file.exists():
+        return None
+    try:
+        return Evidence.of(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError, KeyError) as error:
+        raise SlalomError(f"{file} is damaged: {error}. `slalom explain` writes it anew.") from None

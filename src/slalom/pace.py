@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from slalom.entry import Entry
+from slalom.entry import FURTHER, Entry
 from slalom.heat import Heat
 from slalom.plan import Plan
 
@@ -12,6 +12,7 @@ MEASURED = 0.3  # core-seconds of crews after which their speed is believed
 SAFETY = 1.03
 FINALISTS = 3  # recipes that are run again with new seeds
 SEEDS = 5  # new seeds of each, at most
+ENOUGH = 3  # of each, where the winner is to have further ones
 
 
 @dataclass(eq=False)
@@ -84,14 +85,30 @@ class Pace:
         chain = max(sum(self.stretch(entry, j) for j in rest) / len(entry.racers) for entry in ranked)
         return max(total / self.workers, chain) * self.slowness * SAFETY
 
-    def finals(self, ranked: Sequence[Entry], left: float) -> tuple[Sequence[Entry], int]:
-        """(the entries, the best first, that are run again, new seeds of each) in the seconds left: as many seeds as
-        fit, and one more that may not come to its end; ([], 0) where there is no time for two entries with one seed."""
-        for count in range(min(FINALISTS, len(ranked)), 1, -1):
+    def finals(self, ranked: Sequence[Entry], left: float) -> tuple[Sequence[Entry], int, bool]:
+        """(the entries, the best first, that are run again, new seeds of each, whether the winner has further ones) in
+        the seconds left.
+
+        As many finalists with three seeds at least as leave time for the winner's further ones; where there is no time
+        for two, as many seeds as fit, and one more that may not come to its end; ([], 0, False) where there is none for
+        two entries with one seed.
+        """
+        most = range(min(FINALISTS, len(ranked)), 1, -1)
+        for count in most:
+            behind = max(self.again([entry], len(FURTHER)) for entry in ranked[:count])
+            for seeds in range(SEEDS, ENOUGH - 1, -1):
+                if self.again(ranked[:count], seeds) + behind <= left:
+                    return ranked[:count], seeds, True
+        for count in most:
             for seeds in range(SEEDS, 0, -1):
                 if self.again(ranked[:count], seeds) <= left:
-                    return ranked[:count], min(seeds + 1, SEEDS)
-        return [], 0
+                    return ranked[:count], min(seeds + 1, SEEDS), False
+        return [], 0, False
+
+    def all_finals(self, ranked: Sequence[Entry]) -> float:
+        """Seconds of the finals of these, the best first, with all seeds, the winner's further ones too; 0 of none."""
+        best = ranked[:FINALISTS]
+        return self.again(best) + max(self.again([entry], len(FURTHER)) for entry in best) if best else 0.0
 
     def again(self, entries: Sequence[Entry], seeds: int = SEEDS) -> float:
         """Seconds of running these, one at least, from start to end with so many new seeds."""

@@ -10,7 +10,7 @@ import numpy as np
 from slalom.recipe import Recipe
 from slalom.schedules.base import plateau_of
 from slalom.step import Kind, Knobs, State, kind_of
-from slalom.types import Tree
+from slalom.types import Array, Tree
 
 
 class Moment(NamedTuple):
@@ -44,6 +44,7 @@ class Racer:
     knobs: Knobs | None = None
     step: int = 0
     costs: dict[int, float] = field(default_factory=dict)  # step -> cost on choosing rows
+    rows: dict[int, Array] = field(default_factory=dict)  # step -> [M, k] float32, of whose means that is a function
     best: Moment | None = None
     falls: list[tuple[float, float]] = field(default_factory=list)  # of a plateau: (step, the factor from there on)
     plateau: Any = None  # what its plateau has seen

@@ -21,11 +21,13 @@ from slalom.journal import Journal
 from slalom.metrics import Metric
 from slalom.model import Model
 from slalom.order import Order
+from slalom.outline import outline
 from slalom.prepare import Prepared, Sink
+from slalom.promised import promised, seconds_of
 from slalom.recipe import Recipe
 from slalom.report import page
 from slalom.result import ENSEMBLE, Best, Result, leaderboard
-from slalom.start import BYTES_A_PARAMETER, drawn, end_of, entered, further, plan_of, prepared_for
+from slalom.start import drawn, end_of, entered, further, plan_of, prepared_for
 from slalom.table import Table, table_of
 from slalom.track import Status, Track
 
@@ -168,7 +170,7 @@ class Race:
                 best, single, stays = self._winner(prepared, metric, track, ranked)
                 limit = self._limit(len(ranked))
                 ending = Ending(self.order, self.folder, prepared, metric, track, ranked, limit)
-                ended = ending.run(best, single, self.notes, stays=stays)
+                ended = ending.run(best, single, self.notes, journal, stays=stays)
                 self._baselines(prepared, metric, track, baselines, journal)
                 result = self._result(prepared, metric, track, journal, best, ended)
                 settings = race_settings(self.order, self.table, mark, track, result)
@@ -187,22 +189,7 @@ class Race:
 
     def preview(self) -> dict[str, Any]:
         """What would run, for `--dry-run`: rows, rungs, structures, memory and time; nothing is trained or written."""
-        prepared, metric, track = self._start()
-        plan, folds = track.plan, len(prepared.folds)
-        state = sum(entry.heat.structure.net.parameters for entry in track.entries) * BYTES_A_PARAMETER * folds
-        held = prepared.x.nbytes + prepared.y.nbytes
-        work = plan.recipe_epochs() * sum(entry.epoch_cost for entry in track.entries) / len(track.entries)
-        return {
-            **about_wave(track, prepared, 0.0),
-            "metric": metric.name,
-            "recipes": plan.recipes,
-            "epochs": plan.epochs,
-            "structures": [[*heat.structure.net.sizes, heat.structure.batch_size] for heat in track.heats],
-            "memory_bytes": held + state,
-            "training_seconds": round(work / track.executor.workers, 1),
-            "limit_seconds": self.order.seconds,
-            "notes": list(self.notes),
-        }
+        return outline(self.order, *self._start(), notes=list(self.notes))
 
     def _start(self, sink: Sink | None = None) -> tuple[Prepared, Metric, Track]:
         """The rows in order, the plan, and all recipes at the start."""
@@ -258,7 +245,9 @@ class Race:
             return Best(kept["name"], model.recipe, kept["score"], kept["epoch"], kept.get("test")), model, True
         if self.folder.model:
             winner.model.save(self.folder.model)
-        return best_of(winner, prepared, metric), winner.model, False
+        late = time.perf_counter() > self._limit(len(ranked)) or track.interrupted
+        found = None if late else promised(track, seconds_of(self.order.seconds))
+        return best_of(winner, prepared, metric, found), winner.model, False
 
     def _baselines(
         self, prepared: Prepared, metric: Metric, track: Track, baselines: Baselines, journal: Journal
@@ -278,7 +267,7 @@ class Race:
         """Everything in one place; the leaderboard is written."""
         board = leaderboard(journal.recipes(), journal.baselines(), metric)
         self.folder.write_leaderboard(board)
-        model, single, ensemble, gain, again = ended
+        model, single, ensemble, gain, again, evidence = ended
         tests = {best.name: best.test} | ({ENSEMBLE: gain.test} if gain else {})
         tests |= {row["name"]: row["test"] for row in journal.baselines()}
         about = about_wave(track, prepared, track.executor.compile_seconds)
@@ -286,8 +275,8 @@ class Race:
         about["start_seconds"] = None if track.began is None else round(track.began - self.began, 3)
         about["seconds"] = round(time.perf_counter() - self.began, 3)
         about["refit"] = {"rows": again.rows, "epochs": again.epochs} if again else None
-        notes = tuple(self.notes)
-        return Result(board, best, model, metric, about, tests, notes, self.folder.path, single, ensemble, gain)
+        notes, path = tuple(self.notes), self.folder.path
+        return Result(board, best, model, metric, about, tests, notes, path, single, ensemble, gain, evidence)
 
     def _say(self, phase: str, alive: int, racer_steps: int) -> None:
         if self.progress:

@@ -36,8 +36,8 @@ def refitted(entry: Entry, before: Model, track: Track, halted: Callable[[], boo
     """A recipe trained from the start on the rows of `Prepared.refit`, with scalers and target unit fitted to them, for
     its median best epoch; None where it was halted or diverged.
 
-    before: the winner's model, whose temperature and threshold stay: nothing is left to fit them to. A plateau, which
-    has no rows to watch, falls where it fell.
+    before: the winner's model, whose temperature, threshold and intervals stay: nothing is left to fit them to. A
+    plateau, which has no rows to watch, falls where it fell.
     """
     prepared, epochs = entry.heat.prepared, median_epoch(entry)
     assert prepared.refit
@@ -51,5 +51,5 @@ def refitted(entry: Entry, before: Model, track: Track, halted: Callable[[], boo
         f"the winner was trained once more on {where} for {epochs:.3g} epochs: all scores are of the model before that."
     )
     model = model_of(entry.heat, entry.recipe, fold, moment)
-    model = replace(model, temperature=before.temperature, threshold=before.threshold)
+    model = replace(model, temperature=before.temperature, threshold=before.threshold, conformal=before.conformal)
     return Refit(model, rows, epochs, note)

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from slalom.ensemble import Ensemble
+from slalom.evidence import Evidence
 from slalom.metrics import Metric
 from slalom.model import Model
 from slalom.recipe import Recipe
@@ -22,8 +23,9 @@ class Best:
     name: `recipe 17`, or the baseline's where no recipe was scored. score: of its racers in the search. epoch: to which
     the model was trained: that of its best moment, where folds are cross-fitted the one that was best on average.
     test: None where the caller gave the validation rows. seeds: new seeds that it was run again with as a finalist, the
-    best of which the model may be; again: their mean score at its best moment, by which finalists are ranked. All
-    scores are those of the model before a refit.
+    best of which the model may be; again: their mean score at its best moment, by which finalists are ranked.
+    corrected: the best score of the search without the optimism of having been chosen by it, with the ends of its 95 %
+    interval (`slalom.corrected`); None where that is not known. All scores are those of the model before a refit.
     """
 
     name: str
@@ -33,6 +35,12 @@ class Best:
     test: float | None
     seeds: int = 0
     again: float | None = None
+    corrected: tuple[float, float, float] | None = None
+
+    @property
+    def won(self) -> bool:
+        """Whether a recipe won; without a recipe that has a score, the model predicts the mean or the majority."""
+        return self.name.startswith("recipe ")
 
 
 @dataclass(frozen=True)
@@ -70,8 +78,9 @@ class Result:
     leaderboard: a polars data frame, the best first: rank, name, kind (recipe or baseline), outcome, score, mean score
     of a finalist's new seeds, best epoch, epochs run, seconds, parameters, and every field of the recipe. best: the
     winner. model: predicts; it is `ensemble` where that was shown to be better than `single`, the winner's network
-    (`gain` says how), and `single` otherwise. about: seconds, compile_seconds, recipes, racer_steps, the metric,
-    versions. notes: what was decided on the way. out: the run folder, or None.
+    (`gain` says how), and `single` otherwise. evidence: what is known of the winner from runs and rows that chose
+    nothing; `slalom.explain` adds to it. about: seconds, compile_seconds, recipes, racer_steps, the metric, versions.
+    notes: what was decided on the way. out: the run folder, or None.
     """
 
     leaderboard: pl.DataFrame
@@ -85,6 +94,7 @@ class Result:
     single: Model | None = None
     ensemble: Ensemble | None = None  # None where no recipe was scored, or time ran out
     gain: Gain | None = None
+    evidence: Evidence | None = None  # None where no recipe was scored, or time ran out
 
     def __repr__(self) -> str:
         kept = f", in {self.out}" if self.out else ""
@@ -103,8 +113,10 @@ class Result:
                 "epoch": self.best.epoch,
                 "new_seeds": self.best.seeds,
                 "new_seeds_score": self.best.again,
+                "corrected_score": self.best.corrected,
                 "recipe": self.best.recipe.to_plain(),
                 ENSEMBLE: self.gain.plain() if self.gain else None,
+                "evidence": self.evidence.plain() if self.evidence else None,
                 **self.about,
                 "out": str(self.out) if self.out else None,
                 "notes": list(self.notes),

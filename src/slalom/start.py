@@ -23,6 +23,7 @@ from slalom.metrics import METRICS, Metric, find_metric
 from slalom.order import Order
 from slalom.plan import Plan
 from slalom.prepare import Prepared, Sink, is_stored, prepare
+from slalom.promised import seconds_of
 from slalom.racer import Racer
 from slalom.recipe import Recipe
 from slalom.seats import Placed, kind_of_device, workers
@@ -232,5 +233,5 @@ def end_of(order: Order, prepared: Prepared, plan: Plan, heats: list[Heat], bega
     end = began + order.seconds - max(planning.reserved(order.seconds) + 0.5, 1.0)
     for fold in range(len(prepared.folds), len(prepared.all_folds)):  # time to train the winner once more on more rows
         end -= 1.5 * plan.epochs * max(heat.epoch_cost(fold) * heat.width for heat in heats)
-    end -= reserve(prepared, heats, order.seconds, workers(cores()))
+    end -= reserve(prepared, heats, order.seconds, workers(cores())) + seconds_of(order.seconds)
     return max(end, began + 0.5 * order.seconds)

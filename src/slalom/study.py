@@ -4,47 +4,21 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from slalom import seats
-from slalom.ablated import chosen, further, rates
+from slalom.ablated import Grid, further, rates
+from slalom.curvature import condition, sharpness
 from slalom.entry import Entry
 from slalom.executor import Threads, cores
 from slalom.metrics import Metric
 from slalom.plan import flat
 from slalom.prepare import Prepared
+from slalom.racer import Racer
 from slalom.recipe import Recipe
-from slalom.scored import predicted
 from slalom.start import entered
 from slalom.track import Track
-from slalom.types import Array
-
-# Seeds of each kind of study, that have no part in another. A race has 0, and its finalists 1 to 5.
-WINNER = range(11, 16)  # of the named winner, at its own rate
-GRID = range(21, 23)  # of each learning rate of a grid
-FRESH = range(31, 41)  # of either side of a comparison: n = 10, fixed beforehand
-
-
-class Grid(NamedTuple):
-    """What a search of the learning rate found on choosing rows: cost of each rate, ∞ where it diverged."""
-
-    costs: dict[float, float]
-
-    @property
-    def rate(self) -> float | None:
-        """The best rate; None where all diverged."""
-        return chosen(self.costs)
-
-
-class Replicates(NamedTuple):
-    """Runs of one recipe with several seeds: the cost of each on choosing rows at its best moment, and its predictions
-    for the evidence rows, fold after fold: [n, N] or [n, N, C]. diverged: seeds that came to nothing."""
-
-    costs: list[float]
-    predictions: Array
-    diverged: int
+from slalom.weighed import GRID, Replicates, replicates
 
 
 @dataclass(eq=False)
@@ -81,14 +55,32 @@ class Study:
         entries = self._trained([recipe], seeds)
         if entries is None:
             return None
-        entry, folds = entries[0], self.prepared.folds
-        whole = [seed for seed in seeds if all(r.best and not r.diverged for r in _of(entry, seed))]
-        asked = [(entry.heat, racer, folds[racer.fold].evidence) for seed in whole for racer in _of(entry, seed)]
-        found = predicted(self.executor, asked, math.inf)
-        assert found is not None
-        predictions = [np.concatenate([found[racer] for racer in _of(entry, seed)]) for seed in whole]
-        costs = [float(np.mean([r.best.cost for r in _of(entry, seed)])) for seed in whole]
-        return Replicates(costs, np.array(predictions), len(seeds) - len(whole))
+        return replicates(entries[0], entries[0].racers, self.executor, math.inf)
+
+    def scaling(self, recipe: Recipe, name: str) -> dict[str, Any] | None:
+        """A recipe on columns in another scaling: how ill-conditioned they are, how sharply the loss curves at the
+        first weights, and the curve of its cost at the best rate of a grid, one seed; None where the time is up before.
+
+        Curves are [(epoch, cost), …].
+        """
+        scaled = recipe.with_fields({"scaling": name})
+        entries = self._trained(
+            [scaled.with_fields({"learning_rate": rate}) for rate in rates(recipe.learning_rate)], GRID[:1]
+        )
+        if entries is None:
+            return None
+        best = min(entries, key=lambda entry: (entry.best[0], entry.recipe.learning_rate))
+        heat, train = best.heat, self.prepared.folds[0].train
+        columns = self.prepared.as_raced(name, 0, train)[:, : self.prepared.plain]
+        return {
+            "scaling": name,
+            "condition": condition(columns) if columns.shape[1] else 1.0,
+            "sharpness": sharpness(heat, Racer(0, scaled, 0, GRID[0])),
+            "rate": best.recipe.learning_rate,
+            "curve": [
+                [step / heat.steps_per_epoch(0), cost] for step, cost in best.curve.items() if math.isfinite(cost)
+            ],
+        }
 
     def finished(self, recipes: Sequence[Recipe], numbers: Sequence[int]) -> list[float] | None:
         """The costs on choosing rows of recipes of the race that are trained to their end with the seed that they had
@@ -115,8 +107,3 @@ class Study:
         late = time.perf_counter() > self.end
         done = all(entry in track.started and not (late and entry.unfinished(track.plan.epochs)) for entry in entries)
         return entries if done else None
-
-
-def _of(entry: Entry, seed: int) -> list[Any]:
-    """The racers of an entry with a seed, fold after fold."""
-    return [racer for racer in entry.racers if racer.replicate == seed]

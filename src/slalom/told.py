@@ -8,6 +8,7 @@ import polars as pl
 
 from slalom import board
 from slalom.errors import SlalomError
+from slalom.explained import mattered, standing
 from slalom.result import Result
 from slalom.verdict import counts, has_winner, verdict
 
@@ -20,11 +21,20 @@ def result(result: Result, width: int, *, interrupted: bool = False, program: st
         board.table(result.leaderboard, width),
         *(["Interrupted: this is the best so far."] if interrupted else []),
         "\n".join(board.wrapped(sentence, width) for sentence in verdict(result)),
+        "\n".join(board.wrapped(sentence, width) for sentence in _evidence(result)),
         board.wrapped(counts(result), width),
         "\n".join(board.wrapped(f"- {note}", width) for note in result.notes),
         _next(result.out, program),
     ]
     return "\n\n".join(part for part in said if part)
+
+
+def _evidence(result: Result) -> list[str]:
+    """What is known of the winner from runs and rows that chose nothing; its parts have a command of their own."""
+    if result.evidence is None:
+        return []
+    said = [standing(result.evidence.standing, result.metric.name)] if result.evidence.standing else []
+    return [*said, *mattered(result.evidence)]
 
 
 def _next(out: Path | None, program: str) -> str:
@@ -33,6 +43,7 @@ def _next(out: Path | None, program: str) -> str:
     folder = shlex.quote(str(out))
     return (
         f"The model, leaderboard.csv and report.html are in {folder}\n"
+        f"Why:       {program} explain {folder} --seconds 300\n"
         f"Predict:   {program} predict {folder} NEW_ROWS.csv --out predictions.csv\n"
         f"Continue:  {program} race --continue {folder} --seconds 60"
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from slalom.crew import Crew, together
-from slalom.entry import DIVERGED, FINISHED, OUT_OF_TIME, STOPPED, Entry, contenders
+from slalom.entry import DIVERGED, FINISHED, FURTHER, OUT_OF_TIME, STOPPED, Entry, contenders
 from slalom.executor import Executor, Task
 from slalom.heat import Heat
 from slalom.pace import FINALISTS, Pace
@@ -53,6 +53,7 @@ class Track:
     began: float | None = None  # time.perf_counter() before the first step
     interrupted: bool = False
     started: list[Entry] = field(default_factory=list)
+    starts: list[tuple[list[Entry], list[int]]] = field(default_factory=list)  # who began; how many passed each rung
     _begun: set[Entry] = field(default_factory=set)  # the entries in `started`
     _upto: dict[Entry, float] = field(default_factory=dict)  # `Pace.upto` of this start
     _before: float = 0.0  # modelled core-seconds of the starts before this one
@@ -108,8 +109,8 @@ class Track:
     def _last_start(self) -> float:
         """The time.perf_counter() at which the last start should be through: finalists get what is behind `last`, but
         no more than they need."""
-        best = self._finished()[:FINALISTS]
-        return min(max(self.last, self.end - self.pace.again(best)), self.end) if best else min(self.last, self.end)
+        needed = self.pace.all_finals(self._finished())
+        return min(max(self.last, self.end - needed), self.end) if needed else min(self.last, self.end)
 
     def _finished(self) -> list[Entry]:
         """The entries that came to their end with a score, the best first."""
@@ -118,7 +119,7 @@ class Track:
     def _finals(self) -> None:
         """Run the best few again with new seeds, as many as the time left allows: their new scores name the winner.
         None is stopped early, since the seeds of a recipe are compared at equal steps."""
-        finalists, seeds = self.pace.finals(self._finished(), self.end - time.perf_counter())
+        finalists, seeds, further = self.pace.finals(self._finished(), self.end - time.perf_counter())
         self.patience = math.inf
         runs = {entry: entry.rerun(seeds) for entry in finalists}
         if not runs:
@@ -129,6 +130,15 @@ class Track:
         cut = set().union(*(run.unfinished(self.plan.epochs) for run in runs.values()))  # a seed counts if all ran it
         for entry, run in runs.items():
             entry.again = [racer for racer in run.racers if racer.replicate not in cut]
+        if further and not self.halted():
+            self._further(self.ranked()[0])
+
+    def _further(self, winner: Entry) -> None:
+        """Run the named winner with seeds that have no part in any choice between recipes."""
+        run = winner.rerun(len(FURTHER), FURTHER[0])
+        self._race([run], self.plan.epochs, first=False, phase=f"the winner, {len(FURTHER)} further seeds")
+        cut = run.unfinished(self.plan.epochs)
+        winner.further = [racer for racer in run.racers if racer.replicate not in cut]
 
     def _left(self) -> float:
         """Modelled core-seconds that fit into the time of this start, with those that it has used."""
@@ -145,7 +155,10 @@ class Track:
             if i == 0:
                 alive = [entry for entry in self.started if not entry.outcome]
                 started = len(alive)
+                self.starts.append(([entry for entry in self.started if entry in self._upto], []))
             alive = self._settle(alive, i, started)
+            if i + 1 < len(self.plan.rungs) and not self.halted():
+                self.starts[-1][1].append(len(alive))
             self.at_rung(self.started)
             if self.halted() or not alive:
                 break

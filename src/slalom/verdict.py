@@ -8,13 +8,22 @@ from slalom.result import ENSEMBLE, Gain, Result
 
 def has_winner(result: Result) -> bool:
     """Whether a recipe won; without a recipe that has a score, the model predicts the mean or the majority."""
-    return result.best.name.startswith("recipe ")
+    return result.best.won
 
 
 def verdict(result: Result) -> list[str]:
     """The sentences that stand first: who won, how well, and whether a baseline is better."""
-    optimistic = ["It was chosen by that score, so the score is optimistic."] if has_winner(result) else []
+    optimistic = [_optimistic(result)] if has_winner(result) else []
     return [_winner(result), *optimistic, *_again(result), *_remark(result), *_ensemble(result), *_on_test_rows(result)]
+
+
+def _optimistic(result: Result) -> str:
+    """What the winner's search score is worth."""
+    said = "It was chosen by that score, so the score is optimistic"
+    if result.best.corrected is None:
+        return f"{said}."
+    texts = numbers([result.best.score, *result.best.corrected])
+    return f"{said}; corrected for the choice it is {texts[1]} (95 % interval {texts[2]} to {texts[3]})."
 
 
 def _again(result: Result) -> list[str]:

@@ -146,11 +146,17 @@ def raced():
     return made
 
 
+def looked_at(entry, *, longer):
+    """(outputs, labels) of all folds that a winner is calibrated by."""
+    scored = on_choosing_rows(entry, longer=longer)
+    return np.concatenate([o for _, o, _ in scored], axis=1), np.concatenate([labels for _, _, labels in scored])
+
+
 def test_a_winner_is_calibrated_on_its_choosing_rows(raced):
     """The temperature is that of the racers' outputs on the choosing rows of all folds, none of which they trained on;
     it lowers their log loss, and the score that chose the winner stays what it was."""
     result, entry = raced["log_loss"]
-    outputs, y = on_choosing_rows(entry, longer=True)
+    outputs, y = looked_at(entry, longer=True)
     folds = entry.heat.prepared.folds
     assert len(y) == sum(len(fold.choose) for fold in folds) > 500
     np.testing.assert_array_equal(y, np.concatenate([entry.heat.prepared.labels[fold.choose] for fold in folds]))
@@ -167,7 +173,7 @@ def test_outputs_are_of_the_moment_next_to_the_common_one(raced, name):
     """Of a racer's best and last moment that is looked at which is nearer to the step that was best on average: its
     outputs have the score that the racer had then."""
     _, entry = raced[name]
-    outputs, y = on_choosing_rows(entry, longer=True)
+    outputs, y = looked_at(entry, longer=True)
     p = predictions("logistic", outputs, None)
     at, steps = np.cumsum([0, *[len(fold.choose) for fold in entry.heat.prepared.folds]]), []
     for i, racer in enumerate(entry.chosen):
@@ -275,7 +281,7 @@ def test_a_finalists_best_seed_is_what_is_calibrated(given):
     other.racers[0].best = other.racers[0].best._replace(cost=-2.0)
     entry.again = other.racers
     try:
-        outputs, _ = on_choosing_rows(entry, longer=False)
+        outputs, _ = looked_at(entry, longer=False)
         rows = entry.heat.prepared.folds[0].choose
         np.testing.assert_allclose(outputs, outputs_of(other.racers[0].best, entry, rows), rtol=1e-6)
     finally:

@@ -302,7 +302,7 @@ def test_an_ensemble_of_the_first_format_is_read(models, tmp_path):
     made.save(tmp_path / "ensemble")
     file = tmp_path / "ensemble/ensemble.json"
     about = json.loads(file.read_text())
-    assert (about.pop("temperature"), about.pop("threshold"), about["format"]) == (2.0, 0.5, 2)
+    assert (about.pop("temperature"), about.pop("threshold"), about["format"]) == (2.0, 0.5, 3)
     file.write_text(json.dumps(about | {"format": 1}))
     plain = np.mean([model.predict_proba(X) for model in made.members], axis=0)
     np.testing.assert_allclose(Ensemble.load(tmp_path).predict_proba(X), plain, rtol=1e-12)
@@ -321,7 +321,7 @@ def test_what_does_not_belong_together_is_refused(models, tmp_path):
     Ensemble((one,), (1.0,), ("a",)).save(tmp_path / "ensemble")
     about = json.loads((tmp_path / "ensemble/ensemble.json").read_text())
     for change, sentence in [
-        ({"format": 9}, "holds an ensemble of format 9. This Slalom reads format 2 and older ones"),
+        ({"format": 9}, "holds an ensemble of format 9. This Slalom reads format 3 and older ones"),
         ({"members": [{"folder": "../model", "weight": 1.0}]}, "its models must lie in it"),
         ({"members": [{"weight": 1.0}]}, "damaged ensemble: KeyError"),
         ({"temperature": 0.0}, "damaged ensemble: ValueError: the temperature is 0.0"),

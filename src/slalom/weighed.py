@@ -1,0 +1,186 @@
+"""Weighed: from the runs of a study to what is said of a winner, of its parts, and of the recipes that were dropped."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from slalom.ablated import Grid, Part, parts
+from slalom.combined import cost_of
+from slalom.entry import Entry
+from slalom.evidence import HELPS, HURTS, LEVEL_WITH, NOT_MEASURED, UNSTABLE, Dropping, Evidence, Standing, Worth
+from slalom.executor import Executor
+from slalom.intervals import LEVEL, Estimate, clopper_pearson, difference, holm, mean_cost, means_of, runs_of, two_way
+from slalom.journal import Journal
+from slalom.mattered import mattered
+from slalom.metrics import Metric
+from slalom.prepare import Prepared
+from slalom.racer import Racer
+from slalom.recipe import Recipe
+from slalom.result import Best
+from slalom.scored import predicted
+from slalom.types import Array
+
+# Seeds of each kind of study, that have no part in another: a race has 0, its finalists 1 to 5, and the named winner
+# 11 to 15 (`entry.FURTHER`).
+GRID = range(21, 23)  # of each learning rate of a grid
+REACHED = 0.9  # of the way down, to which scalings are timed
+FRESH = range(31, 41)  # of either side of a comparison: n = 10, fixed beforehand
+
+
+class Replicates(NamedTuple):
+    """Runs of one recipe with several seeds: the cost of each on choosing rows at its best moment, and its predictions
+    for the evidence rows, fold after fold: [n, N] or [n, N, C]. diverged: seeds that came to nothing."""
+
+    costs: list[float]
+    predictions: Array
+    diverged: int
+
+
+def replicates(entry: Entry, racers: Sequence[Racer], executor: Executor, deadline: float) -> Replicates | None:
+    """What the racers of an entry, one a fold and seed, left; None where the workers came to no end by the deadline."""
+    folds, seeds = entry.heat.prepared.folds, sorted({racer.replicate for racer in racers})
+    of = {seed: [racer for racer in racers if racer.replicate == seed] for seed in seeds}
+    whole = [seed for seed in seeds if all(racer.best and not racer.diverged for racer in of[seed])]
+    asked = [(entry.heat, racer, folds[racer.fold].evidence) for seed in whole for racer in of[seed]]
+    found = predicted(executor, asked, deadline) if asked else {}
+    if found is None:
+        return None
+    predictions = [np.concatenate([found[racer] for racer in of[seed]]) for seed in whole]
+    costs = [float(np.mean([racer.best.cost for racer in of[seed] if racer.best])) for seed in whole]
+    return Replicates(costs, np.array(predictions), len(seeds) - len(whole))
+
+
+def kept(made: Replicates, rate: float) -> tuple[dict[str, Any], bytes]:
+    """Runs as they are kept in the journal."""
+    about = {"rate": rate, "costs": made.costs, "diverged": made.diverged, "shape": list(made.predictions.shape)}
+    return about, np.ascontiguousarray(made.predictions, "<f4").tobytes()
+
+
+def begun(
+    best: Best, further: Replicates | None, prepared: Prepared, metric: Metric, journal: Journal
+) -> Evidence:  # fmt: skip
+    """What a race itself knows of its winner; its parts are not measured yet."""
+    y = evidence_labels(prepared)
+    return Evidence(
+        metric=metric.name,
+        greater=metric.greater,
+        standing=standing(further, y, metric, best.score, best.corrected) if further else None,
+        worths=worths(parts_of(best.recipe, prepared), {}, {}, y, metric, best.recipe.learning_rate),
+        fields=mattered(journal.recipes(), journal.scores(), best.recipe, metric),
+    )
+
+
+def parts_of(recipe: Recipe, prepared: Prepared) -> list[Part]:
+    """The parts that a recipe has on this data."""
+    classes, rows = prepared.target.task == "classification", min(len(fold.train) for fold in prepared.folds)
+    return parts(recipe, classes=classes, rows=rows, numbers=prepared.columns.numeric > 0)
+
+
+def evidence_labels(prepared: Prepared) -> Array:
+    """The labels of the evidence rows, fold after fold."""
+    return prepared.labels[np.concatenate([fold.evidence for fold in prepared.folds])]
+
+
+def worths(
+    present: Sequence[Part], grids: dict[str, Grid], runs: dict[str, Replicates], y: Array, metric: Metric, rate: float
+) -> tuple[Worth, ...]:
+    """What each of the parts that are present is worth.
+
+    grids, runs: by field, those of the winner under `winner`. y: the evidence rows' labels. rate: the winner's own.
+    """
+    own = runs.get("winner")
+    estimates: dict[str, Estimate | None] = {}
+    for part in present:
+        theirs = runs.get(part.field)
+        both = own is not None and theirs is not None and not theirs.diverged and not own.diverged
+        estimates[part.field] = _difference(theirs, own, y, metric) if both else None  # type: ignore[arg-type]
+    corrected = holm([e.p if e else math.nan for e in estimates.values()])
+    level = 1 - (1 - LEVEL) / max(len(present), 1)
+    return tuple(
+        _worth(part, estimates[part.field], p, level, grids, runs, rate)
+        for part, p in zip(present, corrected, strict=True)
+    )
+
+
+def _worth(
+    part: Part, found: Estimate | None, p: float, level: float, grids: dict[str, Grid], runs: dict[str, Replicates],
+    rate: float,
+) -> Worth:  # fmt: skip
+    """The worth of one part, from its comparison, if there is one."""
+    without, own, theirs = grids.get(part.field), grids.get("winner"), runs.get(part.field)
+    about: dict[str, Any] = {
+        "rate": own.rate if own else None,
+        "rate_without": without.rate if without else None,
+        "diverged": theirs.diverged if theirs else 0,
+    }
+    if own and without:
+        kept = without.costs.get(rate, math.inf) - own.costs.get(rate, math.inf)
+        about["kept"] = kept if math.isfinite(kept) else None
+    said = (part.name, part.value, part.plain)
+    if (without and without.rate is None) or (theirs and theirs.diverged):
+        return Worth(*said, UNSTABLE, **about)
+    if found is None:
+        return Worth(*said, NOT_MEASURED, **about)
+    known = math.isfinite(found.error)
+    seen = known and p < 1 - LEVEL
+    verdict = (HELPS if found.value > 0 else HURTS) if seen else LEVEL_WITH
+    return Worth(
+        *said, verdict, found.value, _known(found.low), _known(found.high), _known(p), _known(found.unseen(level)),
+        **about,
+    )  # fmt: skip
+
+
+def standing(
+    runs: Replicates | None, y: Array, metric: Metric, found: float | None, corrected: tuple[float, float, float] | None
+) -> Standing:
+    """The named winner on evidence rows."""
+    if runs is None or not len(runs.costs):
+        return Standing(0, len(y), None, None, None, found, corrected)
+    costs = [cost_of(metric)(y, prediction) for prediction in runs.predictions]
+    mean = float(np.mean(costs))
+    ends = (math.nan, math.nan)
+    if (means := means_of(metric)) and len(costs) > 1:
+        estimate = mean_cost(runs_of(means, y, list(runs.predictions)))
+        ends = estimate.low, estimate.high
+    scores = [metric.score_of(end) for end in ends]
+    low, high = sorted(scores) if all(map(math.isfinite, scores)) else (math.nan, math.nan)
+    score = metric.score_of(mean) if math.isfinite(mean) else None
+    return Standing(len(costs), len(y), score, _known(low), _known(high), found, corrected)
+
+
+def dropping(rung: int, dropped: int, costs: Sequence[float], winner: float, metric: Metric) -> Dropping:
+    """What dropping at a rung may have cost: the costs of some of its recipes at their end beside the winner's mean."""
+    better = sum(cost < winner for cost in costs)
+    best = min(costs, default=math.inf)
+    score = metric.score_of(best) if math.isfinite(best) else None
+    return Dropping(rung, dropped, len(costs), better, clopper_pearson(better, len(costs))[1], score)
+
+
+def _difference(theirs: Replicates, own: Replicates, y: Array, metric: Metric) -> Estimate:
+    """The mean cost without a part less that with it."""
+    if means := means_of(metric):
+        return difference(runs_of(means, y, list(theirs.predictions)), runs_of(means, y, list(own.predictions)))
+    return two_way(list(theirs.predictions), list(own.predictions), y, cost_of(metric), seed=FRESH[0])
+
+
+def _known(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def scalings(found: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """Curvature under each scaling, with the epochs that each took to a cost that the slowest of those that trained came
+    to: nine tenths of the way from the first score of any to its own best.
+    """
+    curves = {one["scaling"]: one["curve"] for one in found if one["curve"]}
+    if not curves:
+        return ()
+    worst = max(min(cost for _, cost in curve) for curve in curves.values())
+    first = max(curve[0][1] for curve in curves.values())
+    target = worst + (1 - REACHED) * max(first - worst, 0.0)
+    return tuple(
+        {key: value for key, value in one.items() if key != "curve"}
+        | {"epochs": next((epoch for epoch, cost in one["curve"] if cost <= target), None), "to": target}
+        for one in found
+    )

@@ -1,0 +1,225 @@
+"""Explaining a race: what is measured, on which rows and with which seeds, and that it goes on where it stopped."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from slalom import explained, explaining, study, weighed
+from slalom.crew import Crew
+from slalom.entry import FURTHER
+from slalom.errors import SlalomError
+from slalom.evidence import HELPS, LEVEL_WITH, NOT_MEASURED, UNSTABLE, Evidence
+from slalom.explaining import explain
+from slalom.intervals import difference, means_of, runs_of
+from slalom.journal import Journal
+from slalom.metrics import METRICS
+from slalom.opened import evidence as known
+from slalom.racing import race
+from slalom.recipe import Recipe
+from slalom.weighed import Replicates
+
+from .races import quickly
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(400, 3)) * [1.0, 100.0, 0.01]
+Y = X @ [1.0, -0.02, 50.0] + 0.1 * RNG.normal(size=400)
+RECIPE = Recipe(depth=1, width=8, rule="adamw", learning_rate=0.02, weight_decay=0.01, batch_size=32, epochs=6)
+SEEDS = {"GRID": range(21, 22), "FRESH": range(31, 34)}
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Few seeds, programs that are compiled once, no baselines."""
+    quickly(monkeypatch)
+    for module, name in ((study, "GRID"), (explaining, "FRESH"), (weighed, "FRESH")):
+        monkeypatch.setattr(module, name, SEEDS[name])
+    monkeypatch.setattr(explaining, "FURTHER", range(11, 13))
+
+
+@pytest.fixture
+def raced(few, tmp_path):
+    """The folder of a race of one recipe."""
+    race(X, Y, recipe=RECIPE, out=tmp_path / "run")
+    return tmp_path / "run"
+
+
+def studies(folder):
+    """What the journal keeps."""
+    with Journal(folder / "journal.sqlite", read_only=True) as journal:
+        return journal.studies()
+
+
+def test_every_part_is_measured_with_new_seeds(raced):
+    """The winner and each recipe without one of its parts have a grid and runs at its best rate; what is said comes
+    from the predictions that the journal keeps, by the formula."""
+    found = explain(raced, X, Y)
+    assert [worth.part for worth in found.worths] == [
+        "scaling", "update rule", "schedule", "weight decay", "batch size",
+    ]  # fmt: skip
+    kept = studies(raced)
+    assert set(kept) == {"winner"} | {
+        f"{kind} {name}"
+        for kind in ("grid", "runs")
+        for name in ("winner", "scaling", "rule", "schedule", "weight_decay", "batch_size")
+    }
+    for name in ("winner", "scaling"):
+        costs = dict(map(tuple, kept[f"grid {name}"][0]["costs"]))
+        assert len(costs) >= 7
+        assert kept[f"runs {name}"][0]["rate"] == min(costs, key=costs.get)
+    scaling = found.worths[0]
+    own, theirs = (runs_in(kept[f"runs {name}"]) for name in ("winner", "scaling"))
+    y = labels(raced)
+    means = means_of(METRICS["rmse"])
+    by_hand = difference(runs_of(means, y, list(theirs)), runs_of(means, y, list(own)))
+    assert (scaling.worth, scaling.low, scaling.high) == pytest.approx(by_hand[:3], rel=1e-6)
+    assert scaling.verdict == HELPS
+    assert scaling.worth > 0.05
+    assert len(found.standing and own) == 3
+    assert found.standing.seeds == 2
+    assert found.standing.low < found.standing.score < found.standing.high
+
+
+def runs_in(kept):
+    """The predictions of a study."""
+    about, blob = kept
+    return np.frombuffer(blob, "<f4").reshape(about["shape"]).astype(float)
+
+
+def labels(folder):
+    """The labels of the evidence rows, as the race dealt them."""
+    from slalom.data import split
+
+    return Y[np.concatenate(split(len(Y), seed=0).evidence)]
+
+
+def test_runs_predict_rows_that_no_racer_saw(raced, monkeypatch):
+    """The racers of a study train on the training rows of their folds, are scored on the choosing rows and predict the
+    evidence rows; no seed of the race and none of another study is among them."""
+    seen, advance = [], Crew.advance
+
+    def spy(crew, *args):
+        seen.extend((racer.fold, racer.replicate, crew.heat) for racer in crew.racers)
+        return advance(crew, *args)
+
+    monkeypatch.setattr(Crew, "advance", spy)
+    explain(raced, X, Y)
+    assert {replicate for _, replicate, _ in seen} == {*range(11, 13), *SEEDS["GRID"], *SEEDS["FRESH"]}
+    assert {fold for fold, _, _ in seen} == set(range(5))
+    for fold in seen[0][2].prepared.folds:
+        assert not {*fold.train, *fold.choose} & {*fold.evidence}
+    assert not {*FURTHER} & {*weighed.GRID, *weighed.FRESH, *range(6)}
+
+
+def test_it_goes_on_where_it_stopped(raced, monkeypatch):
+    """A call that was cut off keeps what it had; the next one measures the rest, and all is as if it had been one."""
+    whole = explain(raced, X, Y)
+    before = studies(raced)
+    with Journal(raced / "journal.sqlite") as journal:
+        journal.forget_studies("")
+    replicates, calls = study.Study.replicates, []
+
+    def cut_off(self, recipe, seeds):
+        calls.append(recipe)
+        return None if len(calls) == 3 else replicates(self, recipe, seeds)
+
+    monkeypatch.setattr(study.Study, "replicates", cut_off)
+    part = explain(raced, X, Y)
+    assert [worth.verdict == NOT_MEASURED for worth in part.worths] == [True] * 5
+    assert part.missing == [worth.part for worth in whole.worths]
+    assert "not measured" in " ".join(explained.sentences(part)).lower()
+    rest = explain(raced, X, Y)
+    assert rest.worths == whole.worths
+    assert rest.standing == whole.standing
+    assert studies(raced) == before
+    assert known(raced) == rest
+    assert json.loads((raced / "report.json").read_text())["evidence"]["worths"][0]["part"] == "scaling"
+
+
+def test_no_time_measures_nothing_and_says_so(raced):
+    """With next to no seconds nothing is measured, and the sentences name the parts and the command."""
+    found = explain(raced, X, Y, seconds=0.6)
+    assert {worth.verdict for worth in found.worths} == {NOT_MEASURED}
+    assert found.standing is None
+    said = explained.sentences(found, "slalom", "runs/x")
+    assert "Not measured: scaling, update rule" in said[-1]
+    assert "slalom explain runs/x --seconds" in said[-1]
+
+
+def test_dropped_recipes_are_finished(few, tmp_path, monkeypatch):
+    """Of what a rung dropped some are trained to their end with the seed that they had, and counted beside the winner's
+    mean."""
+    monkeypatch.setattr(explaining, "DRAWN", 3)
+    folder = tmp_path / "run"
+    race(X, Y, seconds=6, seed=1, fixed={"depth": 1, "width": 4, "rule": "adam", "batch_size": 64}, out=folder)
+    found = explain(folder, X, Y)
+    assert found.droppings
+    for one in found.droppings:
+        assert one.drawn == min(3, one.dropped)
+        assert 0 <= one.better <= one.drawn
+        assert one.most >= one.better / one.drawn
+    with Journal(folder / "journal.sqlite", read_only=True) as journal:
+        scores, about = journal.scores(), journal.studies()["dropped 1"][0]
+    for number, cost in zip(about["numbers"], about["costs"], strict=True):
+        early = min(c for c in scores[number].values() if c is not None)
+        assert cost <= early * (1 + 1e-3)  # it went on from where it was dropped, or from the same start
+
+
+def test_other_rows_are_refused(raced, tmp_path):
+    """Only the race's own rows are taken, and what is lacking is named."""
+    with pytest.raises(SlalomError, match="must be the same"):
+        explain(raced, X + 1, Y)
+    with pytest.raises(SlalomError, match="X, y must be given"):
+        explain(raced)
+    with pytest.raises(SlalomError, match="must be the folder of a race"):
+        explain(tmp_path)
+    with pytest.raises(SlalomError, match="seconds must be a positive number"):
+        explain(raced, X, Y, seconds=0)
+
+
+def test_a_metric_of_the_callers_own_is_asked_for(few, tmp_path):
+    """A function that chose the winner cannot be read back: it is given again."""
+
+    def spread(y, prediction):
+        return -float(np.ptp(prediction - y))
+
+    race(X, Y, recipe=RECIPE, metric=spread, out=tmp_path / "run")
+    with pytest.raises(SlalomError, match="was chosen by a function, spread"):
+        explain(tmp_path / "run", X, Y)
+    found = explain(tmp_path / "run", X, Y, metric=spread, seconds=60)
+    assert found.metric == "spread"
+    assert found.worths[0].low < found.worths[0].worth < found.worths[0].high
+
+
+def test_without_rates_that_train_a_part_is_needed():
+    """A recipe that diverges at every rate, or in some of its runs, has no difference: the part is needed."""
+    part = explaining.parts(RECIPE, classes=False, rows=100)[0]
+    runs = Replicates([1.0, 1.1], RNG.normal(size=(2, 50)), 0)
+    grid = {"winner": explaining.Grid({0.1: 1.0}), part.field: explaining.Grid({0.1: math.inf})}
+    both = {"winner": runs, part.field: Replicates([], np.zeros(0), 10)}
+    gone = weighed.worths([part], grid, both, RNG.normal(size=50), METRICS["rmse"], 0.1)[0]
+    assert gone.verdict == UNSTABLE
+    assert "every training at every learning rate diverged" in explained.worth(gone, "rmse")
+
+
+def test_equal_runs_are_no_difference():
+    """A part whose absence changes nothing has no difference seen, and the sentence says what would go unseen."""
+    part = explaining.parts(RECIPE, classes=False, rows=100)[0]
+    y = RNG.normal(size=200)
+    runs = {
+        name: Replicates([1.0] * 10, y + RNG.normal(size=(10, 200)), 0) for name in ("winner", part.field)
+    }  # fmt: skip
+    worth = weighed.worths([part], {}, runs, y, METRICS["rmse"], 0.1)[0]
+    assert worth.verdict == LEVEL_WITH
+    assert worth.low < 0 < worth.high
+    assert worth.unseen > 0
+    said = explained.worth(worth, "rmse")
+    assert "no difference seen" in said
+    assert "would go unseen" in said
+
+
+def test_evidence_comes_back_from_plain_data(raced):
+    """What is written as JSON is read as the same evidence."""
+    found = explain(raced, X, Y)
+    assert Evidence.of(json.loads(json.dumps(found.plain()))).plain() == json.loads(json.dumps(found.plain()))
