@@ -50,9 +50,7 @@ def sharpness(heat: Heat, racer: Racer) -> float:
     train = heat.prepared.all_folds[racer.fold].train
     train = train[:: max(1, -(-len(train) // ROWS))]
     data, weights, memory = heat.data.tree, racer.state.weights, racer.state.memory
-    x, y = (
-        np.asarray(a[first + train]) for a, first in zip(data, (racer.knobs.table, racer.knobs.target), strict=True)
-    )
+    x, y = np.asarray(data.x[racer.knobs.table + train]), np.asarray(data.y[racer.knobs.target + train])
     nothing, first = np.float32(0), np.int32(0)
     knobs = racer.knobs._replace(dropout=nothing, penalty=nothing, l1=nothing, table=first, target=first)
     rows = np.arange(len(train), dtype=np.int32)

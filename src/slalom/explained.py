@@ -107,11 +107,10 @@ def scalings(evidence: Evidence) -> list[str]:
             f"- {one['scaling']}: condition number {one['condition']:.3g}, sharpness {one['sharpness']:.3g};"
             f" there {epochs} at its best rate, {one['rate']:.3g}."
         )
-    to = number(evidence.scalings[0]["to"] * (-1 if evidence.greater else 1))
     return [
-        "How the columns are conditioned under each scaling (of a linear model; 1 is best), how sharply the winner's loss"
-        " curves at its first weights (gradient descent leaves there with a rate above 2 / sharpness), and when the winner"
-        f" came to {evidence.metric} {to} with it:",
+        "How the columns are conditioned under each scaling (of a linear model; 1 is best), how sharply the winner's"
+        " loss curves at its first weights (gradient descent leaves there with a rate above 2 / sharpness), and when"
+        f" the winner came to {evidence.metric} {number(evidence.scalings[0]['to'])} with it:",
         *lines,
     ]
 

@@ -105,7 +105,8 @@ class _Explaining:
         variants += [recipe for sample in drawn.values() for recipe in sample.recipes.values()]
         given = Order(
             recipes=1, epochs=1, seed=order["seed"], task=order["task"], metric=metric or order["metric"],
-            also=(winner, *variants), space={"scaling": [winner.scaling, *SCALINGS], "target_scaling": [winner.target_scaling]},
+            also=(winner, *variants),
+            space={"scaling": [winner.scaling, *SCALINGS], "target_scaling": [winner.target_scaling]},
         )  # fmt: skip
         prepared, measure = prepared_for(given, table, [])
         fingerprint(opened, prepared)
@@ -220,9 +221,7 @@ class _Explaining:
                 parts_of(self.winner, self.prepared), self._grids(), runs, y, metric, self.winner.learning_rate
             ),
             droppings=tuple(droppings),
-            scalings=weighed.scalings(
-                [about for name, (about, _) in self.found.items() if name.startswith("scaling ")]
-            ),
+            scalings=weighed.scalings([a for name, (a, _) in self.found.items() if name[:8] == "scaling "], metric),
             fields=mattered(journal.recipes(), journal.scores(), self.winner, metric),
             seconds=round(time.perf_counter() - self.began, 1),
         )

@@ -169,18 +169,18 @@ def _known(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def scalings(found: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
-    """Curvature under each scaling, with the epochs that each took to a cost that the slowest of those that trained came
-    to: nine tenths of the way from the first score of any to its own best.
+def scalings(found: Sequence[dict[str, Any]], metric: Metric) -> tuple[dict[str, Any], ...]:
+    """Curvature under each scaling, with the epochs that each took to the score `to`: nine tenths of the way from the
+    worst first score of any to the best score of the one that came least far. None: it never came there.
     """
-    curves = {one["scaling"]: one["curve"] for one in found if one["curve"]}
+    curves = [one["curve"] for one in found if one["curve"]]
     if not curves:
         return ()
-    worst = max(min(cost for _, cost in curve) for curve in curves.values())
-    first = max(curve[0][1] for curve in curves.values())
-    target = worst + (1 - REACHED) * max(first - worst, 0.0)
-    return tuple(
-        {key: value for key, value in one.items() if key != "curve"}
-        | {"epochs": next((epoch for epoch, cost in one["curve"] if cost <= target), None), "to": target}
-        for one in found
-    )
+    least = max(min(cost for _, cost in curve) for curve in curves)
+    first = max(curve[0][1] for curve in curves)
+    target = least + (1 - REACHED) * max(first - least, 0.0)
+    told = []
+    for one in found:
+        epochs = next((epoch for epoch, cost in one["curve"] if cost <= target), None)
+        told.append({k: v for k, v in one.items() if k != "curve"} | {"epochs": epochs, "to": metric.score_of(target)})
+    return tuple(told)
