@@ -64,7 +64,7 @@ FLOORS = (
     "crew entry verdict compared scored mattered",
     "pace calibrated",
     "track",
-    "finish report opened promised explained curvature",
+    "finish report opened promised explained curvature permuted",
     "combined refitting",
     "weighed start continued",
     "ending study outline",
@@ -94,7 +94,8 @@ OUTSIDE = {
     "subprocess": "baselines bench.contest",
     "torch": "bench.torch_rivals",
     "optax": "rules.optax_bridge",
-    "jax": "record losses seats room lane program step crew scored finish descent walk curvature bench.jax_rival bench.measure",
+    "jax": "record losses seats room lane program step crew scored finish descent walk curvature bench.jax_rival"
+    " bench.measure",
     "jaxlib": "seats program",
 }
 ANYWHERE_IN = {"jax": ("layers", "rules")}  # rooms whose members may use a package or not

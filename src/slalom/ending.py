@@ -1,7 +1,7 @@
 """Ending: what comes behind the winner, in the time that is set aside: the ensemble of the race, and a refit."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from slalom import weighed
@@ -63,6 +63,8 @@ class Ending:
             if self.folder.ensemble:
                 keep(combined, self.folder.ensemble, used=gain.used)
         ensemble, evidence = combined.ensemble if combined else None, self._evidence(best, journal, stays=stays)
+        if evidence and combined and combined.single is not None:
+            evidence = replace(evidence, intervals=weighed.covered(before, combined.single, self.prepared))
         return Ended(ensemble if ensemble and gain and gain.used else single, single, ensemble, gain, again, evidence)
 
     def _evidence(self, best: Best, journal: Journal, *, stays: bool) -> Evidence | None:

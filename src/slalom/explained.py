@@ -2,19 +2,21 @@
 
 from typing import Any
 
-from slalom.board import number, numbers
+from slalom.board import clean, number, numbers
 from slalom.evidence import HELPS, HURTS, LEVEL_WITH, NOT_MEASURED, UNSTABLE, Dropping, Evidence, Standing, Worth
 
 SHOWN = 6  # fields that mattered
+COLUMNS = 8  # that are worth most
 CHANCE = 0.05
 
 
 def sentences(evidence: Evidence, program: str = "slalom", folder: str = "DIR") -> list[str]:
     """What the evidence says, a paragraph each: the winner, its parts, what dropping may have cost, what mattered."""
     said = [standing(evidence.standing, evidence.metric)] if evidence.standing else []
+    said += intervals(evidence)
     said += parts(evidence)
     said += [dropping(one, evidence.metric) for one in evidence.droppings]
-    said += scalings(evidence)
+    said += columns(evidence) + scalings(evidence)
     said += mattered(evidence)
     if left := evidence.missing:
         said.append(
@@ -41,6 +43,23 @@ def standing(one: Standing, metric: str) -> str:
         interval = f" (95 % interval {texts[5]} to {texts[6]})"
         said += f"; corrected for the choice that is {texts[4]}{interval}." if one.corrected else "."
     return said
+
+
+def intervals(evidence: Evidence) -> list[str]:
+    """How often the winner's intervals or sets held the truth."""
+    one = evidence.intervals
+    if not one:
+        return []
+    what = one.get("what", "Intervals")
+    size = (
+        ""
+        if one["size"] is None
+        else f", {number(one['size'])} {'wide' if what == 'Intervals' else 'classes'} on average"
+    )
+    return [
+        f"{what} that say {one['level']:.0%} held the truth of {one['covered']:.1%} of the {one['rows']:,} evidence"
+        f" rows{size}."
+    ]
 
 
 def parts(evidence: Evidence) -> list[str]:
@@ -94,6 +113,20 @@ def dropping(one: Dropping, metric: str) -> str:
         f" end, {one.better or 'none'} came out better than the winner's mean over new seeds: at most"
         f" {one.most:.0%} of those that were dropped would have (95 %).{best}"
     )
+
+
+def columns(evidence: Evidence) -> list[str]:
+    """Which columns the winner lives on."""
+    if not evidence.columns:
+        return []
+    shown = [one for one in evidence.columns if one["worth"] > 2 * (one["error"] or 0)][:COLUMNS]
+    rest = len(evidence.columns) - len(shown)
+    if not shown:
+        return ["Shuffling any one column changes the winner's score on evidence rows by no more than chance."]
+    texts = numbers([one["worth"] for one in shown])
+    listed = ", ".join(f"{clean(one['column'])} {text}" for one, text in zip(shown, texts, strict=True))
+    less = f"; the other {rest} less, or no more than chance" if rest else ""
+    return [f"What a shuffled column costs the winner on evidence rows, in {evidence.metric}: {listed}{less}."]
 
 
 def scalings(evidence: Evidence) -> list[str]:

@@ -20,6 +20,7 @@ from slalom.folder import RunFolder
 from slalom.journal import Journal
 from slalom.mattered import mattered
 from slalom.metrics import Metric, is_named
+from slalom.opened import evidence
 from slalom.order import Order
 from slalom.prepare import Prepared
 from slalom.recipe import Recipe
@@ -31,6 +32,7 @@ from slalom.weighed import FRESH, Replicates, kept, parts_of
 
 DRAWN = 10  # dropped recipes that are trained to their end, of each rung
 SCALINGS = ("none", "min_max", "z_score", "robust")  # under which curvature is looked at: none of them is stored
+OF_COLUMNS = 2  # seeds that shuffled columns are predicted with
 SAVING = 0.5  # seconds kept free at the end
 
 Found = dict[str, tuple[dict[str, Any], bytes | None]]
@@ -154,6 +156,7 @@ class _Explaining:
             yield f"runs {name}", lambda name=name, recipe=recipe: self._runs(name, recipe)  # type: ignore[misc]
         for rung, sample in self.drawn.items():
             yield f"dropped {rung}", lambda sample=sample: self._finished(sample)  # type: ignore[misc]
+        yield "columns", self._columns
         for name in SCALINGS:
             yield f"scaling {name}", lambda name=name: self._scaling(name)  # type: ignore[misc]
 
@@ -179,6 +182,10 @@ class _Explaining:
             return None
         told = [cost if math.isfinite(cost) else None for cost in costs]
         return {"dropped": sample.dropped, "numbers": list(sample.recipes), "costs": told}, None
+
+    def _columns(self) -> tuple[dict[str, Any], None] | None:
+        made = self.study.columns(self.winner, FURTHER[:OF_COLUMNS])
+        return None if made is None else ({"columns": [one._asdict() for one in made]}, None)
 
     def _scaling(self, name: str) -> tuple[dict[str, Any], None] | None:
         made = self.study.scaling(self.winner, name)
@@ -213,7 +220,9 @@ class _Explaining:
                 costs = [math.inf if cost is None else cost for cost in about["costs"]]
                 rung = int(name.partition(" ")[2])
                 droppings.append(weighed.dropping(rung, about["dropped"], costs, float(np.mean(named.costs)), metric))
+        before = evidence(self.folder.path) if self.folder.path else None
         return Evidence(
+            intervals=before.intervals if before else {},
             metric=metric.name,
             greater=metric.greater,
             standing=weighed.standing(named, y, metric, best["score"], best.get("corrected")) if named else None,
@@ -222,6 +231,7 @@ class _Explaining:
             ),
             droppings=tuple(droppings),
             scalings=weighed.scalings([a for name, (a, _) in self.found.items() if name[:8] == "scaling "], metric),
+            columns=tuple(self.found["columns"][0]["columns"]) if "columns" in self.found else (),
             fields=mattered(journal.recipes(), journal.scores(), self.winner, metric),
             seconds=round(time.perf_counter() - self.began, 1),
         )

@@ -12,6 +12,7 @@ from slalom.curvature import condition, sharpness
 from slalom.entry import Entry
 from slalom.executor import Threads, cores
 from slalom.metrics import Metric
+from slalom.permuted import Worth, columns
 from slalom.plan import flat
 from slalom.prepare import Prepared
 from slalom.racer import Racer
@@ -81,6 +82,13 @@ class Study:
                 [step / heat.steps_per_epoch(0), cost] for step, cost in best.curve.items() if math.isfinite(cost)
             ],
         }
+
+    def columns(self, recipe: Recipe, seeds: Sequence[int]) -> list[Worth] | None:
+        """What each column of the table is worth to a recipe, trained with these seeds; None where the time is up
+        before."""
+        entries = self._trained([recipe], seeds)
+        late = lambda: time.perf_counter() > self.end  # noqa: E731
+        return None if entries is None else columns(entries[0], self.metric, seed=self.seed, late=late)
 
     def finished(self, recipes: Sequence[Recipe], numbers: Sequence[int]) -> list[float] | None:
         """The costs on choosing rows of recipes of the race that are trained to their end with the seed that they had

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from slalom.ablated import Grid, Part, parts
+from slalom.calibration import tempered
 from slalom.combined import cost_of
+from slalom.conformal import coverage
 from slalom.entry import Entry
 from slalom.evidence import HELPS, HURTS, LEVEL_WITH, NOT_MEASURED, UNSTABLE, Dropping, Evidence, Standing, Worth
 from slalom.executor import Executor
@@ -15,16 +17,19 @@ from slalom.intervals import LEVEL, Estimate, clopper_pearson, difference, holm,
 from slalom.journal import Journal
 from slalom.mattered import mattered
 from slalom.metrics import Metric
+from slalom.model import Model
 from slalom.prepare import Prepared
 from slalom.racer import Racer
 from slalom.recipe import Recipe
 from slalom.result import Best
 from slalom.scored import predicted
+from slalom.statistics import FEWEST
 from slalom.types import Array
 
 # Seeds of each kind of study, that have no part in another: a race has 0, its finalists 1 to 5, and the named winner
 # 11 to 15 (`entry.FURTHER`).
 GRID = range(21, 23)  # of each learning rate of a grid
+INTERVALS = 0.9  # level of the intervals and sets whose coverage is told
 REACHED = 0.9  # of the way down, to which scalings are timed
 FRESH = range(31, 41)  # of either side of a comparison: n = 10, fixed beforehand
 
@@ -70,6 +75,24 @@ def begun(
         worths=worths(parts_of(best.recipe, prepared), {}, {}, y, metric, best.recipe.learning_rate),
         fields=mattered(journal.recipes(), journal.scores(), best.recipe, metric),
     )
+
+
+def covered(model: Model, prediction: Array, prepared: Prepared) -> dict[str, Any]:
+    """How often the winner's intervals or sets of level 0.9 hold the truth of the evidence rows, and how wide they are;
+    prediction: for those rows, before any temperature. Empty where there are none."""
+    y, found = evidence_labels(prepared), model.conformal
+    if found is None or len(y) < FEWEST:
+        return {}
+    answer = tempered(prediction, model.temperature) if prediction.ndim > 1 else prediction
+    share, size = coverage(found, y, answer, INTERVALS)
+    what = "Intervals" if answer.ndim == 1 else "Sets of classes"
+    return {
+        "what": what,
+        "level": INTERVALS,
+        "covered": share,
+        "size": size if math.isfinite(size) else None,
+        "rows": len(y),
+    }
 
 
 def parts_of(recipe: Recipe, prepared: Prepared) -> list[Part]:
