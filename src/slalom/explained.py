@@ -50,14 +50,10 @@ def intervals(evidence: Evidence) -> list[str]:
     one = evidence.intervals
     if not one:
         return []
-    what = one.get("what", "Intervals")
-    size = (
-        ""
-        if one["size"] is None
-        else f", {number(one['size'])} {'wide' if what == 'Intervals' else 'classes'} on average"
-    )
+    unit = "wide" if one["what"] == "Intervals" else "classes"
+    size = "" if one["size"] is None else f", {number(one['size'])} {unit} on average"
     return [
-        f"{what} that say {one['level']:.0%} held the truth of {one['covered']:.1%} of the {one['rows']:,} evidence"
+        f"{one['what']} that say {one['level']:.0%} held the truth of {one['covered']:.1%} of the {one['rows']:,} evidence"
         f" rows{size}."
     ]
 

@@ -134,9 +134,9 @@ class _Explaining:
                 about, predictions = made
                 journal.write_study(name, about, predictions)
                 self.found[name] = made
-            evidence = self._evidence(journal)
-        self._write(evidence)
-        return evidence
+            found = self._evidence(journal)
+        self._write(found)
+        return found
 
     def say(self, phase: str, alive: int, steps: int) -> None:
         """Tell the display."""
@@ -236,15 +236,15 @@ class _Explaining:
             seconds=round(time.perf_counter() - self.began, 1),
         )
 
-    def _write(self, evidence: Evidence) -> None:
+    def _write(self, found: Evidence) -> None:
         """evidence.json, and the same in report.json."""
-        self.folder.write_json("evidence.json", evidence.plain())
+        self.folder.write_json("evidence.json", found.plain())
         path = self.folder.path
         assert path
         report = (
             json.loads((path / "report.json").read_text(encoding="utf-8")) if (path / "report.json").exists() else {}
         )
-        self.folder.write_json("report.json", report | {"evidence": evidence.plain()})
+        self.folder.write_json("report.json", report | {"evidence": found.plain()})
 
 
 class _Sample(NamedTuple):

@@ -183,6 +183,8 @@ class Race:
             baselines.close()
         if self.folder.path:
             self.folder.write_report(page(result), result.summary())
+            if result.evidence:
+                self.folder.write_json("evidence.json", result.evidence.plain())
         if track.interrupted:
             raise Interrupted(result)
         return result

@@ -90,7 +90,7 @@ def covered(model: Model, prediction: Array, prepared: Prepared) -> dict[str, An
         "what": what,
         "level": INTERVALS,
         "covered": share,
-        "size": size if math.isfinite(size) else None,
+        "size": _known(size),
         "rows": len(y),
     }
 
