@@ -46,7 +46,7 @@ FLOORS = (
     " ".join(sorted({name for room in ROOMS for name in members(room)} - WRAPPERS - {"rules.optax_bridge"}))
     + " data.columns data.frames data.read data.split data.target"
     " averages back_propagation calibration losses metrics selection statistics plan executor journal folder baselines"
-    " board cache seats draws importance evidence conformal",
+    " board cache seats draws importance evidence conformal contest",
     " ".join(sorted(WRAPPERS)) + " data.encoded intervals corrected",
     "layers rules schedules scaling data",
     # nets
@@ -64,11 +64,11 @@ FLOORS = (
     "crew entry verdict compared scored mattered",
     "pace calibrated",
     "track",
-    "finish report opened promised explained curvature permuted",
+    "finish report opened promised explained curvature permuted standings",
     "combined refitting",
     "weighed start continued",
     "ending study outline",
-    "racing fitting explaining",
+    "racing fitting explaining comparing",
     # the bench
     "bench bench.cases",
     "bench.contest bench.ours bench.torch_rivals bench.sklearn_rival bench.jax_rival bench.shown",

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from slalom import layers, rules, scaling, schedules
     from slalom.averages import ewma
     from slalom.back_propagation import SigmoidNet
+    from slalom.comparing import compare
+    from slalom.contest import Comparison
     from slalom.descent import descend
     from slalom.ensemble import Ensemble
     from slalom.errors import RaceFailed, SlalomError
@@ -28,6 +30,8 @@ _HOME = {
     "FeatureScaler": "slalom.transformers",
     "fit": "slalom.fitting",
     "explain": "slalom.explaining",
+    "compare": "slalom.comparing",
+    "Comparison": "slalom.contest",
     "Evidence": "slalom.evidence",
     "load": "slalom.opened",
     "leaderboard": "slalom.opened",
@@ -47,6 +51,7 @@ _ROOMS = ("rules", "schedules", "scaling", "layers")
 
 __all__ = [
     "Best",
+    "Comparison",
     "Ensemble",
     "Evidence",
     "FeatureScaler",
@@ -57,6 +62,7 @@ __all__ = [
     "Result",
     "SigmoidNet",
     "SlalomError",
+    "compare",
     "descend",
     "ewma",
     "explain",

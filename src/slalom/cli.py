@@ -36,6 +36,7 @@ def command() -> None:
     Examples:
       slalom race houses.csv --target price --seconds 60 --out runs/houses
       slalom explain runs/houses --seconds 300
+      slalom compare houses.csv --target price --over rule
       slalom predict runs/houses new_rows.csv --out predictions.csv
       slalom leaderboard runs/houses
       slalom race --continue runs/houses --seconds 120
@@ -217,6 +218,7 @@ def list_parts(kind: str, name: str | None, full: bool, as_json: bool) -> int:
 
 
 command.add_command(measuring.explain)
+command.add_command(measuring.compare)
 command.add_command(measuring.bench)
 
 

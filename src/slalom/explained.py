@@ -53,8 +53,8 @@ def intervals(evidence: Evidence) -> list[str]:
     unit = "wide" if one["what"] == "Intervals" else "classes"
     size = "" if one["size"] is None else f", {number(one['size'])} {unit} on average"
     return [
-        f"{one['what']} that say {one['level']:.0%} held the truth of {one['covered']:.1%} of the {one['rows']:,} evidence"
-        f" rows{size}."
+        f"{one['what']} that say {one['level']:.0%} held the truth of {one['covered']:.1%} of the {one['rows']:,}"
+        f" evidence rows{size}."
     ]
 
 

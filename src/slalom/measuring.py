@@ -1,4 +1,4 @@
-"""The commands that measure: `slalom explain` what a winner is worth, `slalom bench` how fast the machine trains."""
+"""The commands that measure: `explain` what a winner is worth, `compare` the values of a field, `bench` the machine."""
 
 from pathlib import Path
 
@@ -52,6 +52,62 @@ def explain(folder: Path, file: Path | None, seconds: float | None, only_told: b
     else:
         said = explained.sentences(evidence, shell.program(), str(folder))
         shell.show("\n".join(board.wrapped(sentence, shell.columns()) for sentence in said))
+    return 0
+
+
+@click.command(short_help="Compare update rules, or the values of any other field, fairly.")
+@click.argument("files", type=FOLDER, nargs=-1, required=True, metavar="FILE…")
+@click.option(
+    "--target", multiple=True, metavar="COLUMN", help="The column to predict; one for all files, or one each."
+)
+@click.option("--over", default="rule", show_default=True, metavar="FIELD", help="The field that is compared.")
+@click.option("--values", metavar="A,B,…", help="Its values.  [all names it may have; the likeliest six rules]")
+@click.option("--recipes", type=int, default=16, show_default=True, help="Of each of three searches with each value.")
+@click.option("--epochs", type=int, default=10, show_default=True, help="Of each recipe.")
+@click.option("--set", "fixed", multiple=True, metavar="FIELD=VALUE", help="Fix a field of all recipes (repeatable).")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the division of rows, recipes and weights.")
+@click.option("--metric", metavar="NAME", help="What is compared by.  [rmse, or log_loss for classes]")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
+def compare(
+    files: tuple[Path, ...], target: tuple[str, ...], values: str | None, fixed: tuple[str, ...], as_json: bool,
+    quiet: bool, **given: Any,
+) -> int:  # fmt: skip
+    """Search three times with each value of a field, with equally many recipes and steps, and compare what came out.
+
+    Every update rule has a range of learning rates of its own, and of epsilon. Scores are of new seeds on rows that
+    chose nothing. With several files there is a performance profile over them.
+
+    \b
+    Examples:
+      slalom compare houses.csv --target price --over rule
+      slalom compare houses.csv --target price --over rule --values adam,adamw,sgd --recipes 32
+      slalom compare a.csv b.csv --target y --over scaling --values none,z_score,quantile_normal
+    """
+    from slalom import board, standings
+    from slalom.asked import fields
+    from slalom.display import display
+    from slalom.recipe import parse_value
+
+    if len(target) not in (1, len(files)):
+        raise SlalomError(
+            f"--target must be given once, or once for each of the {len(files)} files. Got {len(target)}."
+        )
+    over = given["over"]
+    named = None if values is None else [parse_value(over, value.strip()) for value in values.split(",")]
+    told = []
+    with display(quiet=quiet) as progress:
+        from slalom.comparing import compare as contest
+
+        for i, file in enumerate(files):
+            column = target[i if len(target) > 1 else 0]
+            told.append(contest(file, target=column, values=named, fixed=fields(fixed), progress=progress, **given))
+    if as_json:
+        shell.show(shell.as_json([one.plain() for one in told] if len(told) > 1 else told[0].plain()))
+        return 0
+    said = [line for one in told for line in (*standings.text(one), "")]
+    said += standings.profiled(told) if len(told) > 1 else []
+    shell.show("\n".join(line if "\n" in line else board.wrapped(line, shell.columns()) for line in said))
     return 0
 
 
