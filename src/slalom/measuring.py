@@ -1,6 +1,7 @@
 """The commands that measure: `explain` what a winner is worth, `compare` the values of a field, `bench` the machine."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
