@@ -15,6 +15,7 @@ from benchmarks.equal import sets as compared_on
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slalom.portfolio import LEADING
 from slalom.space import Space
 
 FOLD = argparse.Namespace(train=range(5_000))
@@ -56,10 +57,10 @@ def test_nothing_is_compared_on_what_was_tuned_on():
     compared = set(map(plain, compared_on.RTDL | compared_on.TABLES | compared_on.SKLEARN))
     page = (DOCS / "racing.md").read_text(encoding="utf-8")
     by_hand = re.sub(r"<!-- bench: .*?<!-- end -->", "", page, flags=re.DOTALL)  # what no command writes over
-    chosen_on = re.search(r"17 sets \(([^)]*)\)", by_hand)
+    chosen_on = re.search(r"26 sets \(([^)]*)\)", by_hand)
     assert chosen_on
     used = re.split(r",\s+", chosen_on[1])
-    assert len(used) == 17
+    assert len(used) == 26
     assert set(used) <= set(sets.NAMED)
     assert not compared & set(sets.NAMED)
     assert not any(name in inspect.getsource(sets) for name in ("load_", "fetch_"))  # they are all made
@@ -114,6 +115,7 @@ def test_a_plan_that_wants_more_recipes_than_the_pool_has_is_not_told():
         "best third at a third": [False, False, False],
         "best third at a ninth and at a third": [False, False, True],
         "best quarter at a sixteenth and at a quarter": [False, True, True],
+        "best third at 1/27 and at a ninth": [False, True, True],
         "best third at 1/27, 1/9 and 1/3": [False, True, True],
     }
     lines = portfolio.plans({"a": recipes, "b": recipes}).splitlines()
@@ -158,17 +160,20 @@ def scaled(curve):
 
 
 def test_recipes_of_the_pool_are_the_same_on_every_set():
-    """What only one task has is as it ships: labels are not smoothed, targets are z-scored."""
+    """What only one task has is as it ships: labels are not smoothed, targets are z-scored. Behind the draws stands
+    the portfolio that ships."""
     numbers, classes = (portfolio.pool(task, 5_000, 64) for task in ("regression", "classification"))
     assert numbers == classes
-    assert len({str(recipe.to_plain()) for recipe in numbers}) == 64
+    assert len({str(recipe.to_plain()) for recipe in numbers[:64]}) == 64
+    assert [recipe.learning_rate for recipe in numbers[64:]] == [one["learning_rate"] for one in LEADING]
     assert {(r.label_smoothing, r.target_scaling) for r in numbers} == {(0.0, "z_score")}
     assert {r.flat()["rule"] for r in numbers} == {"adamw", "muon"}
 
 
 def test_so_many_are_chosen_out_of_so_many_recipes(tmp_path, capsys):
-    """--recipes is of the pool, --chosen of the portfolio; both tables are written to the page."""
-    made = [{"recipe": r.to_plain()} for r in portfolio.pool("regression", 5_000, 6)]
+    """--recipes are the draws that the tables are about, --chosen of the portfolio, which may have the others too; both
+    tables are written to the page."""
+    made = [{"recipe": r.to_plain()} for r in portfolio.pool("regression", 5_000, 6)[:6]]
     curves = [[[1, 9.0], [45, cost]] for cost in (5.0, 4.0, 3.0, 2.0, 1.0, 0.5)]
     recipes = [one | {"curve": curve} for one, curve in zip(made, curves, strict=True)]
     file, page = tmp_path / "pool.json", tmp_path / "racing.md"
@@ -176,7 +181,7 @@ def test_so_many_are_chosen_out_of_so_many_recipes(tmp_path, capsys):
     page.write_text((DOCS / "racing.md").read_text(encoding="utf-8"), encoding="utf-8")
     portfolio.choose(file, 5, 2, page)
     said = capsys.readouterr().out
-    assert "1. recipe 4: regret of the best so far 0.000" in said
+    assert "1. recipe 5: regret of the best so far 0.000" in said
     assert "2. recipe" in said
     assert "3. recipe" not in said
     assert said.count("1 sets (waves); 5 recipes each, 45 epochs.") == 2
@@ -190,7 +195,7 @@ def test_a_pool_of_other_recipes_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(portfolio, "Threads", lambda *_: argparse.Namespace(workers=1))
     monkeypatch.setattr(portfolio.seats, "make", lambda workers: None)
     monkeypatch.setattr(portfolio, "prepared_for", lambda *_: (argparse.Namespace(folds=[FOLD]), None))
-    plain, file = [r.to_plain() for r in portfolio.pool("regression", 5_000, 5)], tmp_path / "pool.json"
+    plain, file = [r.to_plain() for r in portfolio.pool("regression", 5_000, 5)[:5]], tmp_path / "pool.json"
     for held in ({"recipes": []}, {"recipes": [], "pool": portfolio.made_of(plain[:4]) | {"commit": "c"}}):
         file.write_text(json.dumps({"waves": held}))
         with pytest.raises(SystemExit, match=r"must hold one pool, .* for waves. Name another --json, or run"):
@@ -203,7 +208,6 @@ def test_a_pool_of_other_recipes_is_refused(tmp_path, monkeypatch):
     file.write_text(json.dumps({"waves": {"recipes": ends}, "shop": {"recipes": [*ends[:3], ends[4], ends[3]]}}))
     with pytest.raises(SystemExit, match=r"Got others for waves and shop: recipe 3 differs. Run the pool into a new"):
         portfolio.choose(file, 5, 2, None)
-    portfolio.choose(file, 3, 2, None)
     file.write_text(json.dumps({"waves": {"recipes": ends}, "shop": {"recipes": ends[:4]}}))
     with pytest.raises(SystemExit, match="waves and shop: 5 and 4 recipes"):
         portfolio.choose(file, 5, 2, None)
