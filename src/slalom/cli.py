@@ -131,23 +131,29 @@ def _raced(asked: dict[str, Any]) -> tuple[Any, bool]:
 @click.argument("file", type=FOLDER)
 @click.option("--out", type=FOLDER, help="A .csv file for the predictions.  [stdout]")
 @click.option("--proba", is_flag=True, help="The probability of every class, too.")
+@click.option(
+    "--interval", type=float, metavar="LEVEL", help="Intervals, or sets of classes, that hold 0.9, say, of rows."
+)
 @click.option("--single", "which", flag_value="single", help="By the winner's network.")
 @click.option(
     "--ensemble", "which", flag_value="ensemble", help="By the mean of several.  [where the race showed a gain]"
 )
 @click.option("--quiet", "-q", is_flag=True, help="Nothing on stderr.")
-def predict(folder: Path, file: Path, out: Path | None, proba: bool, which: str | None, quiet: bool) -> int:
+def predict(
+    folder: Path, file: Path, out: Path | None, proba: bool, interval: float | None, which: str | None, quiet: bool
+) -> int:
     """Predict every row of FILE with the model in DIR: a CSV, in the order of the rows.
 
     \b
     Examples:
       slalom predict runs/houses new_rows.csv --out predictions.csv
       slalom predict runs/flowers new_rows.csv --proba
+      slalom predict runs/houses new_rows.csv --interval 0.9
       slalom predict runs/houses new_rows.csv --single
     """
     from slalom.told import predictions, write
 
-    frame = predictions(folder, file, proba=proba, which=which)
+    frame = predictions(folder, file, proba=proba, interval=interval, which=which)
     if out is None:
         shell.show(frame.write_csv(), raw=True)
         return 0

@@ -3,7 +3,7 @@
 import json
 import math
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +99,13 @@ class Ensemble:
 
     def answer(self, table: Array) -> Array:
         """Predictions for encoded rows [N, D]: [N] in the target's unit, or probabilities [N, classes]."""
-        answer = sum(weight * model.answer(table) for model, weight in zip(self.members, self.weights, strict=True))
+        answer, seen = np.float64(0), list[tuple[Any, Array]]()  # scaled once for all models of one scaling
+        for model, weight in zip(self.members, self.weights, strict=True):
+            x = next((x for scaler, x in seen if same(scaler, model.scaler)), None)
+            if x is None:
+                x = model.scaled(table)
+                seen.append((model.scaler, x))
+            answer = answer + weight * model.answer_scaled(x)
         return answer if self.classes is None else tempered(answer, self.calibration.temperature)
 
     def save(self, folder: str | Path, *, predicts: bool = False) -> None:
@@ -141,6 +147,16 @@ class Ensemble:
         if any(Path(name).name != name for name in names):
             raise SlalomError(f"{folder} holds a damaged ensemble: its models must lie in it.")
         return cls(tuple(Model.load(folder / name) for name in names), weights, tuple(names), calibration, conformal)
+
+
+def same(first: Any, second: Any) -> bool:
+    """Whether two scalers scale alike: they are one, or of one kind with the same numbers."""
+    if first is second:
+        return True
+    names = [field.name for field in fields(first)]
+    return type(first) is type(second) and all(
+        np.array_equal(getattr(first, name), getattr(second, name)) for name in names
+    )
 
 
 def inside(folder: str | Path) -> Path:

@@ -99,12 +99,21 @@ class Model:
         """Predictions for encoded rows [N, D]: [N] in the target's unit, or probabilities [N, classes]."""
         return self._answer(table)
 
-    def _answer(self, table: Array) -> Array:
+    def scaled(self, table: Array) -> Array:
+        """Encoded rows [N, D] as the net's first layer takes them, float32."""
         with np.errstate(over="ignore", invalid="ignore"):
             x = np.asarray(self.scaler(table), np.float32)
-            x[:, self.net.plain :] = table[:, self.net.plain :]  # codes
+        x[:, self.net.plain :] = table[:, self.net.plain :]  # codes
+        return x
+
+    def answer_scaled(self, x: Array) -> Array:
+        """Predictions, as `answer`, for rows that `scaled` made."""
+        with np.errstate(over="ignore", invalid="ignore"):
             outputs = self.net.predict(self.weights, self.memory, x)
         return predictions(self.loss, outputs, self.unit.inverse if self.unit else None, self.temperature)
+
+    def _answer(self, table: Array) -> Array:
+        return self.answer_scaled(self.scaled(table))
 
     def save(self, folder: str | Path) -> None:
         """Write `model.json` and `weights.safetensors` into a folder (made if it is not there)."""

@@ -83,10 +83,13 @@ def _arrows(sizes: list[int]) -> str:
     return " → ".join(map(str, sizes))
 
 
-def predictions(folder: Path, file: Path, *, proba: bool, which: str | None = None) -> pl.DataFrame:
+def predictions(
+    folder: Path, file: Path, *, proba: bool, interval: float | None = None, which: str | None = None
+) -> pl.DataFrame:
     """Predictions for every row of a file by the model in a folder, with a probability for each class if wanted.
 
-    which: single or ensemble; None for the one that the race decided on.
+    interval: a level, whose intervals are two more columns, `low` and `high`; of classes one, `set`, with the names of
+    those in it. which: single or ensemble; None for the one that the race decided on.
     """
     from slalom.data import read
     from slalom.ensemble import Ensemble
@@ -102,6 +105,12 @@ def predictions(folder: Path, file: Path, *, proba: bool, which: str | None = No
     if classes is not None and proba:
         chances = model.predict_proba(rows)
         frame = frame.with_columns(pl.Series(f"p_{label}", chances[:, i]) for i, label in enumerate(classes.tolist()))
+    if interval is not None and classes is None:
+        low, high = model.predict_interval(rows, interval)
+        frame = frame.with_columns(low=pl.Series(low), high=pl.Series(high))
+    elif interval is not None:
+        held = model.predict_set(rows, interval)
+        frame = frame.with_columns(set=pl.Series([" | ".join(map(str, classes[one])) for one in held]))
     return frame
 
 
