@@ -242,7 +242,7 @@ def test_names_of_the_door_are_what_they_say():
     kinds = dict(zip(slalom.__all__, run(code.format(names=slalom.__all__)).split(), strict=True))
     assert {name for name, kind in kinds.items() if kind == "module"} == {"rules", "schedules", "scaling", "layers"}
     assert {name for name, kind in kinds.items() if kind == "function"} == {
-        *("race", "fit", "load", "leaderboard", "descend", "ewma")
+        *("race", "explain", "compare", "fit", "load", "leaderboard", "descend", "ewma")
     }
     assert run(code.format(names=slalom.__all__[::-1])).split() == list(kinds.values())[::-1]
 

@@ -1,5 +1,4 @@
-"""The winner's model with what is fitted on the choosing rows that its racers were scored on: temperature, threshold,
-intervals."""
+"""The winner's model with what is fitted on choosing rows: temperature, threshold, intervals."""
 
 from dataclasses import replace
 

@@ -237,7 +237,8 @@ class Crew:
             return None
         if len(labels) > ALL_KEPT and racer.best and cost >= racer.best.cost:
             return None
-        return self.means.rows(labels, answer).astype(np.float32)
+        with np.errstate(over="ignore"):
+            return self.means.rows(labels, answer).astype(np.float32)
 
     def _leave(self, step: int, seconds: float) -> None:
         """Hand the states back to the racers."""

@@ -40,7 +40,7 @@ def sharpness(heat: Heat, racer: Racer) -> float:
     """The largest eigenvalue of the Hessian of a racer's training loss at its first weights, without penalties and
     dropout, on at most 1,024 rows: gradient descent with a constant rate above 2 / λ leaves there.
 
-        λ_max of ∇²L(w₀), by Lanczos from products ∇²L v = d/dε ∇L(w₀ + ε v)
+        λ_max of ∇²L(w₀), by Lanczos from products ∇²L v = ∇(∇L(w) · v) at w₀
 
     heat: compiled. Source: Pearlmutter 1994, Neural Computation 6 (1); Cohen et al. 2021, https://arxiv.org/abs/2103.00065.
     """
@@ -57,10 +57,12 @@ def sharpness(heat: Heat, racer: Racer) -> float:
     flat, unravel = jax.flatten_util.ravel_pytree(jax.tree.map(np.asarray, weights))
 
     @jax.jit
-    def product(v: Any) -> Any:
-        slope = lambda w: gradient_of(heat.structure, w, memory, knobs, np.int32(1), rows, x, y)[0]  # noqa: E731
-        curved = jax.jvp(slope, (unravel(flat),), (unravel(v),))[1]
-        return jax.flatten_util.ravel_pytree(curved)[0]
+    def product(v: Any) -> Any:  # reverse over reverse: the layers have backward passes of their own
+        def along(w: Any) -> Any:
+            slope = gradient_of(heat.structure, unravel(w), memory, knobs, np.int32(1), rows, x, y)[0]
+            return jax.flatten_util.ravel_pytree(slope)[0] @ v
+
+        return jax.grad(along)(flat)
 
     matrix = LinearOperator(
         (len(flat), len(flat)), matvec=lambda v: np.asarray(product(v.astype(np.float32).ravel()), np.float64)

@@ -71,4 +71,5 @@ def _edge(name: str, winner: Recipe) -> str:
     draw, value = ranges.get(name), row.get(name)
     if draw is None or not value or _value(row, name) is None:
         return ""
-    return at_edge(value, draw.low, draw.high, log=draw.log)
+    edge = at_edge(value, draw.low, draw.high, log=draw.log)
+    return "" if edge == "lower" and draw.zero else edge  # 0 lies beyond, and is drawn as well

@@ -108,7 +108,7 @@ def predictions(
     if interval is not None and classes is None:
         low, high = model.predict_interval(rows, interval)
         frame = frame.with_columns(low=pl.Series(low), high=pl.Series(high))
-    elif interval is not None:
+    elif interval is not None and classes is not None:
         held = model.predict_set(rows, interval)
         frame = frame.with_columns(set=pl.Series([" | ".join(map(str, classes[one])) for one in held]))
     return frame

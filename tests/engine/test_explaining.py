@@ -59,7 +59,7 @@ def test_every_part_is_measured_with_new_seeds(raced):
         "scaling", "update rule", "schedule", "weight decay", "batch size",
     ]  # fmt: skip
     kept = studies(raced)
-    assert set(kept) == {"winner"} | {
+    assert set(kept) == {"winner", "columns", *(f"scaling {name}" for name in explaining.SCALINGS)} | {
         f"{kind} {name}"
         for kind in ("grid", "runs")
         for name in ("winner", "scaling", "rule", "schedule", "weight_decay", "batch_size")
@@ -139,9 +139,10 @@ def test_it_goes_on_where_it_stopped(raced, monkeypatch):
 
 def test_no_time_measures_nothing_and_says_so(raced):
     """With next to no seconds nothing is measured, and the sentences name the parts and the command."""
-    found = explain(raced, X, Y, seconds=0.6)
+    found = explain(raced, X, Y, seconds=0.01)
     assert {worth.verdict for worth in found.worths} == {NOT_MEASURED}
     assert found.standing is None
+    assert studies(raced) == {}
     said = explained.sentences(found, "slalom", "runs/x")
     assert "Not measured: scaling, update rule" in said[-1]
     assert "slalom explain runs/x --seconds" in said[-1]
@@ -189,7 +190,8 @@ def test_a_metric_of_the_callers_own_is_asked_for(few, tmp_path):
         explain(tmp_path / "run", X, Y)
     found = explain(tmp_path / "run", X, Y, metric=spread, seconds=60)
     assert found.metric == "spread"
-    assert found.worths[0].low < found.worths[0].worth < found.worths[0].high
+    schedule = next(worth for worth in found.worths if worth.part == "schedule")
+    assert schedule.low < schedule.worth < schedule.high  # by a bootstrap of seeds and rows
 
 
 def test_without_rates_that_train_a_part_is_needed():
@@ -222,4 +224,25 @@ def test_equal_runs_are_no_difference():
 def test_evidence_comes_back_from_plain_data(raced):
     """What is written as JSON is read as the same evidence."""
     found = explain(raced, X, Y)
-    assert Evidence.of(json.loads(json.dumps(found.plain()))).plain() == json.loads(json.dumps(found.plain()))
+    plain = json.loads(json.dumps(found.plain()))
+    assert json.loads(json.dumps(Evidence.of(plain).plain())) == plain
+
+
+def test_curvature_is_told_under_each_scaling(raced):
+    """Columns of very different size are ill-conditioned as they are and well-conditioned as z-scores; the loss is the
+    sharper for it, and trained the later."""
+    found = {one["scaling"]: one for one in explain(raced, X, Y).scalings}
+    assert set(found) == set(explaining.SCALINGS)
+    assert found["none"]["condition"] > 1000 > 10 > found["z_score"]["condition"]
+    assert found["none"]["sharpness"] > 100 * found["z_score"]["sharpness"]
+    assert found["z_score"]["epochs"] is not None
+    assert found["none"]["epochs"] is None or found["none"]["epochs"] >= found["z_score"]["epochs"]
+
+
+def test_columns_that_matter_cost_most_when_they_are_shuffled(raced):
+    """A shuffled column costs about what the target owes to it: each of the three its own share."""
+    found = {one["column"]: one["worth"] for one in explain(raced, X, Y).columns}
+    assert set(found) == {"0", "1", "2"}
+    share = dict(zip("012", np.abs([1.0, -0.02, 50.0]) * X.std(0), strict=True))
+    assert sorted(found, key=found.get) == sorted(share, key=share.get)
+    assert min(found.values()) > 0.1

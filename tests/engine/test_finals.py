@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from slalom import start
 from slalom.crew import Crew
-from slalom.entry import Entry
+from slalom.entry import FURTHER, Entry
 from slalom.executor import Threads
 from slalom.folder import RunFolder
 from slalom.metrics import METRICS
 from slalom.order import Order
-from slalom.pace import FINALISTS, SEEDS, Pace
+from slalom.pace import ENOUGH, FINALISTS, SEEDS, Pace
 from slalom.plan import Plan, Rung, flat
 from slalom.racing import preview, race
 from slalom.recipe import Recipe
@@ -60,12 +60,13 @@ def some(heat, count, first=0, epochs=20, **fields):
 @given(share=st.floats(0.2, 18), count=st.integers(0, 5), workers=st.integers(1, 8), slow=st.floats(0.31, 5))
 @settings(max_examples=100, deadline=None)
 def test_as_many_finalists_and_seeds_run_as_fit(heat, share, count, workers, slow):
-    """Two finalists or three run with two seeds to five, or nobody; by the pace they are through in time but for the
-    last seed, with which they would not be; more time never takes seeds away from as many finalists."""
+    """Two finalists or three run with two seeds to five, or nobody. With three seeds at least there may be time for
+    further ones of the winner behind them; without, they are through in time but for the last seed, with which they
+    would not be. More time never takes seeds away from as many finalists."""
     pace = Pace(PLAN, workers, modelled=1.0, measured=slow)
     ranked = some(heat, count)
     left = share * slow * pace.crew(heat, 1, 0, 6 * (len(TRAIN) // 8)) / workers  # of so many runs, were they divisible
-    chosen, seeds = pace.finals(ranked, left)
+    chosen, seeds, further = pace.finals(ranked, left)
     assert list(chosen) == ranked[: len(chosen)]
     assert (len(chosen), seeds) == (0, 0) or (2 <= len(chosen) <= FINALISTS and 2 <= seeds <= SEEDS)
 
@@ -73,13 +74,18 @@ def test_as_many_finalists_and_seeds_run_as_fit(heat, share, count, workers, slo
         runs = [pace.crew(entry.heat, 1, 0, 6 * (len(TRAIN) // 8)) for entry in entries] * seeds
         return max(sum(runs) / workers, math.ceil(len(runs) / workers) * max(runs)) * pace.slowness
 
-    if seeds:  # one more than fits
+    if further:
+        behind = seconds(chosen[:1], len(FURTHER))
+        assert seeds >= ENOUGH
+        assert seconds(chosen, seeds) + behind <= left
+        assert seeds == SEEDS or 1.04 * (seconds(chosen, seeds + 1) + behind) > left
+    elif seeds:  # one more than fits
         assert seconds(chosen, seeds - 1) <= left
         assert seeds == SEEDS or 1.04 * seconds(chosen, seeds) > left
     elif count >= 2:
         assert 1.04 * seconds(ranked[:2], 1) > left
-    more, of_more = pace.finals(ranked, 2 * left)
-    assert len(more) > len(chosen) or of_more >= seeds
+    more, of_more, also = pace.finals(ranked, 2 * left)
+    assert len(more) > len(chosen) or of_more >= seeds or also > further
 
 
 def test_new_seeds_name_the_winner(heat):
@@ -110,7 +116,7 @@ def test_a_seed_that_not_all_have_run_does_not_count(heat):
     one = Track(flat(2, 20), [heat], [], Threads(1), math.inf, started=some(heat, 2))
     for entry in one.started:
         entry.outcome, entry.racers[0].costs = "finished", {1: 1.0}
-    one.pace.finals = lambda ranked, left: (ranked, 2)
+    one.pace.finals = lambda ranked, left: (ranked, 2, False)
 
     def cut_off(runs, epochs, **_):
         for racers in (runs[0].racers, runs[1].racers[:1]):
@@ -163,19 +169,24 @@ def test_finalists_are_not_stopped_early(heat):
 
 
 def test_finalists_get_no_more_time_than_they_need(heat):
-    """The last start goes on until the time that three finalists with five seeds take is all that is left, or until
-    their share begins where that is later."""
+    """The last start goes on until the time that three finalists with five seeds and the winner's further ones take is
+    all that is left, or until their share begins where that is later."""
     raced = some(heat, 4, epochs=4)
-    for need, share, expected in ((2.0, 40.0, 98.0), (20.0, 90.0, 90.0)):
+    for need, share, expected in ((2.0, 40.0, 97.0), (20.0, 90.0, 90.0)):
         one = Track(flat(4, 4), [heat], raced, Threads(2), 100.0, last=share)
         assert one._last_start() == share  # nobody to go by
         one.started = some(heat, 4, epochs=4)
         for entry in one.started:
             entry.outcome, entry.racers[0].costs = "finished", {1: float(entry.number)}
         asked = []
-        one.pace.again = lambda entries, need=need, asked=asked: asked.extend(entries) or need
+
+        def again(entries, seeds=SEEDS, need=need, asked=asked):
+            asked.append(([entry.number for entry in entries], seeds))
+            return need if len(entries) > 1 else need / 2 * (entries[0].number == 2)  # the dearest decides
+
+        one.pace.again = again
         assert one._last_start() == expected
-        assert [entry.number for entry in asked] == [0, 1, 2]
+        assert asked == [([0, 1, 2], SEEDS), *(([i], len(FURTHER)) for i in range(3))]
 
 
 # --- stopping early ---------------------------------------------------------------------------------------------------
