@@ -26,29 +26,24 @@ def test_directions_without_rows_do_not_count():
     assert condition(with_sum) < 100
 
 
-@pytest.mark.parametrize(
-    "fields", [{"depth": 0}, {"depth": 1, "activation": "tanh"}, {"depth": 2, "activation": "silu"}]
-)
-def test_sharpness_is_the_largest_eigenvalue_of_the_hessian(fields):
-    """λ_max beside that of the whole Hessian, row by row from differences of the gradient in float64 steps."""
-    heat = compiled(heat_of("regression", **fields), ["adam"], 1, None)
+@pytest.mark.parametrize(("depth", "activation"), [(0, "relu"), (1, "tanh"), (2, "silu")])
+def test_sharpness_is_the_largest_eigenvalue_of_the_hessian(depth, activation):
+    """λ_max beside that of the whole Hessian, row by row from differences of the gradient."""
+    heat = compiled(heat_of("regression", depth=depth, activation=activation), ["adam"], 1, None)
     one = racer("adam", 0)
     found = sharpness(heat, one)
     fresh = Racer(0, one.recipe, 0)
     heat.enter(fresh)
-    weights, knobs, data = fresh.state.weights, fresh.knobs, heat.data.tree
-    flat, unravel = jax.flatten_util.ravel_pytree(jax.tree.map(np.asarray, weights))
-    rows = np.asarray(TRAIN, np.int32)
+    knobs, data, rows = fresh.knobs, heat.data.tree, np.asarray(TRAIN, np.int32)
+    flat, unravel = jax.flatten_util.ravel_pytree(jax.tree.map(np.asarray, fresh.state.weights))
 
     def slope(w):
-        gradient = gradient_of(
-            heat.structure, unravel(w), fresh.state.memory, knobs, np.int32(1), rows, data.x, data.y
-        )[0]
-        return np.asarray(jax.flatten_util.ravel_pytree(gradient)[0], np.float64)
+        given = unravel(w), fresh.state.memory, knobs, np.int32(1), rows, data.x, data.y
+        return np.asarray(jax.flatten_util.ravel_pytree(gradient_of(heat.structure, *given)[0])[0], np.float64)
 
-    step, n = 1e-2, len(flat)
-    base = np.asarray(flat, np.float64)
-    hessian = np.array([slope(np.float32(base + step * e)) - slope(np.float32(base - step * e)) for e in np.eye(n)])
+    step, base = 1e-2, np.asarray(flat, np.float64)
+    each = [step * e for e in np.eye(len(flat))]
+    hessian = np.array([slope(np.float32(base + e)) - slope(np.float32(base - e)) for e in each])
     hessian = (hessian + hessian.T) / (4 * step)
     assert found == pytest.approx(np.linalg.eigvalsh(hessian)[-1], rel=0.02)
 
