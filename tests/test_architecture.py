@@ -59,12 +59,12 @@ FLOORS = (
     "lane space table prepare model shuffles racer ablated",
     "program objective ensemble",
     # heats
-    "heat result order",
+    "heat result order explained standings",
     # races
     "crew entry verdict compared scored mattered",
     "pace calibrated",
     "track",
-    "finish report opened promised explained curvature permuted standings",
+    "finish report opened promised curvature permuted",
     "combined refitting",
     "weighed start continued",
     "ending study outline",

@@ -24,6 +24,7 @@ from slalom.opened import evidence
 from slalom.order import Order
 from slalom.prepare import Prepared
 from slalom.recipe import Recipe
+from slalom.report import with_evidence
 from slalom.start import prepared_for
 from slalom.study import Study
 from slalom.table import table_of
@@ -237,7 +238,7 @@ class _Explaining:
         )
 
     def _write(self, found: Evidence) -> None:
-        """evidence.json, and the same in report.json."""
+        """evidence.json, and the same in report.json and on the page."""
         self.folder.write_json("evidence.json", found.plain())
         path = self.folder.path
         assert path
@@ -245,6 +246,9 @@ class _Explaining:
             json.loads((path / "report.json").read_text(encoding="utf-8")) if (path / "report.json").exists() else {}
         )
         self.folder.write_json("report.json", report | {"evidence": found.plain()})
+        if (path / "report.html").exists():
+            page = (path / "report.html").read_text(encoding="utf-8")
+            self.folder.write("report.html", with_evidence(page, found, path))
 
 
 class _Sample(NamedTuple):

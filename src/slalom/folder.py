@@ -74,26 +74,26 @@ class RunFolder:
     def write_settings(self, settings: dict[str, Any]) -> None:
         """Write race.toml; None stands for what is not there and is left out."""
         if self.path:
-            self._write("race.toml", tomli_w.dumps(_present(settings)))
+            self.write("race.toml", tomli_w.dumps(_present(settings)))
 
     def write_leaderboard(self, leaderboard: pl.DataFrame) -> None:
         """Write leaderboard.csv."""
         if self.path:
-            self._write("leaderboard.csv", leaderboard.write_csv())
+            self.write("leaderboard.csv", leaderboard.write_csv())
 
     def write_report(self, html: str, numbers: dict[str, Any]) -> None:
         """Write report.html and report.json."""
         if self.path:
-            self._write("report.html", html)
+            self.write("report.html", html)
             self.write_json("report.json", numbers)
 
     def write_json(self, name: str, numbers: dict[str, Any]) -> None:
         """Write a file of plain data."""
         if self.path:
-            self._write(name, json.dumps(numbers, indent=1, default=str))
+            self.write(name, json.dumps(numbers, indent=1, default=str))
 
-    def _write(self, name: str, text: str) -> None:
-        """Whole or not at all."""
+    def write(self, name: str, text: str) -> None:
+        """Write a text file, whole or not at all."""
         assert self.path
         temporary = self.path / (name + ".tmp")
         temporary.write_text(text, encoding="utf-8")

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import shlex
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -11,13 +12,16 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from slalom.board import clean, columns_of, numbers, shared, short
+from slalom.evidence import Evidence
+from slalom.explained import sentences
 from slalom.result import ENSEMBLE, Result
 from slalom.verdict import counts, verdict
 
+BEGIN, END = "<!-- evidence -->", "<!-- end of evidence -->"
 _SERVES = {
     "training": "the weights are fitted to them",
     "choosing": "scores during the race, the choice of the winner",
-    "evidence": "they chose nothing: they say whether the ensemble is better than the winner",
+    "evidence": "they chose nothing: they say what the winner, its parts and the ensemble are worth",
     "test": "used once, at the very end",
 }
 
@@ -25,8 +29,8 @@ _SERVES = {
 def page(result: Result) -> str:
     """The report as the text of one HTML file: verdict, leaderboard, test scores, the recipe, the rows, the notes."""
     style = _file("page.css")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    text = environment.from_string(_file("page.html.jinja")).render(
+    text = _rendered(
+        "page.html.jinja",
         style=Markup(style),
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         title=_title(result.about),
@@ -37,11 +41,30 @@ def page(result: Result) -> str:
         recipe=result.best.recipe.to_toml(),
         command=_command(result.about),
         rows=_rows(result.about),
+        evidence=Markup(section(result.evidence, result.out)),
         notes=result.notes,
         shared=shared(result.leaderboard),
         **_board(result.leaderboard),
     )
     return clean(text)
+
+
+def section(evidence: Evidence | None, out: Path | None) -> str:
+    """What is known of the winner as a part of the page, between two comments."""
+    folder = "DIR" if out is None else shlex.quote(str(out))
+    return _rendered("evidence.html.jinja", sentences=sentences(evidence, "slalom", folder) if evidence else [])
+
+
+def with_evidence(page: str, evidence: Evidence, out: Path) -> str:
+    """A page that was written before, with what is known of the winner now; one without a place for it stays."""
+    first, begin, rest = page.partition(BEGIN)
+    _, end, last = rest.partition(END)
+    return first + clean(section(evidence, out)).rstrip("\n") + last if begin and end else page
+
+
+def _rendered(template: str, **given: Any) -> str:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(_file(template)).render(**given)
 
 
 def _file(name: str) -> str:
