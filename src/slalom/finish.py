@@ -150,14 +150,24 @@ def test_score(model: Model, prepared: Prepared, metric: Metric) -> float | None
     return metric.score_of(metric.cost(prepared.labels[rows], answer, model.threshold))
 
 
-def best_of(winner: Winner, prepared: Prepared, metric: Metric, found: Corrected | None) -> Best:
+def best_of(
+    winner: Winner, prepared: Prepared, metric: Metric, found: Corrected | None, tied: tuple[str, ...] = ()
+) -> Best:
     """The winner as a result holds it."""
     test = test_score(winner.model, prepared, metric)
     again = metric.score_of(winner.again) if math.isfinite(winner.again) else None
     told = [metric.score_of(cost) for cost in found[1:]] if found else []
     corrected = (told[0], min(told[1:]), max(told[1:])) if told else None
     return Best(
-        winner.name, winner.recipe, metric.score_of(winner.cost), winner.epoch, test, winner.seeds, again, corrected
+        winner.name,
+        winner.recipe,
+        metric.score_of(winner.cost),
+        winner.epoch,
+        test,
+        winner.seeds,
+        again,
+        corrected,
+        tied,
     )
 
 

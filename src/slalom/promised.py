@@ -1,10 +1,12 @@
 """Promised: the score that the search found, corrected for having been chosen by it, from what its racers left."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from slalom.corrected import RESAMPLES, Corrected, Curve, Start, corrected
 from slalom.entry import Entry
-from slalom.intervals import means_of
+from slalom.intervals import LEVEL, Runs, difference, holm, means_of, pulls
 from slalom.track import Track
 
 FEWEST = 40  # samples of the choosing rows, at least
@@ -68,3 +70,32 @@ def _curve(entry: Entry, width: int) -> Curve:
         for racer in entry.racers
     )
     return Curve(np.array(steps, int), rows)
+
+
+def tied(ranked: Sequence[Entry]) -> list[Entry]:
+    """The finalists from which the winner, the first of these, is not told apart: those whose mean cost over new seeds
+    differs from its own by what other seeds and other choosing rows may do (p of 0.05 and more, corrected for all
+    finalists); all of them where there is one seed. None where the metric is no function of means over rows, or too
+    many rows were scored to keep them.
+    """
+    finalists = [entry for entry in ranked if entry.again]
+    runs = {entry: _runs(entry) for entry in finalists}
+    known = {entry: run for entry, run in runs.items() if run is not None}
+    if len(known) < 2 or finalists[0] not in known:
+        return []
+    others = [entry for entry in finalists[1:] if entry in known]
+    ps = holm([difference(known[entry], known[finalists[0]]).p for entry in others])
+    return [entry for entry, p in zip(others, ps, strict=True) if not p < 1 - LEVEL]
+
+
+def _runs(entry: Entry) -> Runs | None:
+    """A finalist's new seeds on choosing rows, each at its best moment, fold after fold."""
+    means, costs, pulled = means_of(entry.heat.metric), [], []
+    for seed in sorted({racer.replicate for racer in entry.again}):
+        racers = [racer for racer in entry.again if racer.replicate == seed]
+        if means is None or any(racer.best is None or racer.best.step not in racer.rows for racer in racers):
+            return None
+        rows = np.concatenate([racer.rows[racer.best.step] for racer in racers if racer.best]).astype(np.float64)
+        costs.append(float(means.of(rows.mean(0))))
+        pulled.append(pulls(means, rows))
+    return Runs(np.array(costs), np.mean(pulled, axis=0)) if costs else None

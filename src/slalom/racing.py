@@ -23,7 +23,7 @@ from slalom.model import Model
 from slalom.order import Order
 from slalom.outline import outline
 from slalom.prepare import Prepared, Sink
-from slalom.promised import promised, seconds_of
+from slalom.promised import promised, seconds_of, tied
 from slalom.recipe import Recipe
 from slalom.report import page
 from slalom.result import ENSEMBLE, Best, Result, leaderboard
@@ -249,7 +249,8 @@ class Race:
             winner.model.save(self.folder.model)
         late = time.perf_counter() > self._limit(len(ranked)) or track.interrupted
         found = None if late else promised(track, seconds_of(self.order.seconds))
-        return best_of(winner, prepared, metric, found), winner.model, False
+        ties = tuple(f"recipe {entry.number}" for entry in tied(ranked))
+        return best_of(winner, prepared, metric, found, ties), winner.model, False
 
     def _baselines(
         self, prepared: Prepared, metric: Metric, track: Track, baselines: Baselines, journal: Journal

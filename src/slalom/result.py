@@ -25,7 +25,8 @@ class Best:
     test: None where the caller gave the validation rows. seeds: new seeds that it was run again with as a finalist, the
     best of which the model may be; again: their mean score at its best moment, by which finalists are ranked.
     corrected: the best score of the search without the optimism of having been chosen by it, with the ends of its 95 %
-    interval (`slalom.corrected`); None where that is not known. All scores are those of the model before a refit.
+    interval (`slalom.corrected`); None where that is not known. tied: the other finalists from which their new seeds
+    do not tell it apart. All scores are those of the model before a refit.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Best:
     seeds: int = 0
     again: float | None = None
     corrected: tuple[float, float, float] | None = None
+    tied: tuple[str, ...] = ()
 
     @property
     def won(self) -> bool:
@@ -114,6 +116,7 @@ class Result:
                 "new_seeds": self.best.seeds,
                 "new_seeds_score": self.best.again,
                 "corrected_score": self.best.corrected,
+                "tied_with": self.best.tied,
                 "recipe": self.best.recipe.to_plain(),
                 ENSEMBLE: self.gain.plain() if self.gain else None,
                 "evidence": self.evidence.plain() if self.evidence else None,

@@ -33,8 +33,19 @@ def _again(result: Result) -> list[str]:
         return []
     others = result.leaderboard["new_seeds_score"].drop_nulls().len() - 1
     seeds = f"{best.seeds} new seed{'s' * (best.seeds != 1)}"
-    beaten = f"better than {others} other finalist{'s' * (others != 1)}" if others > 0 else "as the one finalist"
-    return [f"Run again with {seeds}, it has {number(best.again)} on average on these rows, {beaten}."]
+    if others <= 0:
+        beaten = "as the one finalist."
+    elif not best.tied:
+        beaten = f"better than {others} other finalist{'s' * (others != 1)}."
+    else:
+        names = " and ".join(best.tied)
+        beaten = (
+            f"the least of {others + 1} finalists"
+            if not result.metric.greater
+            else f"the most of {others + 1} finalists"
+        )
+        beaten += f"; but these seeds do not tell it from {names}: a tie."
+    return [f"Run again with {seeds}, it has {number(best.again)} on average on these rows, {beaten}"]
 
 
 def _remark(result: Result) -> list[str]:
