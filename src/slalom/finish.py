@@ -158,17 +158,8 @@ def best_of(
     again = metric.score_of(winner.again) if math.isfinite(winner.again) else None
     told = [metric.score_of(cost) for cost in found[1:]] if found else []
     corrected = (told[0], min(told[1:]), max(told[1:])) if told else None
-    return Best(
-        winner.name,
-        winner.recipe,
-        metric.score_of(winner.cost),
-        winner.epoch,
-        test,
-        winner.seeds,
-        again,
-        corrected,
-        tied,
-    )
+    score = metric.score_of(winner.cost)
+    return Best(winner.name, winner.recipe, score, winner.epoch, test, winner.seeds, again, corrected, tied)
 
 
 def recipe_rows(track: Track, wave: int) -> tuple[list[dict[str, Any]], list[tuple[int, float, float | None]]]:

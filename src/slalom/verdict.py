@@ -38,13 +38,8 @@ def _again(result: Result) -> list[str]:
     elif not best.tied:
         beaten = f"better than {others} other finalist{'s' * (others != 1)}."
     else:
-        names = " and ".join(best.tied)
-        beaten = (
-            f"the least of {others + 1} finalists"
-            if not result.metric.greater
-            else f"the most of {others + 1} finalists"
-        )
-        beaten += f"; but these seeds do not tell it from {names}: a tie."
+        names, end = " and ".join(best.tied), "most" if result.metric.greater else "least"
+        beaten = f"the {end} of {others + 1} finalists; but these seeds do not tell it from {names}: a tie."
     return [f"Run again with {seeds}, it has {number(best.again)} on average on these rows, {beaten}"]
 
 
