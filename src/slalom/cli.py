@@ -13,9 +13,9 @@ import click
 
 from slalom import measuring, shell
 from slalom.errors import RaceFailed, SlalomError
-from slalom.measuring import FAILED, FOLDER
+from slalom.measuring import FAILED, FOLDER, INTERRUPTED
 
-REFUSED, INTERRUPTED = 2, 130
+REFUSED = 2
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
@@ -28,7 +28,9 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 
 @click.group(context_settings=CONTEXT)
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Say which it is.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
 def command() -> None:
     """Find out how a neural network should be trained on your data.
 
@@ -132,7 +134,10 @@ def _raced(asked: dict[str, Any]) -> tuple[Any, bool]:
 @click.option("--out", type=FOLDER, help="A .csv file for the predictions.  [stdout]")
 @click.option("--proba", is_flag=True, help="The probability of every class, too.")
 @click.option(
-    "--interval", type=float, metavar="LEVEL", help="Intervals, or sets of classes, that hold 0.9, say, of rows."
+    "--interval",
+    type=float,
+    metavar="LEVEL",
+    help="Intervals, or sets of classes, that should hold this share of rows.",
 )
 @click.option("--single", "which", flag_value="single", help="By the winner's network.")
 @click.option(

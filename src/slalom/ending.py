@@ -80,7 +80,8 @@ class Ending:
             further = weighed.replicates(winner, winner.further, self.track.executor, self.limit)
         if further:
             journal.write_study("winner", *weighed.kept(further, best.recipe.learning_rate))
-        return weighed.begun(best, further, self.prepared, self.metric, journal)
+        count = self.track.plan.recipes
+        return weighed.begun(best, further, self.prepared, self.metric, journal, count, self.order.space)
 
     def _ensemble(self, *, stays: bool) -> Combined | None:
         """The ensemble of this race, or of the one that is continued where that is better; None where there is none."""

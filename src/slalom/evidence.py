@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 HELPS, HURTS, LEVEL_WITH, UNSTABLE, NOT_MEASURED = (
-    "helps", "hurts", "no difference seen", "needed to train at all", "not measured",
+    "helps", "hurts", "no difference seen", "unstable without it", "not measured",
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from slalom.board import clean, number, numbers
-from slalom.evidence import HELPS, HURTS, LEVEL_WITH, NOT_MEASURED, UNSTABLE, Dropping, Evidence, Standing, Worth
+from slalom.evidence import HELPS, HURTS, LEVEL_WITH, NOT_MEASURED, UNSTABLE, Dropping, Evidence, Worth
 
 SHOWN = 6  # fields that mattered
 COLUMNS = 8  # that are worth most
@@ -12,9 +12,7 @@ CHANCE = 0.05
 
 def sentences(evidence: Evidence, program: str = "slalom", folder: str = "DIR") -> list[str]:
     """What the evidence says, a paragraph each: the winner, its parts, what dropping may have cost, what mattered."""
-    said = [standing(evidence.standing, evidence.metric)] if evidence.standing else []
-    said += intervals(evidence)
-    said += parts(evidence)
+    said = [*standing(evidence), *intervals(evidence), *parts(evidence)]
     said += [dropping(one, evidence.metric) for one in evidence.droppings]
     said += columns(evidence) + scalings(evidence)
     said += mattered(evidence)
@@ -25,36 +23,42 @@ def sentences(evidence: Evidence, program: str = "slalom", folder: str = "DIR") 
     return said
 
 
-def standing(one: Standing, metric: str) -> str:
-    """The named winner with seeds and rows that chose nothing, beside the score that it was chosen by."""
+def standing(evidence: Evidence, *, brief: bool = False) -> list[str]:
+    """The winning recipe with seeds and rows that chose nothing. brief: without the score of the search."""
+    one = evidence.standing
+    if one is None:
+        return []
     if one.score is None:
-        return f"The winner could not be scored on the {one.rows:,} evidence rows."
-    corrected = one.corrected or (None,) * 3
-    texts = numbers([one.score, one.low, one.high, one.found, *corrected])
-    interval = (
-        f" (95 % interval {texts[1]} to {texts[2]})" if one.low is not None else " (too few rows for an interval)"
-    )
+        return [f"The winning recipe could not be scored on the {one.rows:,} evidence rows."]
+    texts = numbers([one.score, one.low, one.high, one.found, *(one.corrected or (None,) * 3)])
+    known = one.low is not None and one.high is not None
+    interval = f"95 % interval {texts[1]} to {texts[2]}" if known else "no interval for this metric, or of so few runs"
     said = (
-        f"The winner, trained with {one.seeds} new seeds and scored on the {one.rows:,} evidence rows, which chose"
-        f" nothing: {metric} {texts[0]}{interval}."
+        f"The winning recipe, trained with {one.seeds} further seeds, has {evidence.metric} {texts[0]} on average on"
+        " the"
+        f" {one.rows:,} evidence rows ({interval}): that is what to expect of it. The kept network is the best of"
+        " its runs."
     )
-    if one.found is not None:
-        said += f" It was chosen by {texts[3]}, an optimistic score"
-        interval = f" (95 % interval {texts[5]} to {texts[6]})"
-        said += f"; corrected for the choice that is {texts[4]}{interval}." if one.corrected else "."
-    return said
+    if one.found is not None and not brief:
+        said += f" Its score in the search, {texts[3]}, is optimistic"
+        corrected = (
+            f"; the best score of the search, corrected for the choice, is {texts[4]} ({texts[5]} to {texts[6]})."
+        )
+        said += corrected if one.corrected else "."
+    return [said]
 
 
 def intervals(evidence: Evidence) -> list[str]:
-    """How often the winner's intervals or sets held the truth."""
+    """How often the intervals or sets of the winner's network held the truth."""
     one = evidence.intervals
     if not one:
         return []
-    unit = "wide" if one["what"] == "Intervals" else "classes"
-    size = "" if one["size"] is None else f", {number(one['size'])} {unit} on average"
+    unit = "wide" if one["what"] == "Intervals" else "classes large"
+    size = "" if one["size"] is None else f"; they are {number(one['size'])} {unit} on average"
     return [
-        f"{one['what']} that say {one['level']:.0%} held the truth of {one['covered']:.1%} of the {one['rows']:,}"
-        f" evidence rows{size}."
+        f"{one['what']} of the winner's network that say {one['level']:.0%} held the truth of {one['covered']:.1%}"
+        " of the"
+        f" {one['rows']:,} evidence rows{size}."
     ]
 
 
@@ -65,12 +69,12 @@ def parts(evidence: Evidence) -> list[str]:
         return []
     order = [UNSTABLE, HELPS, HURTS, LEVEL_WITH]
     known.sort(key=lambda w: (order.index(w.verdict), -abs(w.worth or 0)))
-    lines = [worth(one, evidence.metric) for one in known]
     n = len(evidence.worths)
     return [
-        "What each part is worth: the winner beside the same recipe without it, each at its best of a grid of learning"
-        f" rates, 10 new seeds a side, on evidence rows; corrected for {n} comparison{'s' * (n != 1)}.",
-        *lines,
+        "What each part is worth: the winning recipe beside the same one without it, both at their best of a grid of"
+        " learning rates, 10 new seeds a side, on evidence rows. Each interval is for its part alone; whether a part is"
+        f" said to help is decided by p values corrected for {n} comparison{'s' * (n != 1)}.",
+        *[worth(one, evidence.metric) for one in known],
     ]
 
 
@@ -84,21 +88,26 @@ def worth(one: Worth, metric: str) -> str:
     if one.verdict == UNSTABLE:
         gone = f"{one.diverged} of 10 trainings" if one.rate_without else "every training at every learning rate"
         return f"{head}without it {gone} diverged."
-    if one.worth is None:
+    if one.verdict == NOT_MEASURED:
         return f"{head}not measured."
+    if one.worth is None:
+        return f"{head}cannot be compared: some of the whole recipe's own 10 trainings diverged."
     if one.low is None or one.high is None:
         return f"{head}{number(one.worth)} {metric} here; too few runs or rows for an interval."
     texts = numbers([abs(one.worth), abs(one.low), abs(one.high), one.unseen])
-    low, high = (("−" if end < 0 else "") + text for end, text in zip((one.low, one.high), texts[1:3], strict=True))
-    interval = f"95 % interval {low} to {high}"
+    ends = list(zip((one.low, one.high), texts[1:3], strict=True))
+    low, high = [("−" if end < 0 else "") + text for end, text in ends]
     if one.verdict == HELPS:
-        return f"{head}worth {texts[0]} {metric} here, {interval}."
+        return f"{head}worth {texts[0]} {metric} here, 95 % interval {low} to {high}."
     if one.verdict == HURTS:
-        return f"{head}does harm here: {texts[0]} {metric} better without it, {interval} of its worth."
-    alone = (
-        ", which leaves out 0, but not once it is corrected for all comparisons" if one.low > 0 or one.high < 0 else ""
+        low, high = [("−" if end > 0 else "") + text for end, text in reversed(ends)]
+        return f"{head}does harm here: {metric} is {texts[0]} better without it, 95 % interval {low} to {high}."
+    alone = ", which leaves out 0, but not once it is corrected for all comparisons" * (one.low > 0 or one.high < 0)
+    return (
+        f"{head}no difference seen (95 % interval of its worth {low} to {high}{alone}); one smaller than {texts[3]}"
+        " would"
+        " often go unseen."
     )
-    return f"{head}no difference seen ({interval}{alone}); one smaller than {texts[3]} would go unseen."
 
 
 def dropping(one: Dropping, metric: str) -> str:
@@ -106,8 +115,9 @@ def dropping(one: Dropping, metric: str) -> str:
     best = f" The best of them has {metric} {number(one.best)}." if one.best is not None and one.better else ""
     return (
         f"Rung {one.rung} dropped {one.dropped:,} recipes. Of {one.drawn} of them, drawn at random and trained to their"
-        f" end, {one.better or 'none'} came out better than the winner's mean over new seeds: at most"
-        f" {one.most:.0%} of those that were dropped would have (95 %).{best}"
+        f" end, {one.better or 'none'} came out better, on choosing rows and in a single run, than the winner's mean"
+        " over"
+        f" further seeds: at most {one.most:.0%} of those that were dropped would have (95 %).{best}"
     )
 
 
@@ -131,15 +141,18 @@ def scalings(evidence: Evidence) -> list[str]:
         return []
     lines = []
     for one in evidence.scalings:
-        epochs = "never" if one["epochs"] is None else f"after {one['epochs']:.3g} epochs"
+        epochs = "never got there" if one["epochs"] is None else f"there after {one['epochs']:.3g} epochs"
         lines.append(
-            f"- {one['scaling']}: condition number {one['condition']:.3g}, sharpness {one['sharpness']:.3g};"
-            f" there {epochs} at its best rate, {one['rate']:.3g}."
+            f"- {one['scaling']}: condition number {one['condition']:.3g}, sharpness {one['sharpness']:.3g}; {epochs},"
+            f" at its best learning rate, {one['rate']:.3g}."
         )
     return [
-        "How the columns are conditioned under each scaling (of a linear model; 1 is best), how sharply the winner's"
-        " loss curves at its first weights (gradient descent leaves there with a rate above 2 / sharpness), and when"
-        f" the winner came to {evidence.metric} {number(evidence.scalings[0]['to'])} with it:",
+        "The condition number of the columns under four scalings (of a linear model; 1 is best); how sharply the"
+        " winner's"
+        " loss curves at its first weights (plain gradient descent with a constant rate above 2 / sharpness leaves"
+        " there);"
+        f" and when the winner's recipe came to {evidence.metric} {number(evidence.scalings[0]['to'])} with each,"
+        " one seed:",
         *lines,
     ]
 
@@ -149,18 +162,22 @@ def mattered(evidence: Evidence) -> list[str]:
     decided = [one for one in evidence.fields if one["p"] < CHANCE and one["divergence"] > 0][:SHOWN]
     said = []
     if decided:
-        listed = [f"{one['field']} ({one['divergence']:.2f}; best {_best_level(one, evidence)})" for one in decided]
+        listed = ", ".join(
+            f"{one['field']} ({one['divergence']:.2f}; the best recipe had {_best_level(one, evidence)})"
+            for one in decided
+        )
         said.append(
-            "What decided over all recipes about being among the best fifth, at equal epochs (0 is chance): "
-            + ", ".join(listed) + "."
-        )  # fmt: skip
+            "What decided among the recipes of the first start about being in the best fifth, all compared at the same"
+            f" epoch (0 is chance): {listed}."
+        )
     elif evidence.fields:
         said.append("No field decided more than chance does about which recipes were the best fifth.")
     edges = [f"{one['field']} (at the {one['edge']} end)" for one in evidence.fields if one["edge"]]
     if edges:
         said.append(
-            f"The winner lies at the edge of the space in {', '.join(edges)}: better ones may lie beyond; widen it with"
-            " --space."
+            f"The winner lies at the edge of the range that is drawn from in {', '.join(edges)}: better ones may lie"
+            " beyond."
+            " --space widens it."
         )
     return said
 

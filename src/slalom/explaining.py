@@ -120,24 +120,28 @@ class _Explaining:
         return made
 
     def run(self) -> Evidence:
-        """Measure, one thing after the other, while there is time."""
+        """Measure, one thing after the other, while there is time; after Ctrl-C what was finished is told all the
+        same."""
         with Journal(self.folder.journal) as journal:
             self.found = journal.studies()
-            for name, measure in self._studies():
-                if name in self.found:
-                    continue
-                self.doing = name
-                if self.study.end - time.perf_counter() <= 0:
-                    break
-                made = measure()
-                if made is None:
-                    break
-                about, predictions = made
-                journal.write_study(name, about, predictions)
-                self.found[name] = made
-            found = self._evidence(journal)
-        self._write(found)
+            try:
+                self._measure(journal)
+            finally:
+                found = self._evidence(journal)
+                self._write(found)
         return found
+
+    def _measure(self, journal: Journal) -> None:
+        for name, measure in self._studies():
+            if name in self.found:
+                continue
+            self.doing = name
+            made = measure() if time.perf_counter() < self.study.end else None
+            if made is None:
+                return
+            about, predictions = made
+            journal.write_study(name, about, predictions)
+            self.found[name] = made
 
     def say(self, phase: str, alive: int, steps: int) -> None:
         """Tell the display."""
@@ -233,9 +237,14 @@ class _Explaining:
             droppings=tuple(droppings),
             scalings=weighed.scalings([a for name, (a, _) in self.found.items() if name[:8] == "scaling "], metric),
             columns=tuple(self.found["columns"][0]["columns"]) if "columns" in self.found else (),
-            fields=mattered(journal.recipes(), journal.scores(), self.winner, metric),
+            fields=self._mattered(journal),
             seconds=round(time.perf_counter() - self.began, 1),
         )
+
+    def _mattered(self, journal: Journal) -> tuple[dict[str, Any], ...]:
+        """What decided over the recipes of the first start."""
+        count, space = self.settings["plan"]["rungs"][0]["recipes"], self.settings["order"].get("space", {})
+        return mattered(journal.recipes(), journal.scores(), count, self.winner, self.metric, space)
 
     def _write(self, found: Evidence) -> None:
         """evidence.json, and the same in report.json and on the page."""

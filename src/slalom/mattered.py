@@ -5,30 +5,32 @@ from typing import Any
 
 import numpy as np
 
-from slalom.draws import Range
+from slalom.draws import Draw, Range
 from slalom.importance import at_edge, importance, profile
 from slalom.metrics import Metric
 from slalom.nested import decaying
 from slalom.portfolio import RATES
 from slalom.recipe import Recipe
-from slalom.space import COUPLED, DECOUPLED, DRAWS
+from slalom.space import COUPLED, DECOUPLED, DRAWS, Space
 
 SHARES = 1e-9  # of an epoch, that two count as the same
 
 
 def mattered(
-    recipes: list[dict[str, Any]], scores: dict[int, dict[float, float | None]], winner: Recipe, metric: Metric
-) -> tuple[dict[str, Any], ...]:
-    """For each field of the recipes of the first race: how much it decided, the best score of each of its values, and
-    whether the winner lies at the edge of the range that it was drawn from; what decided most first.
+    recipes: list[dict[str, Any]], scores: dict[int, dict[float, float | None]], count: int, winner: Recipe,
+    metric: Metric, space: dict[str, Any],
+) -> tuple[dict[str, Any], ...]:  # fmt: skip
+    """For each field of the first `count` recipes, those of the first start: how much it decided, the best score of
+    each of its values, and whether the winner lies at the edge of the range that it was drawn from; what decided most first.
 
     Recipes are compared at the last epoch that all of them that did not diverge came to: at equal fractions of the
-    horizon, none of them favoured by having been trained longer.
+    horizon, none of them favoured by having been trained longer. Neighbours of the best, which later starts are made
+    of, are left out: they have its values because it was good. space: the caller's own.
     """
-    first = [row for row in recipes if row["wave"] == 0]
+    first = [row for row in recipes if row["wave"] == 0 and row["number"] < count]
     early, late = _costs(first, scores), np.array([math.inf if row["cost"] is None else row["cost"] for row in first])
     rows = [Recipe.from_plain(row["recipe"]).flat() for row in first]
-    found = []
+    found, own = [], Space(2**20, 1, given=space).own
     for name in dict.fromkeys(name for row in rows for name in row):
         values = [_value(row, name) for row in rows]
         if name == "epochs" or len({str(value) for value in values if value is not None}) < 2:
@@ -38,7 +40,7 @@ def mattered(
             level._asdict() | {"best": metric.score_of(level.best) if math.isfinite(level.best) else None}
             for level in profile(values, late)
         ]
-        found.append({"field": name, **told._asdict(), "levels": levels, "edge": _edge(name, winner)})
+        found.append({"field": name, **told._asdict(), "levels": levels, "edge": _edge(name, winner, own)})
     return tuple(sorted(found, key=lambda one: -one["divergence"]))
 
 
@@ -62,14 +64,20 @@ def _value(row: dict[str, Any], name: str) -> Any:
     return None if name == "embedding_sigma" and row["embedding"] != "periodic" else value
 
 
-def _edge(name: str, winner: Recipe) -> str:
-    """At which edge of the range that Slalom draws a field from the winner lies; "" for none."""
+def _edge(name: str, winner: Recipe, own: dict[str, Draw]) -> str:
+    """At which edge of the range that a field is drawn from, the caller's own or Slalom's, the winner lies; "" for
+    none."""
     row = winner.flat()
-    ranges = {field: draw for field, draw in DRAWS.items() if isinstance(draw, Range)}
-    ranges["learning_rate"] = Range(*RATES.get(row["rule"], winner.rule.rates))
-    ranges["weight_decay"] = DECOUPLED if decaying(winner.rule) else COUPLED
-    draw, value = ranges.get(name), row.get(name)
-    if draw is None or not value or _value(row, name) is None:
+    draws: dict[str, Draw] = (
+        DRAWS
+        | {
+            "learning_rate": Range(*RATES.get(row["rule"], winner.rule.rates)),
+            "weight_decay": DECOUPLED if decaying(winner.rule) else COUPLED,
+        }
+        | own
+    )
+    draw, value = draws.get(name), row.get(name)
+    if not isinstance(draw, Range) or not value or _value(row, name) is None:
         return ""
     edge = at_edge(value, draw.low, draw.high, log=draw.log)
     return "" if edge == "lower" and draw.zero else edge  # 0 lies beyond, and is drawn as well

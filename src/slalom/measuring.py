@@ -8,14 +8,14 @@ import click
 from slalom import shell
 from slalom.errors import SlalomError
 
-FAILED = 1
+FAILED, INTERRUPTED = 1, 130
 FOLDER = click.Path(path_type=Path)
 
 
 @click.command(short_help="Measure what the winner of a race, and each part of it, is worth.")
 @click.argument("folder", type=FOLDER, metavar="DIR")
 @click.argument("file", type=FOLDER, required=False)
-@click.option("--seconds", type=float, help="A limit.  [until everything is measured]")
+@click.option("--seconds", type=float, help="A limit; a step not finished by then is lost.  [until all is measured]")
 @click.option("--told", "only_told", is_flag=True, help="Say what was measured so far; measure nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
@@ -45,9 +45,13 @@ def explain(folder: Path, file: Path | None, seconds: float | None, only_told: b
             from slalom.explaining import explain as measure
 
             rows = {} if file is None else {"X": file}
-            evidence = measure(
-                folder, **rows, seconds=seconds, progress=progress, began=shell.process_start()  # type: ignore[arg-type]
-            )  # fmt: skip
+            try:
+                evidence = measure(
+                    folder, **rows, seconds=seconds, progress=progress, began=shell.process_start()  # type: ignore[arg-type]
+                )  # fmt: skip
+            except KeyboardInterrupt:
+                shell.complain(f"Interrupted. What was finished is kept: slalom explain {folder} goes on.")
+                return INTERRUPTED
     if as_json:
         shell.show(shell.as_json(evidence.plain()))
     else:
@@ -62,12 +66,12 @@ def explain(folder: Path, file: Path | None, seconds: float | None, only_told: b
     "--target", multiple=True, metavar="COLUMN", help="The column to predict; one for all files, or one each."
 )
 @click.option("--over", default="rule", show_default=True, metavar="FIELD", help="The field that is compared.")
-@click.option("--values", metavar="A,B,…", help="Its values.  [all names it may have; the likeliest six rules]")
-@click.option("--recipes", type=int, default=16, show_default=True, help="Of each of three searches with each value.")
+@click.option("--values", metavar="A,B,…", help="The values.  [all names it may have; of rules the likeliest six]")
+@click.option("--recipes", type=int, default=16, show_default=True, help="In each search; every value gets three.")
 @click.option("--epochs", type=int, default=10, show_default=True, help="Of each recipe.")
 @click.option("--set", "fixed", multiple=True, metavar="FIELD=VALUE", help="Fix a field of all recipes (repeatable).")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the division of rows, recipes and weights.")
-@click.option("--metric", metavar="NAME", help="What is compared by.  [rmse, or log_loss for classes]")
+@click.option("--metric", metavar="NAME", help="What is compared by; not auc.  [rmse, or log_loss for classes]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
 def compare(
@@ -77,7 +81,8 @@ def compare(
     """Search three times with each value of a field, with equally many recipes and steps, and compare what came out.
 
     Every update rule has a range of learning rates of its own, and of epsilon. Scores are of new seeds on rows that
-    chose nothing. With several files there is a performance profile over them.
+    chose nothing. With several files there is a performance profile over them. Nothing is written; there is no time
+    limit.
 
     \b
     Examples:

@@ -17,6 +17,11 @@ def text(found: Comparison) -> list[str]:
         f" for {found.epochs} epochs; {found.metric}, {'more' if found.greater else 'less'} is better.",
         *_table(found),
         *[_pair(pair, found.metric) for pair in found.pairs],
+        "Score: mean on evidence rows of the best recipe of each search, five new seeds. Best of k: what a search of k"
+        " recipes is expected to find, on choosing rows, the median of three searches; searches: the least and the most"
+        f" of them at {found.recipes}. Seconds: of training on one core. A tie: three searches do not tell them"
+        " apart; they"
+        " need not be equal.",
     ]
     lost = [one.value for one in found.contenders if one.score is None]
     if lost:
@@ -28,7 +33,7 @@ def _table(found: Comparison) -> list[str]:
     """The table, as lines of one width."""
     budgets = [k for k in BUDGETS if k <= found.recipes]
     sign = -1 if found.greater else 1
-    heads = ["", "evidence rows", "95 % interval", *[f"best of {k}" for k in budgets], "between", "diverged", "core-s"]
+    heads = ["", "score", "95 % interval", *[f"best of {k}" for k in budgets], "searches", "diverged", "seconds"]
     rows = [heads]
     for one in found.contenders:
         curve = expected(one, found.constant)
@@ -37,7 +42,7 @@ def _table(found: Comparison) -> list[str]:
         ends = numbers(sorted(sign * end for end in curve[-1][1:]))
         rows.append(
             [
-                clean(one.value), texts[0], f"{texts[1]} to {texts[2]}", *shown, f"{ends[0]} and {ends[1]}",
+                clean(one.value), texts[0], f"{texts[1]} to {texts[2]}", *shown, f"{ends[0]} to {ends[1]}",
                 f"{one.diverged:.0%}", f"{one.seconds:.1f}",
             ]
         )  # fmt: skip
@@ -57,7 +62,8 @@ def _pair(pair: Pair, metric: str) -> str:
     low, high = (("−" if end < 0 else "") + text for end, text in zip((pair.low, pair.high), texts[1:], strict=True))
     interval = f"95 % interval {low} to {high}"
     if pair.tie:
-        return f"- {pair.first} and {pair.second}: a tie ({texts[0]} {metric} between them, {interval})."
+        alone = ", which leaves out 0, but not once it is corrected for all comparisons" * (pair.low > 0)
+        return f"- {pair.first} and {pair.second}: a tie ({texts[0]} {metric} between them, {interval}{alone})."
     return f"- {pair.first} is better than {pair.second} by {texts[0]} {metric} ({interval})."
 
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from slalom import board
 from slalom.errors import SlalomError
-from slalom.explained import mattered, standing
+from slalom.explained import intervals, mattered, standing
 from slalom.result import Result
 from slalom.verdict import counts, has_winner, verdict
 
@@ -33,8 +33,7 @@ def _evidence(result: Result) -> list[str]:
     """What is known of the winner from runs and rows that chose nothing; its parts have a command of their own."""
     if result.evidence is None:
         return []
-    said = [standing(result.evidence.standing, result.metric.name)] if result.evidence.standing else []
-    return [*said, *mattered(result.evidence)]
+    return [*standing(result.evidence, brief=True), *intervals(result.evidence), *mattered(result.evidence)]
 
 
 def _next(out: Path | None, program: str) -> str:

@@ -19,11 +19,15 @@ def verdict(result: Result) -> list[str]:
 
 def _optimistic(result: Result) -> str:
     """What the winner's search score is worth."""
-    said = "It was chosen by that score, so the score is optimistic"
+    if result.best.again is None:
+        said, what = "It was chosen by that score, so the score is optimistic", "corrected for the choice it is"
+    else:
+        said = "That is its score in the search, which is optimistic: it was the best of many"
+        what = "the best score of the search, corrected for the choice, is"
     if result.best.corrected is None:
         return f"{said}."
     texts = numbers([result.best.score, *result.best.corrected])
-    return f"{said}; corrected for the choice it is {texts[1]} (95 % interval {texts[2]} to {texts[3]})."
+    return f"{said}; {what} {texts[1]} (95 % interval {texts[2]} to {texts[3]})."
 
 
 def _again(result: Result) -> list[str]:
@@ -114,7 +118,7 @@ def _on_test_rows(result: Result) -> list[str]:
     shown = together if result.gain and len(result.gain.recipes) > 1 else None
     baselines = {name: score for name, score in result.tests.items() if name not in (result.best.name, ENSEMBLE)}
     if own is None:
-        return ["There is no test score: all rows serve training or choosing.", *_on_choosing_rows(result)]
+        return ["There is no test score: all rows serve training, choosing or evidence.", *_on_choosing_rows(result)]
     sign = -1 if result.metric.greater else 1
     known = {name: score for name, score in baselines.items() if score is not None}
     known = dict(sorted(known.items(), key=lambda pair: sign * pair[1]))

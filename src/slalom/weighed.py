@@ -64,16 +64,17 @@ def kept(made: Replicates, rate: float) -> tuple[dict[str, Any], bytes]:
 
 
 def begun(
-    best: Best, further: Replicates | None, prepared: Prepared, metric: Metric, journal: Journal
+    best: Best, further: Replicates | None, prepared: Prepared, metric: Metric, journal: Journal, count: int,
+    space: dict[str, Any],
 ) -> Evidence:  # fmt: skip
-    """What a race itself knows of its winner; its parts are not measured yet."""
+    """What a race itself knows of its winner; its parts are not measured yet. count, space: as of `mattered`."""
     y = evidence_labels(prepared)
     return Evidence(
         metric=metric.name,
         greater=metric.greater,
         standing=standing(further, y, metric, best.score, best.corrected) if further else None,
         worths=worths(parts_of(best.recipe, prepared), {}, {}, y, metric, best.recipe.learning_rate),
-        fields=mattered(journal.recipes(), journal.scores(), best.recipe, metric),
+        fields=mattered(journal.recipes(), journal.scores(), count, best.recipe, metric, space),
     )
 
 
@@ -145,7 +146,8 @@ def _worth(
     if (without and without.rate is None) or (theirs and theirs.diverged):
         return Worth(*said, UNSTABLE, **about)
     if found is None:
-        return Worth(*said, NOT_MEASURED, **about)
+        measured = theirs is not None and runs.get("winner") is not None  # but the winner's own runs diverged
+        return Worth(*said, LEVEL_WITH if measured else NOT_MEASURED, **about)
     known = math.isfinite(found.error)
     seen = known and p < 1 - LEVEL
     verdict = (HELPS if found.value > 0 else HURTS) if seen else LEVEL_WITH
