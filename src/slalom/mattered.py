@@ -21,7 +21,8 @@ def mattered(
     metric: Metric, space: dict[str, Any],
 ) -> tuple[dict[str, Any], ...]:  # fmt: skip
     """For each field of the first `count` recipes, those of the first start: how much it decided, the best score of
-    each of its values, and whether the winner lies at the edge of the range that it was drawn from; what decided most first.
+    each of its values, and whether the winner lies at the edge of the range that it was drawn from; what decided most
+    first.
 
     Recipes are compared at the last epoch that all of them that did not diverge came to: at equal fractions of the
     horizon, none of them favoured by having been trained longer. Neighbours of the best, which later starts are made
