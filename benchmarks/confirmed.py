@@ -20,10 +20,11 @@ import polars as pl
 from benchmarks import page
 from benchmarks.equal import sets
 from slalom import Recipe, explain, race
-from slalom.evidence import HELPS, HURTS, LEVEL_WITH, NOT_MEASURED, UNSTABLE, Evidence
+from slalom.evidence import HELPS, HURTS, LEVEL_WITH, NOT_COMPARED, NOT_MEASURED, UNSTABLE, Evidence
 
 MOST = 16_000  # rows of a table, at most
-SAID = {HELPS: "helps", HURTS: "does harm", UNSTABLE: "needed", LEVEL_WITH: "no difference", NOT_MEASURED: "–"}
+SAID = {HELPS: "helps", HURTS: "does harm", UNSTABLE: "unstable without", LEVEL_WITH: "no difference"}
+SAID |= {NOT_COMPARED: "not compared", NOT_MEASURED: "–"}
 
 
 def halves(data: sets.DataSet, seed: int) -> list[tuple[pl.DataFrame, np.ndarray]]:
@@ -60,6 +61,9 @@ def counted(runs: dict[str, Any]) -> dict[str, int]:
     for run in runs.values():
         for part, first in run["first"].items():
             second = run["second"].get(part)
+            if first["verdict"] == HELPS and second and second["verdict"] == UNSTABLE:
+                found["the same"] += 1
+                continue
             if first["verdict"] not in (HELPS, HURTS) or second is None or second["worth"] is None:
                 continue
             same = (first["worth"] > 0) == (second["worth"] > 0)

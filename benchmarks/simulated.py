@@ -2,9 +2,9 @@
 
     python -m benchmarks.simulated --races 500 --json build/simulated.json --page docs/evidence.md
 
-Everything that chooses is played: 200 recipes through the rungs, the best moment of each, the best recipe, a grid of
-learning rates for the winner and for each recipe without one of its parts, two seeds each, all on choosing rows; then
-10 new seeds a side on evidence rows. Nothing is trained: a run's errors are drawn.
+Everything that chooses is played: 200 recipes through the rungs, the best moment of each, the best recipe; and, for a
+winner of its own, a grid of learning rates for it and for each recipe without one of its parts, two seeds each, all on
+choosing rows, then 10 new seeds a side on evidence rows. Nothing is trained: a run's errors are drawn.
 """
 
 import argparse
@@ -63,16 +63,21 @@ WORLDS = (
 
 
 class Runs:
-    """Errors of runs on fixed rows: (size + seed) hardness + own noise; the target is 0."""
+    """Errors of runs on fixed rows: (size + seed) hardness + what the recipe finds hard + noise of the run; the target
+    is 0. The two noises have half of the variance `own`² each."""
 
     def __init__(self, world: World, rng: np.random.Generator, rows: int) -> None:
         self.world, self.rng, self.z = world, rng, world.hardness(rng, rows)
 
-    def __call__(self, size: float, seeds: int) -> list[np.ndarray]:
+    def recipe(self) -> np.ndarray:
+        """What a recipe finds hard: the same in all its runs."""
+        return self.world.own * math.sqrt(0.5) * self.rng.standard_normal(len(self.z))
+
+    def __call__(self, size: float, seeds: int, hard: np.ndarray) -> list[np.ndarray]:
         """So many runs of a recipe."""
-        w, rng = self.world, self.rng
+        w, rng, half = self.world, self.rng, self.world.own * math.sqrt(0.5)
         return [
-            (size + w.seeds * rng.standard_normal()) * self.z + w.own * rng.standard_normal(len(self.z))
+            (size + w.seeds * rng.standard_normal()) * self.z + hard + half * rng.standard_normal(len(self.z))
             for _ in range(seeds)
         ]
 
@@ -116,10 +121,10 @@ def tuned(world: World, choose: Runs, level: float, best: float) -> tuple[float,
     """(the rate of the least cost on a grid, on choosing rows, and the size of the recipe's errors there)."""
     size = lambda rate: level + world.steep * (2 * math.log10(rate / best)) ** 2  # noqa: E731
     costs: dict[float, float] = {}
-    wanted = rates(1.0)
+    wanted, hard = rates(1.0), choose.recipe()
     while wanted:
         for rate in wanted:
-            costs[rate] = float(np.mean([np.sqrt(np.mean(run**2)) for run in choose(size(rate), len(GRID))]))
+            costs[rate] = float(np.mean([np.sqrt(np.mean(run**2)) for run in choose(size(rate), len(GRID), hard)]))
         wanted = further(costs)
     rate = Grid(costs).rate
     assert rate is not None
@@ -132,9 +137,9 @@ def compared(world: World, rng: np.random.Generator, square: float) -> list[dict
     choose, evidence = Runs(world, rng, world.choosing), Runs(world, rng, world.evidence)
     sides = []
     for worth in (0.0, *WORTHS):
-        best = 1.0 if worth == 0 else 10 ** rng.uniform(-0.75, 0.75)  # taking a part away moves the best rate
+        best = 10 ** rng.uniform(-0.75, 0.75)  # taking a part away moves the best rate
         _, size = tuned(world, choose, 1 + worth, best)
-        runs = evidence(size, len(FRESH))
+        runs = evidence(size, len(FRESH), evidence.recipe())
         sides.append((truth(world, size, square), runs_of(RMSE, np.zeros(world.evidence), runs)))
     (own_truth, own), *others = sides
     found = [difference(theirs, own) for _, theirs in others]

@@ -67,7 +67,7 @@ FLOORS = (
     "finish report opened promised curvature permuted",
     "combined refitting",
     "weighed start continued",
-    "ending study outline",
+    "ending study outline reopened",
     "racing fitting explaining comparing",
     # the bench
     "bench bench.cases",

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from slalom.contest import Comparison, Contender, Pair, constant_cost
+from slalom import schedules
+from slalom.contest import Comparison, Contender, Pair, constant_cost, expected
 from slalom.entry import FURTHER, Entry
 from slalom.errors import SlalomError, wrong
 from slalom.intervals import Estimate, Runs, difference, holm, mean_cost, means_of, runs_of
@@ -50,19 +51,21 @@ def compare(
 
     X, y, target, task, metric, seed: as in `race`. over: a field, named as in `Recipe.flat`. values: to be compared;
     without them the names that the field may have, the likeliest six rules. recipes, epochs: of each search; the first
-    recipe of each is the default one. fixed: fields that all share; the shape is that of the default recipe otherwise,
-    so that all make equally many steps. Every rule has its own range of learning rates, and of ε where it has one.
+    recipe of the first one is the default one. fixed: fields that all share; the shape is that of the default recipe
+    otherwise, so that all make equally many steps. Every rule has its own range of learning rates, and of ε where it
+    has one.
 
-    What is said of two values comes from evidence rows, which chose nothing: a t interval over searches and rows.
+    The best value is named by choosing rows; what is said of it and each other one comes from evidence rows, which
+    chose nothing: a t interval over searches and rows.
     Raises SlalomError where something given cannot be used.
     """
     named = _values(over, values, dict(fixed or {}))
     for name, value in (("recipes", recipes), ("epochs", epochs)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise wrong(name, "a whole number of at least 1", value)
-    spaces = {"scaling": [Recipe().scaling, *map(str, named)]} if over == "scaling" else {}
+    also = tuple(Recipe().with_fields(dict(fixed or {}) | {over: value}) for value in named)
     table = table_of(X, y, target)
-    order = Order(recipes=recipes, epochs=epochs, seed=seed, task=task, metric=metric, space=spaces)
+    order = Order(recipes=recipes, epochs=epochs, seed=seed, task=task, metric=metric, also=also)
     prepared, measure = prepared_for(order, table, [])
     means = means_of(measure)
     if means is None:
@@ -70,10 +73,10 @@ def compare(
     study = Study(prepared, measure, seed)
     contest = _Contest(study, means, over, dict(fixed or {}), recipes, epochs, progress, time.perf_counter())
     found = [contest.searched(value) for value in named]
-    found.sort(key=lambda one: one[1].costs.mean() if one[1] else np.inf)
     classes = len(prepared.target.classes) if prepared.target.task == "classification" else 0
     fold = prepared.folds[0]
     constant = constant_cost(prepared.labels, fold.train, fold.choose, classes, measure.cost)
+    found.sort(key=lambda one: expected(one[0], constant)[-1][0])  # by choosing rows: the best one is named by them
     contenders = tuple(contender for contender, _ in found)
     return Comparison(
         table.source, over, measure.name, measure.greater, recipes, epochs, constant, contenders, _pairs(found)
@@ -103,7 +106,8 @@ class _Contest:
             costs.append(tuple(entry.best[0] for entry in entries))
             seconds += sum(racer.seconds for entry in entries for racer in entry.racers)
             best = min(entries, key=lambda entry: entry.place)
-            runs = self.study.replicates(best.recipe, FURTHER) if np.isfinite(best.best[0]) else None
+            seeds = range(FURTHER[0] + len(FURTHER) * search, FURTHER[0] + len(FURTHER) * (search + 1))
+            runs = self.study.replicates(best.recipe, seeds) if np.isfinite(best.best[0]) else None
             if runs and runs.costs and not runs.diverged:
                 searches.append(runs_of(self.means, labels, list(runs.predictions)))
         return _contender(str(value), costs, seconds, searches, self.study.metric)
@@ -112,8 +116,9 @@ class _Contest:
         """The recipes of a search with a value, trained to their end."""
         study, seed = self.study, self.study.seed + APART * search
         space = self._space(value)
-        drawn = space.recipes(seed, 0, self.recipes, space.shapes(1, [PLAIN]))
-        heats, entries = entered(drawn, 0, study.prepared, study.metric, seed)
+        lead = [space.default()] * (search == 0)  # in one search alone: the others must not find the same again
+        drawn = lead + space.drawn(seed, 0, self.recipes - len(lead), space.shapes(1, [PLAIN]))
+        heats, entries = entered(drawn, 0, study.prepared, study.metric, seed, replayed=False)
         track = Track(flat(self.recipes, self.epochs), heats, entries, study.executor, math.inf)
 
         def report(phase: str, alive: int, steps: int) -> None:
@@ -144,9 +149,10 @@ def _values(over: str, values: Sequence[Any] | None, fixed: dict[str, Any]) -> l
     if over in fixed:
         raise SlalomError(f"{over} must not be fixed and compared. Leave it out of one.")
     if values is None:
-        likely = [*LIKELY_RULES][:MOST_VALUES] if over == "rule" else list(CHOICES.get(over, ()))
+        names = {"rule": [*LIKELY_RULES][:MOST_VALUES], "schedule": [*schedules.REGISTRY], "loss": []}
+        likely = names.get(over, list(CHOICES.get(over, ())))
         if not likely:
-            raise SlalomError(f"values must be given for {over}, which has no names of its own: values=[…].")
+            raise SlalomError(f"values must be given for {over}: values=[…], on the command line --values A,B.")
         values = likely
     found = list(dict.fromkeys(values))
     if len(found) < 2:
@@ -171,11 +177,11 @@ def _contender(
 
 
 def _pairs(found: list[tuple[Contender, Runs | None]]) -> tuple[Pair, ...]:
-    """The best value beside each of the others."""
-    best, own = found[0]
+    """The best value, as choosing rows name it, beside each of the others."""
+    (best, own), *rest = found
     if own is None:
         return ()
-    others = [(one, runs) for one, runs in found[1:] if runs is not None]
+    others = [(one, runs) for one, runs in rest if runs is not None]
     told: list[Estimate] = [difference(runs, own) for _, runs in others]
     ps = holm([one.p for one in told])
     return tuple(

@@ -56,8 +56,8 @@ class Pair:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A field compared over its values on one table: the contenders, the best first, each beside the best, the cost of
-    a constant prediction, and what they all had alike."""
+    """A field compared over its values on one table: the contenders, the best on choosing rows first, that one beside
+    each other, the cost of a constant prediction, and what they all had alike."""
 
     table: str
     over: str

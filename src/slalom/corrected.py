@@ -75,8 +75,9 @@ def corrected(
             n = rows.shape[1]
             counts = draw.multinomial(n, np.full(n, 1 / n), size=resamples)
             left = (counts == 0).astype(np.float32)
+            left[left.sum(1) == 0] = np.nan  # a sample that has every row: nothing is left to be scored on
             inside.append(_costs(rows, counts.astype(np.float32) / n, of))
-            outside.append(_costs(rows, left / np.maximum(left.sum(1, keepdims=True), 1), of))
+            outside.append(_costs(rows, left / left.sum(1, keepdims=True), of))
             whole.append(_costs(rows, np.full((1, n), 1 / n, np.float32), of))
         if not folds:
             return Corrected(*[np.nan] * 4)

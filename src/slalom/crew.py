@@ -19,6 +19,7 @@ from slalom.step import Knobs, State
 from slalom.types import Array
 
 ALL_KEPT, MOST_KEPT = 2**13, 2**16  # choosing rows, up to which every score's, and any score's, rows are kept
+BYTES_KEPT = 2**27  # of them, of a whole race
 HOPELESS = 1000.0  # a choosing loss so many times that of a constant prediction counts as diverged
 
 
@@ -68,7 +69,7 @@ class Crew:
 
     def __init__(self, heat: Heat, racers: Sequence[Racer]) -> None:
         self.heat, self.racers, self.program = heat, racers, heat.program
-        self.means = means_of(heat.metric)
+        self.means = means_of(heat.metric) if heat.replayed else None
         for racer in racers:
             if racer.state is None:
                 heat.enter(racer)
@@ -231,14 +232,21 @@ class Crew:
         )
 
     def _kept(self, labels: Array, answer: Array, cost: float, racer: Racer) -> Array | None:
-        """What each choosing row adds to the cost, for the bootstrap of the choice (`slalom.corrected`): of every score
-        where rows are few, of those that were never better where they are more, of none where they are many."""
-        if self.means is None or len(labels) > MOST_KEPT or not np.isfinite(cost):
+        """What each choosing row adds to the cost, for the bootstrap of the choice (`slalom.promised`): of every score
+        where rows are few, of those that were never better where they are more, and of new seeds; of none where rows
+        are many, or all racers together keep much."""
+        prepared, better = self.heat.prepared, racer.best is None or cost < racer.best.cost
+        if self.means is None or len(labels) > MOST_KEPT or prepared.kept > BYTES_KEPT or not np.isfinite(cost):
             return None
-        if len(labels) > ALL_KEPT and racer.best and cost >= racer.best.cost:
+        if (len(labels) > ALL_KEPT or racer.replicate) and not better:
             return None
         with np.errstate(over="ignore"):
-            return self.means.rows(labels, answer).astype(np.float32)
+            rows = self.means.rows(labels, answer).astype(np.float32)
+        if racer.replicate:  # what it had before chooses nothing any more
+            prepared.kept -= sum(old.nbytes for old in racer.rows.values())
+            racer.rows = {}
+        prepared.kept += rows.nbytes
+        return rows
 
     def _leave(self, step: int, seconds: float) -> None:
         """Hand the states back to the racers."""

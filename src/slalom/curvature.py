@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.flatten_util
 import numpy as np
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 
 from slalom.heat import Heat
 from slalom.racer import Racer
@@ -15,7 +15,7 @@ from slalom.types import Array
 ROWS = 1024  # of the training rows, at most, that a loss is taken on
 NEGLIGIBLE = 1e-7  # of the largest eigenvalue: below it a direction counts as having no columns
 TOLERANCE = 1e-3
-VECTORS = 20  # of the Krylov space
+VECTORS, RESTARTS = 20, 20  # of the Krylov space
 
 
 def condition(x: Array) -> float:
@@ -42,7 +42,8 @@ def sharpness(heat: Heat, racer: Racer) -> float:
 
         λ_max of ∇²L(w₀), by Lanczos from products ∇²L v = ∇(∇L(w) · v) at w₀
 
-    heat: compiled. Source: Pearlmutter 1994, Neural Computation 6 (1); Cohen et al. 2021, https://arxiv.org/abs/2103.00065.
+    heat: compiled. NaN where the Hessian is not finite. Source: Pearlmutter 1994, Neural Computation 6 (1); Cohen et
+    al. 2021, https://arxiv.org/abs/2103.00065.
     """
     heat.enter(racer)
     assert racer.state is not None
@@ -70,6 +71,12 @@ def sharpness(heat: Heat, racer: Racer) -> float:
     start = np.random.default_rng(0).normal(size=len(flat))
     few = min(VECTORS, len(flat) - 1)
     try:
-        return float(eigsh(matrix, 1, which="LA", v0=start, ncv=few, tol=TOLERANCE, return_eigenvectors=False)[0])
+        return float(
+            eigsh(matrix, 1, which="LA", v0=start, ncv=few, tol=TOLERANCE, maxiter=RESTARTS, return_eigenvectors=False)[
+                0
+            ]
+        )
     except ArpackNoConvergence as stopped:
         return float(stopped.eigenvalues[0]) if len(stopped.eigenvalues) else float("nan")
+    except ArpackError:  # of a Hessian that is not finite
+        return float("nan")

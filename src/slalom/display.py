@@ -132,7 +132,7 @@ class Live:
             cells.append(Text(f"{seconds:.0f} s", no_wrap=True))
         grid.add_row(*cells)
         known = facts(status, self._rate) if status else []
-        line = Text(" · ".join([*known, "Ctrl-C ends it and keeps the best"]), no_wrap=True, overflow="ellipsis")
+        line = Text(" · ".join([*known, "Ctrl-C ends it"]), no_wrap=True, overflow="ellipsis")
         return Group(grid, line)
 
 

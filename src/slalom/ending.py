@@ -14,7 +14,7 @@ from slalom.folder import RunFolder
 from slalom.journal import Journal
 from slalom.metrics import Metric
 from slalom.model import Model
-from slalom.opened import evidence
+from slalom.opened import known
 from slalom.order import Order
 from slalom.prepare import Prepared
 from slalom.refitting import EARLIER, NO_TIME, NOTHING, Refit, refitted
@@ -68,14 +68,25 @@ class Ending:
         return Ended(ensemble if ensemble and gain and gain.used else single, single, ensemble, gain, again, evidence)
 
     def _evidence(self, best: Best, journal: Journal, *, stays: bool) -> Evidence | None:
-        """What is known of the winner so far; of one that stays what was known before. The journal keeps its runs."""
-        journal.forget_studies("dropped " if stays else "")  # of another winner, or of fewer recipes
+        """What is known of the winner so far; of one that stays what was known before. Its runs stay in the journal."""
+        journal.forget_studies("dropped " if stays else "")  # of fewer recipes, or of another winner
+        before = known(self.folder.path) if stays else None
+        if not stays and self.folder.path:
+            (self.folder.path / "evidence.json").unlink(missing_ok=True)
+        if before:
+            left = tuple(dict.fromkeys((*before.left, "dropped recipes")))
+            return replace(before, droppings=(), left=left)
         if not best.won or time.perf_counter() > self.limit:
             return None
-        if stays and self.folder.path and (known := evidence(self.folder.path)):
-            return known
-        winner = self.ranked[0]
-        further = None
+        try:
+            return self._begun(best, journal, stays=stays)
+        except KeyboardInterrupt:
+            self.track.interrupted = True
+            return None
+
+    def _begun(self, best: Best, journal: Journal, *, stays: bool) -> Evidence:
+        """What this race itself measured."""
+        winner, further = self.ranked[0], None
         if winner.further and not stays:
             further = weighed.replicates(winner, winner.further, self.track.executor, self.limit)
         if further:

@@ -34,7 +34,7 @@ class Entry:
     @property
     def best(self) -> tuple[float, int]:
         """(cost, step) of the best moment; (∞, 0) where there is none or a racer diverged."""
-        return _best(self.racers)
+        return best_of(self.racers)
 
     @property
     def runs(self) -> list[Racer]:
@@ -57,7 +57,7 @@ class Entry:
     def replicated(self) -> tuple[float, int]:
         """(cost, step) of the best moment of the mean of the new seeds, which had no part in the choice; (∞, 0) where
         there is none or one of them diverged."""
-        return _best(self.again)
+        return best_of(self.again)
 
     @property
     def place(self) -> tuple[float, float, int]:
@@ -114,7 +114,8 @@ def _mean_curve(racers: Sequence[Racer]) -> dict[int, float]:
     return {step: sum(racer.costs[step] for racer in racers) / len(racers) for step in steps}
 
 
-def _best(racers: Sequence[Racer]) -> tuple[float, int]:
+def best_of(racers: Sequence[Racer]) -> tuple[float, int]:
+    """(cost, step) of the best moment of the mean of racers; (∞, 0) where there is none or one of them diverged."""
     curve = _mean_curve(racers)
     if not curve or any(racer.diverged for racer in racers):
         return float("inf"), 0

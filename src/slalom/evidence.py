@@ -3,9 +3,12 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-HELPS, HURTS, LEVEL_WITH, UNSTABLE, NOT_MEASURED = (
-    "helps", "hurts", "no difference seen", "unstable without it", "not measured",
+HELPS, HURTS, LEVEL_WITH, UNSTABLE, NOT_COMPARED, NOT_MEASURED = (
+    "helps", "hurts", "no difference seen", "unstable without it", "cannot be compared", "not measured",
 )  # fmt: skip
+
+
+LATER = ("dropped recipes", "shuffled columns", "curvature")  # what a race itself never measures
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Standing:
     score: float | None
     low: float | None
     high: float | None
+    diverged: int = 0  # of the seeds; there is no score then
     found: float | None = None
     corrected: tuple[float, float, float] | None = None  # with the ends of its 95 % interval
 
@@ -73,12 +77,13 @@ class Evidence:
     scalings: tuple[dict[str, Any], ...] = ()  # curvature under each
     columns: tuple[dict[str, Any], ...] = ()  # permutation importance
     intervals: dict[str, Any] = field(default_factory=dict)  # of predictions
-    seconds: float = 0.0
+    left: tuple[str, ...] = LATER  # what else was not measured
+    needed: float = 0.0  # seconds that the next thing to be measured takes, where that is known
 
     @property
     def missing(self) -> list[str]:
-        """The parts that were not measured."""
-        return [worth.part for worth in self.worths if worth.verdict == NOT_MEASURED]
+        """What was not measured: parts, and what else there is."""
+        return [*[worth.part for worth in self.worths if worth.verdict == NOT_MEASURED], *self.left]
 
     def plain(self) -> dict[str, Any]:
         """As JSON-able data."""
@@ -91,4 +96,4 @@ class Evidence:
         given["standing"] = Standing(**given["standing"]) if given.get("standing") else None
         given["worths"] = tuple(Worth(**one) for one in given["worths"])
         given["droppings"] = tuple(Dropping(**one) for one in given["droppings"])
-        return cls(**given | {name: tuple(given[name]) for name in ("fields", "scalings", "columns")})
+        return cls(**given | {name: tuple(given[name]) for name in ("fields", "scalings", "columns", "left")})

@@ -1,13 +1,16 @@
 """Explained: evidence in plain sentences, as `slalom explain` prints it."""
 
+import math
 from typing import Any
 
 from slalom.board import clean, number, numbers
-from slalom.evidence import HELPS, HURTS, LEVEL_WITH, NOT_MEASURED, UNSTABLE, Dropping, Evidence, Worth
+from slalom.evidence import HELPS, HURTS, LEVEL_WITH, NOT_COMPARED, NOT_MEASURED, UNSTABLE, Dropping, Evidence, Worth
 
 SHOWN = 6  # fields that mattered
 COLUMNS = 8  # that are worth most
+T = 2.78  # standard errors of a column's worth: the 97.5 % quantile with 4 degrees of freedom
 CHANCE = 0.05
+SECONDS = 300  # that a call of `explain` is worth, at least
 
 
 def sentences(evidence: Evidence, program: str = "slalom", folder: str = "DIR") -> list[str]:
@@ -17,8 +20,10 @@ def sentences(evidence: Evidence, program: str = "slalom", folder: str = "DIR") 
     said += columns(evidence) + scalings(evidence)
     said += mattered(evidence)
     if left := evidence.missing:
+        seconds = max(SECONDS, 60 * math.ceil(1.5 * evidence.needed / 60))
         said.append(
-            f"Not measured: {', '.join(left)}. `{program} explain {folder} --seconds 300` goes on where this stopped."
+            f"Not measured: {', '.join(left)}. `{program} explain {folder} --seconds {seconds}` goes on where this"
+            " stopped."
         )
     return said
 
@@ -28,6 +33,8 @@ def standing(evidence: Evidence, *, brief: bool = False) -> list[str]:
     one = evidence.standing
     if one is None:
         return []
+    if one.diverged:
+        return [f"{one.diverged} of {one.seeds} further trainings of the winning recipe diverged: do not rely on it."]
     if one.score is None:
         return [f"The winning recipe could not be scored on the {one.rows:,} evidence rows."]
     texts = numbers([one.score, one.low, one.high, one.found, *(one.corrected or (None,) * 3)])
@@ -36,8 +43,7 @@ def standing(evidence: Evidence, *, brief: bool = False) -> list[str]:
     said = (
         f"The winning recipe, trained with {one.seeds} further seeds, has {evidence.metric} {texts[0]} on average on"
         " the"
-        f" {one.rows:,} evidence rows ({interval}): that is what to expect of it. The kept network is the best of"
-        " its runs."
+        f" {one.rows:,} evidence rows ({interval}): that is what to expect of it."
     )
     if one.found is not None and not brief:
         said += f" Its score in the search, {texts[3]}, is optimistic"
@@ -55,8 +61,9 @@ def intervals(evidence: Evidence) -> list[str]:
         return []
     unit = "wide" if one["what"] == "Intervals" else "classes large"
     size = "" if one["size"] is None else f"; they are {number(one['size'])} {unit} on average"
+    whose = "network" if one["folds"] == 1 else "networks of the folds"
     return [
-        f"{one['what']} of the winner's network that say {one['level']:.0%} held the truth of {one['covered']:.1%}"
+        f"{one['what']} of the winner's {whose} that say {one['level']:.0%} held the truth of {one['covered']:.1%}"
         " of the"
         f" {one['rows']:,} evidence rows{size}."
     ]
@@ -67,7 +74,7 @@ def parts(evidence: Evidence) -> list[str]:
     known = [worth for worth in evidence.worths if worth.verdict != NOT_MEASURED]
     if not known:
         return []
-    order = [UNSTABLE, HELPS, HURTS, LEVEL_WITH]
+    order = [UNSTABLE, HELPS, HURTS, LEVEL_WITH, NOT_COMPARED]
     known.sort(key=lambda w: (order.index(w.verdict), -abs(w.worth or 0)))
     n = len(evidence.worths)
     return [
@@ -87,18 +94,22 @@ def worth(one: Worth, metric: str) -> str:
     head = f"- {one.part} ({_value(one.value)}, not {_value(one.plain)}): "
     if one.verdict == UNSTABLE:
         gone = f"{one.diverged} of 10 trainings" if one.rate_without else "every training at every learning rate"
-        return f"{head}without it {gone} diverged."
-    if one.verdict == NOT_MEASURED:
-        return f"{head}not measured."
+        return f"{head}without it {gone} diverged, of the whole recipe none."
+    if one.verdict == NOT_COMPARED:
+        gone = (
+            f"{one.diverged} of 10 trainings without it" if one.diverged else "some of the whole recipe's 10 trainings"
+        )
+        return f"{head}cannot be compared: {gone} diverged."
     if one.worth is None:
-        return f"{head}cannot be compared: some of the whole recipe's own 10 trainings diverged."
+        return f"{head}not measured."
     if one.low is None or one.high is None:
         return f"{head}{number(one.worth)} {metric} here; too few runs or rows for an interval."
     texts = numbers([abs(one.worth), abs(one.low), abs(one.high), one.unseen])
     ends = list(zip((one.low, one.high), texts[1:3], strict=True))
     low, high = [("−" if end < 0 else "") + text for end, text in ends]
+    kept = "" if one.kept is None else f" At the winner's own rate, on choosing rows: {number(one.kept)}."
     if one.verdict == HELPS:
-        return f"{head}worth {texts[0]} {metric} here, 95 % interval {low} to {high}."
+        return f"{head}worth {texts[0]} {metric} here, 95 % interval {low} to {high}.{kept}"
     if one.verdict == HURTS:
         low, high = [("−" if end > 0 else "") + text for end, text in reversed(ends)]
         return f"{head}does harm here: {metric} is {texts[0]} better without it, 95 % interval {low} to {high}."
@@ -125,7 +136,7 @@ def columns(evidence: Evidence) -> list[str]:
     """Which columns the winner lives on."""
     if not evidence.columns:
         return []
-    shown = [one for one in evidence.columns if one["worth"] > 2 * (one["error"] or 0)][:COLUMNS]
+    shown = [one for one in evidence.columns if one["worth"] > T * (one["error"] or 0)][:COLUMNS]
     rest = len(evidence.columns) - len(shown)
     if not shown:
         return ["Shuffling any one column changes the winner's score on evidence rows by no more than chance."]

@@ -99,6 +99,6 @@ def _heat(table: Table, recipe: Recipe, task: str, metric: Any, seed: int) -> He
     data = Placed(Data(prepared.x, prepared.y))
     rules = (kind_of(recipe.rule),)
     structure, measure = structure_of(recipe, prepared), find_metric(metric, kind.task)
-    heat = Heat(structure, prepared, data, measure, Shuffles(seed), seed, rules, crowd=1)
+    heat = Heat(structure, prepared, data, measure, Shuffles(seed), seed, rules, crowd=1, replayed=False)
     heat.compile()
     return heat

@@ -35,6 +35,7 @@ class Heat:
     rules: tuple[Kind, ...]
     crowd: int = 2**24  # racers of its most numerous rule at the start, where that is known
     programs: Programs | None = None  # once they are compiled
+    replayed: bool = True  # whether the choice between its racers is corrected for: their scores then keep more
     _starts: dict[tuple, tuple[Tree, Tree]] = field(default_factory=dict)
 
     def compile(self, width: int | None = None, lanes: int | None = None) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,7 +63,7 @@ def importance(values: Sequence[Any], costs: Array, *, top: float = TOP, seed: i
     # Recipes of one cost, those that diverged above all, are no better than each other: chance orders them.
     order = np.lexsort((draw.random(n), costs))
     value = float(_divergence(bins[order[None, :best]], shares)[0])
-    chance = _divergence(bins[draw.random((SHUFFLES, n)).argsort(1)[:, :best]], shares)
+    chance = _divergence(bins[_shuffled(n, seed)[:, :best]], shares)
     return Importance(value - float(chance.mean()), float((1 + (chance >= value).sum()) / (1 + SHUFFLES)), n)
 
 
@@ -97,6 +98,12 @@ def at_edge(value: float, low: float, high: float, *, log: bool) -> str:
     axis = math.log if log else float
     place = (axis(value) - axis(low)) / (axis(high) - axis(low))
     return "lower" if place < EDGE else "upper" if place > 1 - EDGE else ""
+
+
+@lru_cache(maxsize=8)
+def _shuffled(n: int, seed: int) -> Array:
+    """So many orders [SHUFFLES, n], the same for every field of as many recipes."""
+    return np.random.default_rng([seed, n, SHUFFLES]).random((SHUFFLES, n)).argsort(1)
 
 
 def _binned(values: Sequence[Any], costs: Array) -> tuple[Array, Array]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from slalom.draws import Draw, Range
+from slalom.entry import DIVERGED, OUT_OF_TIME
 from slalom.importance import at_edge, importance, profile
 from slalom.metrics import Metric
 from slalom.nested import decaying
@@ -29,7 +30,9 @@ def mattered(
     of, are left out: they have its values because it was good. space: the caller's own.
     """
     first = [row for row in recipes if row["wave"] == 0 and row["number"] < count]
-    early, late = _costs(first, scores), np.array([math.inf if row["cost"] is None else row["cost"] for row in first])
+    early = _costs(first, scores)
+    first, early = [row for row in first if row["number"] in early], np.array(list(early.values()))
+    late = np.array([math.inf if row["cost"] is None else row["cost"] for row in first])
     rows = [Recipe.from_plain(row["recipe"]).flat() for row in first]
     found, own = [], Space(2**20, 1, given=space).own
     for name in dict.fromkeys(name for row in rows for name in row):
@@ -45,16 +48,20 @@ def mattered(
     return tuple(sorted(found, key=lambda one: -one["divergence"]))
 
 
-def _costs(recipes: list[dict[str, Any]], scores: dict[int, dict[float, float | None]]) -> np.ndarray:
-    """The best cost of each recipe up to the epoch that all came to; ∞ for those that diverged before."""
-    ends = [max(scores[row["number"]]) for row in recipes if row["outcome"] != "diverged" and scores.get(row["number"])]
-    common = min(ends, default=0.0) + SHARES
-    found = []
+def _costs(recipes: list[dict[str, Any]], scores: dict[int, dict[float, float | None]]) -> dict[int, float]:
+    """The best cost of each recipe up to the epoch that all came to, by number; ∞ of those that diverged before. Those
+    that time ran out for are not waited for, and what has no score up to there is left out."""
+    whole = [row for row in recipes if row["outcome"] not in (DIVERGED, OUT_OF_TIME, "racing")]
+    common = min((max(scores[row["number"]]) for row in whole if scores.get(row["number"])), default=0.0) + SHARES
+    found = {}
     for row in recipes:
-        upto = [cost for epoch, cost in scores.get(row["number"], {}).items() if epoch <= common and cost is not None]
-        gone = row["outcome"] == "diverged" and max(scores.get(row["number"], {0.0: None})) <= common
-        found.append(math.inf if gone else min(upto, default=math.inf))
-    return np.array(found)
+        own = scores.get(row["number"], {})
+        upto = [cost for epoch, cost in own.items() if epoch <= common and cost is not None]
+        if row["outcome"] == DIVERGED and max(own, default=0.0) <= common:
+            found[row["number"]] = math.inf
+        elif upto:
+            found[row["number"]] = min(upto)
+    return found
 
 
 def _value(row: dict[str, Any], name: str) -> Any:

@@ -51,3 +51,11 @@ def evidence(folder: str | Path) -> Evidence | None:
         return Evidence.of(json.loads(file.read_text(encoding="utf-8")))
     except (ValueError, TypeError, KeyError) as error:
         raise SlalomError(f"{file} is damaged: {error}. `slalom explain` writes it anew.") from None
+
+
+def known(folder: Path | None) -> Evidence | None:
+    """The same where it can be read, None otherwise."""
+    try:
+        return evidence(folder) if folder else None
+    except SlalomError:
+        return None

@@ -17,7 +17,7 @@ REPEATS = 5  # shuffles of each column
 
 class Worth(NamedTuple):
     """By how much the score falls when a column of the table is shuffled, in the unit of the metric, and the standard
-    error of that mean over shuffles and seeds."""
+    error of that, with 4 degrees of freedom."""
 
     column: str
     worth: float
@@ -31,6 +31,8 @@ def columns(
     their folds; what is worth most first.
 
         worth = mean over shuffles and seeds of cost(column shuffled) − cost(as it is)
+        error = s √(1 + 1 / R),   s of the R shuffles, each the mean over the seeds: the cost as it is, which all
+        differences share, is off by as much as that of any other order of an idle column
 
     All numbers that a column became are shuffled together, by the same order for every seed. Two columns that say the
     same stand in for each other: both may have next to no worth. None where it became late.
@@ -51,12 +53,14 @@ def columns(
             orders = [draw.permutation(len(fold.evidence)) for fold in prepared.folds]
             if late():
                 return None
+            seeds_gaps = []
             for replicate, some in inputs.items():
                 shuffled = [(racer, _shuffled(x, which, orders[racer.fold])) for racer, x in some]
-                gaps.append(cost(shuffled) - usual[replicate])
+                seeds_gaps.append(cost(shuffled) - usual[replicate])
+            gaps.append(float(np.mean(seeds_gaps)))
         known = np.array([gap for gap in gaps if math.isfinite(gap)])
-        if len(known):
-            error = float(known.std(ddof=1)) / math.sqrt(len(known)) if len(known) > 1 else math.nan
+        if len(known) > 1:
+            error = float(known.std(ddof=1)) * math.sqrt(1 + 1 / len(known))
             found.append(Worth(name, float(known.mean()), error))
     return sorted(found, key=lambda one: -one.worth)
 

@@ -63,6 +63,7 @@ class Prepared:
     digest: bytes = b""  # of the table
     x: Array = field(default_factory=lambda: np.empty(0))
     y: Array = field(default_factory=lambda: np.empty(0))
+    kept: int = 0  # bytes of what scored rows added to costs, that the racers of a race keep together
     _fitted: dict[tuple, Any] = field(default_factory=dict)
 
     @cached_property

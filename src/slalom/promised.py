@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from slalom.corrected import RESAMPLES, Corrected, Curve, Start, corrected
+from slalom.crew import BYTES_KEPT
 from slalom.entry import Entry
 from slalom.intervals import LEVEL, Runs, difference, holm, means_of, pulls
 from slalom.track import Track
@@ -12,7 +13,6 @@ from slalom.track import Track
 FEWEST = 40  # samples of the choosing rows, at least
 MOST_SECONDS = 0.3
 RATE = 1e10  # multiplications a second, by a model
-MOST_CELLS = 2**28  # of what the racers left, above which nothing is corrected
 
 
 def seconds_of(limit: float | None) -> float:
@@ -37,9 +37,13 @@ def promised(track: Track, seconds: float = MOST_SECONDS) -> Corrected | None:
     means, folds = means_of(started[0].heat.metric), started[0].heat.prepared.folds
     moments = sum(len(_steps(entry)) for entry in started)
     cells = moments * sum(len(fold.choose) for fold in folds)
-    if means is None or not moments or cells > MOST_CELLS:
+    full = started[0].heat.prepared.kept > BYTES_KEPT  # then not every score is there
+    if means is None or not moments or full:
         return None
     width = next(rows.shape[1] for entry in started for rows in entry.racers[0].rows.values())
+    samples = int(min(RESAMPLES, seconds * RATE / (2 * cells * width)))
+    if samples < FEWEST:
+        return None
     starts = [
         Start(
             [_curve(entry, width) for entry in entries],
@@ -51,7 +55,6 @@ def promised(track: Track, seconds: float = MOST_SECONDS) -> Corrected | None:
         )
         for entries, passed in track.starts
     ]
-    samples = int(min(RESAMPLES, max(FEWEST, seconds * RATE / (2 * cells * width))))
     found = corrected(starts, means.of, resamples=samples, seed=started[0].heat.seed)
     return found if np.isfinite(found.corrected) else None
 

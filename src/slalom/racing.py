@@ -11,6 +11,7 @@ from slalom import seats
 from slalom.baselines import Baselines, Numbers
 from slalom.compared import baseline_rows, wanted_rows
 from slalom.continued import earlier, fingerprint
+from slalom.corrected import Corrected
 from slalom.ending import Ended, Ending
 from slalom.entry import FINISHED, Entry
 from slalom.errors import SlalomError
@@ -26,7 +27,7 @@ from slalom.prepare import Prepared, Sink
 from slalom.promised import promised, seconds_of, tied
 from slalom.recipe import Recipe
 from slalom.report import page
-from slalom.result import ENSEMBLE, Best, Result, leaderboard
+from slalom.result import ENSEMBLE, Best, Result, finite, leaderboard
 from slalom.start import drawn, end_of, entered, further, plan_of, prepared_for
 from slalom.table import Table, table_of
 from slalom.track import Status, Track
@@ -184,7 +185,7 @@ class Race:
         if self.folder.path:
             self.folder.write_report(page(result), result.summary())
             if result.evidence:
-                self.folder.write_json("evidence.json", result.evidence.plain())
+                self.folder.write_json("evidence.json", finite(result.evidence.plain()))
         if track.interrupted:
             raise Interrupted(result)
         return result
@@ -244,13 +245,24 @@ class Race:
         if kept and kept["name"] != CONSTANT and kept["cost"] <= winner.cost:
             assert self.folder.path
             model = Model.load(self.folder.path)
-            return Best(kept["name"], model.recipe, kept["score"], kept["epoch"], kept.get("test")), model, True
+            ends = tuple(kept["corrected"]) if "corrected" in kept else None
+            best = Best(kept["name"], model.recipe, kept["score"], kept["epoch"], kept.get("test"), corrected=ends)
+            return best, model, True
         if self.folder.model:
             winner.model.save(self.folder.model)
-        late = time.perf_counter() > self._limit(len(ranked)) or track.interrupted
-        found = None if late else promised(track, seconds_of(self.order.seconds))
-        ties = tuple(f"recipe {entry.number}" for entry in tied(ranked))
+        found, ties = self._promised(track, ranked)
         return best_of(winner, prepared, metric, found, ties), winner.model, False
+
+    def _promised(self, track: Track, ranked: list[Entry]) -> tuple[Corrected | None, tuple[str, ...]]:
+        """(the search score corrected, the finalists that tie with the winner), as far as there is time."""
+        if track.interrupted or time.perf_counter() > self._limit(len(ranked)):
+            return None, ()
+        try:
+            ties = tuple(f"recipe {entry.number}" for entry in tied(ranked))
+            return promised(track, seconds_of(self.order.seconds)), ties
+        except KeyboardInterrupt:
+            track.interrupted = True
+            return None, ()
 
     def _baselines(
         self, prepared: Prepared, metric: Metric, track: Track, baselines: Baselines, journal: Journal

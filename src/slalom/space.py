@@ -220,6 +220,10 @@ class Space:
             found = leading[first : first + count]
         return found + [self._drawn_as(seed, i, shapes) for i in range(first + len(found), first + count)]
 
+    def drawn(self, seed: int, first: int, count: int, shapes: Sequence[Shape]) -> list[Recipe]:
+        """Draws number `first` and so on of a seed, without any recipe that leads."""
+        return [self._drawn_as(seed, i, shapes) for i in range(first, first + count)]
+
     def _drawn_as(self, seed: int, number: int, shapes: Sequence[Shape]) -> Recipe:
         """A draw: the place of its number on the axis of each field."""
         pick = lambda name, draw: draw.at(hypercube(seed, number, name))  # noqa: E731

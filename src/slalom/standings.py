@@ -25,7 +25,9 @@ def text(found: Comparison) -> list[str]:
     ]
     lost = [one.value for one in found.contenders if one.score is None]
     if lost:
-        said.append(f"Without a search that came to an end, and so without a score: {', '.join(lost)}.")
+        said.append(
+            f"Without a score, since a search found nothing or one of its new seeds diverged: {', '.join(lost)}."
+        )
     return said
 
 
@@ -62,8 +64,14 @@ def _pair(pair: Pair, metric: str) -> str:
     low, high = (("−" if end < 0 else "") + text for end, text in zip((pair.low, pair.high), texts[1:], strict=True))
     interval = f"95 % interval {low} to {high}"
     if pair.tie:
-        alone = ", which leaves out 0, but not once it is corrected for all comparisons" * (pair.low > 0)
+        alone = ", which leaves out 0, but not once it is corrected for all comparisons" * (
+            pair.low > 0 or pair.high < 0
+        )
         return f"- {pair.first} and {pair.second}: a tie ({texts[0]} {metric} between them, {interval}{alone})."
+    if pair.better < 0:
+        return (
+            f"- {pair.second} is better than {pair.first} by {texts[0]} {metric} ({interval} of {pair.first}'s lead)."
+        )
     return f"- {pair.first} is better than {pair.second} by {texts[0]} {metric} ({interval})."
 
 

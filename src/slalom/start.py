@@ -171,8 +171,9 @@ def drawn(
 
 
 def entered(
-    recipes: list[Recipe], first: int, prepared: Prepared, metric: Metric, seed: int, replicates: Sequence[int] = (0,)
-) -> tuple[list[Heat], list[Entry]]:
+    recipes: list[Recipe], first: int, prepared: Prepared, metric: Metric, seed: int, replicates: Sequence[int] = (0,),
+    *, replayed: bool = True,
+) -> tuple[list[Heat], list[Entry]]:  # fmt: skip
     """Group recipes by structure and rules, give each its racers, one a fold and replicate, and make the data ready for
     the devices."""
     by_structure: dict[Structure, list[int]] = {}
@@ -184,7 +185,7 @@ def entered(
         kinds = Counter(kind_of(recipes[i].rule) for i in members)
         for rules in _shared(set(kinds)):
             crowd = max(kinds[rule] for rule in rules) * len(prepared.folds) * len(replicates)
-            heat = Heat(structure, prepared, data, metric, shuffles, seed, rules, crowd)
+            heat = Heat(structure, prepared, data, metric, shuffles, seed, rules, crowd, replayed=replayed)
             heats.append(heat)
             for i in members:
                 if kind_of(recipes[i].rule) in rules:

@@ -32,6 +32,8 @@ class Study:
     end: float = math.inf
     report: Callable[[str, int, int], None] = lambda phase, alive, steps: None
     racer_steps: int = 0
+    slowness: float = 1.0  # measured over modelled time, of what was trained last
+    needed: float = 0.0  # seconds, by the model, that the first thing takes for which there was no time
 
     def __post_init__(self) -> None:
         self.executor = Threads(seats.workers(cores()), seats.take)
@@ -101,17 +103,23 @@ class Study:
     ) -> list[Entry] | None:
         """Entries of these recipes, one racer a fold and seed, at the end of their horizon; None where not all got
         there in time."""
-        heats, entries = entered(recipes, 0, self.prepared, self.metric, self.seed, seeds)
+        heats, entries = entered(recipes, 0, self.prepared, self.metric, self.seed, seeds, replayed=False)
         for entry, number in zip(entries, numbers or (), strict=False):
             entry.number = number
             for racer in entry.racers:
                 racer.number = number
         track = Track(flat(len(recipes), recipes[0].epochs), heats, entries, self.executor, self.end, self.report)
+        seconds = max(track.pace.upto(entries).values()) / self.executor.workers * self.slowness
+        if seconds > self.end - time.perf_counter():  # none of it would be of use
+            self.needed = self.needed or seconds
+            return None
         track.racer_steps = self.racer_steps
         track.run()
-        self.racer_steps = track.racer_steps
+        self.racer_steps, self.slowness = track.racer_steps, track.pace.slowness
         if track.interrupted:
             raise KeyboardInterrupt
         late = time.perf_counter() > self.end
-        done = all(entry in track.started and not (late and entry.unfinished(track.plan.epochs)) for entry in entries)
-        return entries if done else None
+        if all(entry in track.started and not (late and entry.unfinished(track.plan.epochs)) for entry in entries):
+            return entries
+        self.needed = self.needed or 1.5 * seconds
+        return None

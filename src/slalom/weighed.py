@@ -10,8 +10,20 @@ from slalom.ablated import Grid, Part, parts
 from slalom.calibration import tempered
 from slalom.combined import cost_of
 from slalom.conformal import coverage
-from slalom.entry import Entry
-from slalom.evidence import HELPS, HURTS, LEVEL_WITH, NOT_MEASURED, UNSTABLE, Dropping, Evidence, Standing, Worth
+from slalom.entry import Entry, best_of
+from slalom.evidence import (
+    HELPS,
+    HURTS,
+    LATER,
+    LEVEL_WITH,
+    NOT_COMPARED,
+    NOT_MEASURED,
+    UNSTABLE,
+    Dropping,
+    Evidence,
+    Standing,
+    Worth,
+)
 from slalom.executor import Executor
 from slalom.intervals import LEVEL, Estimate, clopper_pearson, difference, holm, mean_cost, means_of, runs_of, two_way
 from slalom.journal import Journal
@@ -41,6 +53,7 @@ class Replicates(NamedTuple):
     costs: list[float]
     predictions: Array
     diverged: int
+    estimate: tuple[float, ...] | None = None  # of the difference to the winner, where it takes long to compute
 
 
 def replicates(entry: Entry, racers: Sequence[Racer], executor: Executor, deadline: float) -> Replicates | None:
@@ -53,14 +66,23 @@ def replicates(entry: Entry, racers: Sequence[Racer], executor: Executor, deadli
     if found is None:
         return None
     predictions = [np.concatenate([found[racer] for racer in of[seed]]) for seed in whole]
-    costs = [float(np.mean([racer.best.cost for racer in of[seed] if racer.best])) for seed in whole]
+    costs = [best_of(of[seed])[0] for seed in whole]
     return Replicates(costs, np.array(predictions), len(seeds) - len(whole))
 
 
 def kept(made: Replicates, rate: float) -> tuple[dict[str, Any], bytes]:
     """Runs as they are kept in the journal."""
     about = {"rate": rate, "costs": made.costs, "diverged": made.diverged, "shape": list(made.predictions.shape)}
+    about["estimate"] = None if made.estimate is None else list(made.estimate)
     return about, np.ascontiguousarray(made.predictions, "<f4").tobytes()
+
+
+def read_back(about: dict[str, Any], blob: bytes | None) -> Replicates:
+    """Runs out of the journal."""
+    predictions = np.frombuffer(blob or b"", "<f4").reshape(about["shape"]).astype(np.float64)
+    estimate = about.get("estimate")
+    known = None if estimate is None else tuple(math.nan if end is None else end for end in estimate)
+    return Replicates(about["costs"], predictions, about["diverged"], known)
 
 
 def begun(
@@ -75,6 +97,7 @@ def begun(
         standing=standing(further, y, metric, best.score, best.corrected) if further else None,
         worths=worths(parts_of(best.recipe, prepared), {}, {}, y, metric, best.recipe.learning_rate),
         fields=mattered(journal.recipes(), journal.scores(), count, best.recipe, metric, space),
+        left=LATER if further else ("further seeds", *LATER),
     )
 
 
@@ -93,6 +116,7 @@ def covered(model: Model, prediction: Array, prepared: Prepared) -> dict[str, An
         "covered": share,
         "size": _known(size),
         "rows": len(y),
+        "folds": len(prepared.folds),
     }
 
 
@@ -115,17 +139,39 @@ def worths(
     grids, runs: by field, those of the winner under `winner`. y: the evidence rows' labels. rate: the winner's own.
     """
     own = runs.get("winner")
-    estimates: dict[str, Estimate | None] = {}
-    for part in present:
-        theirs = runs.get(part.field)
-        both = own is not None and theirs is not None and not theirs.diverged and not own.diverged
-        estimates[part.field] = _difference(theirs, own, y, metric) if both else None  # type: ignore[arg-type]
-    corrected = holm([e.p if e else math.nan for e in estimates.values()])
+    estimates = {part.field: _compared(runs.get(part.field), own, y, metric) for part in present}
+    ps = [_unstable(runs.get(part.field), own) if estimates[part.field] is None else estimates[part.field].p  # type: ignore[union-attr]
+          for part in present]  # fmt: skip
     level = 1 - (1 - LEVEL) / max(len(present), 1)
     return tuple(
         _worth(part, estimates[part.field], p, level, grids, runs, rate)
-        for part, p in zip(present, corrected, strict=True)
+        for part, p in zip(present, holm(ps), strict=True)
     )
+
+
+def _compared(theirs: Replicates | None, own: Replicates | None, y: Array, metric: Metric) -> Estimate | None:
+    """The difference of two sides, none of whose runs diverged; None otherwise."""
+    if own is None or theirs is None or own.diverged or theirs.diverged or not theirs.costs:
+        return None
+    return estimated(theirs, own, y, metric)
+
+
+def estimated(theirs: Replicates, own: Replicates, y: Array, metric: Metric) -> Estimate:
+    """The mean cost without a part less that with it."""
+    if means := means_of(metric):
+        return difference(runs_of(means, y, list(theirs.predictions)), runs_of(means, y, list(own.predictions)))
+    if theirs.estimate is not None:
+        return Estimate(*theirs.estimate)
+    return two_way(list(theirs.predictions), list(own.predictions), y, cost_of(metric), seed=FRESH[0])
+
+
+def _unstable(theirs: Replicates | None, own: Replicates | None) -> float:
+    """The probability that as many runs diverge on one side alone by chance (Fisher's exact test, both sides): of k
+    that diverged of 2 n, all k among the same n. NaN where there is nothing to compare."""
+    if theirs is None or own is None or own.diverged or not theirs.diverged:
+        return math.nan
+    n, k = len(own.costs), theirs.diverged
+    return min(1.0, 2 * math.comb(n, k) / math.comb(n + len(theirs.costs) + k, k)) if k <= n else 0.0
 
 
 def _worth(
@@ -142,15 +188,12 @@ def _worth(
     if own and without:
         kept = without.costs.get(rate, math.inf) - own.costs.get(rate, math.inf)
         about["kept"] = kept if math.isfinite(kept) else None
-    said = (part.name, part.value, part.plain)
-    if (without and without.rate is None) or (theirs and theirs.diverged):
-        return Worth(*said, UNSTABLE, **about)
+    said, seen = (part.name, part.value, part.plain), p < 1 - LEVEL
     if found is None:
-        measured = theirs is not None and runs.get("winner") is not None  # but the winner's own runs diverged
-        return Worth(*said, LEVEL_WITH if measured else NOT_MEASURED, **about)
-    known = math.isfinite(found.error)
-    seen = known and p < 1 - LEVEL
-    verdict = (HELPS if found.value > 0 else HURTS) if seen else LEVEL_WITH
+        measured = theirs is not None and runs.get("winner") is not None
+        verdict = UNSTABLE if seen else NOT_COMPARED if measured else NOT_MEASURED
+        return Worth(*said, verdict, p=_known(p), **about)
+    verdict = (HELPS if found.value > 0 else HURTS) if seen and math.isfinite(found.error) else LEVEL_WITH
     return Worth(
         *said, verdict, found.value, _known(found.low), _known(found.high), _known(p), _known(found.unseen(level)),
         **about,
@@ -160,19 +203,21 @@ def _worth(
 def standing(
     runs: Replicates | None, y: Array, metric: Metric, found: float | None, corrected: tuple[float, float, float] | None
 ) -> Standing:
-    """The named winner on evidence rows."""
-    if runs is None or not len(runs.costs):
-        return Standing(0, len(y), None, None, None, found, corrected)
-    costs = [cost_of(metric)(y, prediction) for prediction in runs.predictions]
-    mean = float(np.mean(costs))
+    """The named winner on evidence rows; without a score where one of its runs diverged."""
+    if runs is None:
+        return Standing(0, len(y), None, None, None, 0, found, corrected)
+    seeds = len(runs.costs) + runs.diverged
+    if runs.diverged or not len(y):
+        return Standing(seeds, len(y), None, None, None, runs.diverged, found, corrected)
+    mean = float(np.mean([cost_of(metric)(y, prediction) for prediction in runs.predictions]))
     ends = (math.nan, math.nan)
-    if (means := means_of(metric)) and len(costs) > 1:
+    if (means := means_of(metric)) and seeds > 1:
         estimate = mean_cost(runs_of(means, y, list(runs.predictions)))
         ends = estimate.low, estimate.high
     scores = [metric.score_of(end) for end in ends]
     low, high = sorted(scores) if all(map(math.isfinite, scores)) else (math.nan, math.nan)
     score = metric.score_of(mean) if math.isfinite(mean) else None
-    return Standing(len(costs), len(y), score, _known(low), _known(high), found, corrected)
+    return Standing(seeds, len(y), score, _known(low), _known(high), 0, found, corrected)
 
 
 def dropping(rung: int, dropped: int, costs: Sequence[float], winner: float, metric: Metric) -> Dropping:
@@ -181,13 +226,6 @@ def dropping(rung: int, dropped: int, costs: Sequence[float], winner: float, met
     best = min(costs, default=math.inf)
     score = metric.score_of(best) if math.isfinite(best) else None
     return Dropping(rung, dropped, len(costs), better, clopper_pearson(better, len(costs))[1], score)
-
-
-def _difference(theirs: Replicates, own: Replicates, y: Array, metric: Metric) -> Estimate:
-    """The mean cost without a part less that with it."""
-    if means := means_of(metric):
-        return difference(runs_of(means, y, list(theirs.predictions)), runs_of(means, y, list(own.predictions)))
-    return two_way(list(theirs.predictions), list(own.predictions), y, cost_of(metric), seed=FRESH[0])
 
 
 def _known(value: float) -> float | None:

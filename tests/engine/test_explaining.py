@@ -5,14 +5,15 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from slalom import explained, explaining, study, weighed
+from slalom import ablated, explained, explaining, reopened, study, weighed
 from slalom.crew import Crew
 from slalom.entry import FURTHER
 from slalom.errors import SlalomError
-from slalom.evidence import HELPS, LEVEL_WITH, NOT_MEASURED, UNSTABLE, Evidence
+from slalom.evidence import HELPS, LEVEL_WITH, NOT_COMPARED, NOT_MEASURED, UNSTABLE, Evidence
 from slalom.explaining import explain
-from slalom.intervals import difference, means_of, runs_of
+from slalom.intervals import clopper_pearson, difference, means_of, runs_of
 from slalom.journal import Journal
 from slalom.metrics import METRICS
 from slalom.opened import evidence as known
@@ -81,6 +82,11 @@ def test_every_part_is_measured_with_new_seeds(raced):
     assert found.standing.low < found.standing.score < found.standing.high
 
 
+def about_of(folder, name):
+    """What the journal has of a study."""
+    return studies(folder)[name][0]
+
+
 def runs_in(kept):
     """The predictions of a study."""
     about, blob = kept
@@ -127,7 +133,8 @@ def test_it_goes_on_where_it_stopped(raced, monkeypatch):
     monkeypatch.setattr(study.Study, "replicates", cut_off)
     part = explain(raced, X, Y)
     assert [worth.verdict == NOT_MEASURED for worth in part.worths] == [True] * 5
-    assert part.missing == [worth.part for worth in whole.worths]
+    assert part.missing[:5] == [worth.part for worth in whole.worths]
+    assert whole.missing == []
     assert "not measured" in " ".join(explained.sentences(part)).lower()
     rest = explain(raced, X, Y)
     assert rest.worths == whole.worths
@@ -146,20 +153,23 @@ def test_no_time_measures_nothing_and_says_so(raced):
     said = explained.sentences(found, "slalom", "runs/x")
     assert "Not measured: scaling, update rule" in said[-1]
     assert "slalom explain runs/x --seconds" in said[-1]
+    assert found.left == ("further seeds", "shuffled columns", "curvature")  # of one recipe nothing was dropped
 
 
 def test_dropped_recipes_are_finished(few, tmp_path, monkeypatch):
     """Of what a rung dropped some are trained to their end with the seed that they had, and counted beside the winner's
     mean."""
-    monkeypatch.setattr(explaining, "DRAWN", 3)
+    monkeypatch.setattr(reopened, "DRAWN", 3)
     folder = tmp_path / "run"
     race(X, Y, seconds=6, seed=1, fixed={"depth": 1, "width": 4, "rule": "adam", "batch_size": 64}, out=folder)
     found = explain(folder, X, Y)
     assert found.droppings
     for one in found.droppings:
         assert one.drawn == min(3, one.dropped)
-        assert 0 <= one.better <= one.drawn
-        assert one.most >= one.better / one.drawn
+        costs = about_of(folder, f"dropped {one.rung}")["costs"]
+        mean = np.mean(about_of(folder, "winner")["costs"])
+        assert one.better == sum(cost < mean for cost in costs)
+        assert one.most == clopper_pearson(one.better, one.drawn)[1]
     with Journal(folder / "journal.sqlite", read_only=True) as journal:
         scores, about = journal.scores(), journal.studies()["dropped 1"][0]
     for number, cost in zip(about["numbers"], about["costs"], strict=True):
@@ -196,18 +206,28 @@ def test_a_metric_of_the_callers_own_is_asked_for(few, tmp_path):
 
 def test_without_rates_that_train_a_part_is_needed():
     """A recipe that diverges at every rate, or in some of its runs, has no difference: the part is needed."""
-    part = explaining.parts(RECIPE, classes=False, rows=100)[0]
-    runs = Replicates([1.0, 1.1], RNG.normal(size=(2, 50)), 0)
-    grid = {"winner": explaining.Grid({0.1: 1.0}), part.field: explaining.Grid({0.1: math.inf})}
+    part = ablated.parts(RECIPE, classes=False, rows=100)[0]
+    runs = Replicates([1.0] * 10, RNG.normal(size=(10, 50)), 0)
+    grid = {"winner": ablated.Grid({0.1: 1.0}), part.field: ablated.Grid({0.1: math.inf})}
     both = {"winner": runs, part.field: Replicates([], np.zeros(0), 10)}
     gone = weighed.worths([part], grid, both, RNG.normal(size=50), METRICS["rmse"], 0.1)[0]
     assert gone.verdict == UNSTABLE
     assert "every training at every learning rate diverged" in explained.worth(gone, "rmse")
+    for k, verdict in ((2, NOT_COMPARED), (6, UNSTABLE)):  # of 10; two of twenty may be chance
+        grid[part.field] = ablated.Grid({0.1: 1.0})
+        some = both | {part.field: Replicates([1.0] * (10 - k), RNG.normal(size=(10 - k, 50)), k)}
+        one = weighed.worths([part], grid, some, RNG.normal(size=50), METRICS["rmse"], 0.1)[0]
+        assert (one.verdict, one.diverged) == (verdict, k)
+        own = some | {"winner": Replicates([1.0] * 9, RNG.normal(size=(9, 50)), 1)}
+        one = weighed.worths([part], grid, own, RNG.normal(size=50), METRICS["rmse"], 0.1)[0]
+        assert one.verdict == NOT_COMPARED
+    exact = stats.fisher_exact([[6, 4], [0, 10]]).pvalue
+    assert weighed._unstable(Replicates([1.0] * 4, np.zeros(0), 6), runs) == pytest.approx(exact, rel=1e-9)
 
 
 def test_equal_runs_are_no_difference():
     """A part whose absence changes nothing has no difference seen, and the sentence says what would go unseen."""
-    part = explaining.parts(RECIPE, classes=False, rows=100)[0]
+    part = ablated.parts(RECIPE, classes=False, rows=100)[0]
     y = RNG.normal(size=200)
     runs = {
         name: Replicates([1.0] * 10, y + RNG.normal(size=(10, 200)), 0) for name in ("winner", part.field)

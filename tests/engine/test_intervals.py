@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from slalom import statistics
-from slalom.intervals import Runs, clopper_pearson, difference, holm, mean_cost, pulls, runs_of, two_way
+from slalom.intervals import Runs, clopper_pearson, difference, holm, mean_cost, means_of, pulls, runs_of, two_way
+from slalom.metrics import find_metric
 
 RMSE = statistics.MEANS["rmse"]
 NO_ROWS = np.zeros(50)
@@ -41,6 +42,43 @@ def test_rows_alone_are_the_paired_interval():
     found = difference(runs_of(mae, y, [a, a]), runs_of(mae, y, [b, b]))
     ends = stats.ttest_rel(a, b).confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx((ends.low, ends.high), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["rmse", "r2", "balanced_accuracy", "f1"])
+def test_one_row_that_outweighs_all_others_keeps_the_interval(name):
+    """A row of which the error is a hundred times all others', and a class of one row in 3,000, have finite pulls."""
+    rng, means = np.random.default_rng(8), statistics.MEANS[name]
+    y = np.zeros(3000)
+    y[7] = 1e4 if name in ("rmse", "r2") else 1.0
+    p = rng.random(3000) * 0.4
+    p[7] = 0.9
+    prediction = y * 0 + rng.standard_normal(3000) if name in ("rmse", "r2") else np.stack([1 - p, p], axis=1)
+    found = pulls(means, means.rows(y, prediction))
+    assert np.isfinite(found).all()
+    assert np.isfinite(mean_cost(runs_of(means, y, [prediction, prediction * 1.0])).error)
+
+
+def test_pinball_is_a_mean_over_rows_too():
+    """The pinball loss of any quantile has pulls, and its cost is the metric's."""
+    rng = np.random.default_rng(9)
+    y, p = rng.standard_normal(200), rng.standard_normal(200)
+    for name in ("pinball", "pinball:0.9"):
+        metric = find_metric(name, "regression")
+        means = means_of(metric)
+        assert float(means.of(means.rows(y, p).mean(0))) == pytest.approx(metric.cost(y, p), rel=1e-12)
+    assert means_of(find_metric("auc", "classification")) is None
+    assert means_of(find_metric(lambda y, p: 0.0, "regression")) is None
+
+
+def test_two_ways_take_classes_and_areas():
+    """The bootstrap takes probabilities [N, C] and a cost that is undefined in some samples."""
+    rng = np.random.default_rng(10)
+    y = (rng.random(150) < 0.3).astype(float)
+    sides = [[rng.dirichlet([2, 1], 150) * [1, 1 + gap * v] for v in (1, 1, 1)] for gap in (0.0, 0.0)]
+    found = two_way(sides[0], sides[1], y, lambda y, p: statistics.area(y, p))
+    assert np.isfinite(found.error)
+    assert found.low < found.value < found.high
+    assert math.isnan(two_way(sides[0], sides[1], np.zeros(150), lambda y, p: statistics.area(y, p)).error)
 
 
 def test_all_three_parts_count():

@@ -59,14 +59,15 @@ def test_the_search_is_replayed(heat):
     assert passed == [3]
     found = promised(track)
     assert found.found == pytest.approx(ranked[0].best[0], rel=1e-5)
-    assert found.low < found.corrected < found.high
+    assert found.corrected > found.found  # of fifteen rows that nine recipes were chosen by
     assert promised(track) == found  # a function of what the racers left
 
 
 def test_nothing_is_promised_where_it_cannot_be(heat, monkeypatch):
     """A metric of the caller's own, too many rows, and a race that was over before it began have no correction."""
     track, _ = raced(heat)
-    monkeypatch.setattr(promising, "MOST_CELLS", 10)
+    assert promised(track, seconds=1e-9) is None
+    monkeypatch.setattr(promising, "BYTES_KEPT", 10)
     assert promised(track) is None
     monkeypatch.undo()
     monkeypatch.setattr(heat, "metric", Metric("own", METRICS["rmse"].of, False, "regression"))
@@ -91,7 +92,6 @@ def test_finalists_that_are_not_told_apart_tie(heat):
     finalists = [entry for entry in ranked if entry.again]
     assert len(finalists) >= 2
     second = finalists[1]
-    assert second in tied(ranked) or second.replicated[0] > 1.02 * finalists[0].replicated[0]
     for one in second.again:  # the same errors, a constant worse
         one.rows = {step: rows + np.float32(1e4) for step, rows in one.rows.items()}
     assert second not in tied(ranked)
