@@ -61,8 +61,8 @@ FLOORS = (
     # heats
     "heat result order explained standings",
     # races
-    "crew entry verdict compared scored mattered",
-    "pace calibrated",
+    "crew entry verdict compared scored",
+    "pace calibrated mattered",
     "track",
     "finish report opened promised curvature permuted",
     "combined refitting",

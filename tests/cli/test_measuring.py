@@ -29,7 +29,7 @@ def test_a_winner_is_explained(explained: subprocess.CompletedProcess[str], plac
     """The winner on evidence rows and its parts go to stdout, progress to stderr, numbers to files."""
     assert explained.returncode == 0, explained.stderr
     said = " ".join(explained.stdout.split())
-    assert "The winner, trained with 5 new seeds and scored on the" in said
+    assert "The winning recipe, trained with 5 further seeds, has rmse" in said
     assert "What each part is worth" in said
     assert "Not measured" not in said
     held = json.loads((place / "run" / "evidence.json").read_text())

@@ -66,8 +66,9 @@ def test_every_part_is_measured_with_new_seeds(raced):
         for name in ("winner", "scaling", "rule", "schedule", "weight_decay", "batch_size")
     }
     for name in ("winner", "scaling"):
-        costs = dict(map(tuple, kept[f"grid {name}"][0]["costs"]))
-        assert len(costs) >= 7
+        tried = kept[f"grid {name}"][0]["costs"]
+        costs = {rate: cost for rate, cost in tried if cost is not None}  # without those that diverged
+        assert len(tried) >= 7
         assert kept[f"runs {name}"][0]["rate"] == min(costs, key=costs.get)
     scaling = found.worths[0]
     own, theirs = (runs_in(kept[f"runs {name}"]) for name in ("winner", "scaling"))
@@ -128,7 +129,7 @@ def test_it_goes_on_where_it_stopped(raced, monkeypatch):
 
     def cut_off(self, recipe, seeds):
         calls.append(recipe)
-        return None if len(calls) == 3 else replicates(self, recipe, seeds)
+        return replicates(self, recipe, seeds) if len(calls) == 1 else None
 
     monkeypatch.setattr(study.Study, "replicates", cut_off)
     part = explain(raced, X, Y)
@@ -136,10 +137,12 @@ def test_it_goes_on_where_it_stopped(raced, monkeypatch):
     assert part.missing[:5] == [worth.part for worth in whole.worths]
     assert whole.missing == []
     assert "not measured" in " ".join(explained.sentences(part)).lower()
+    monkeypatch.setattr(study.Study, "replicates", replicates)
     rest = explain(raced, X, Y)
     assert rest.worths == whole.worths
     assert rest.standing == whole.standing
-    assert studies(raced) == before
+    assert studies(raced).keys() == before.keys()
+    assert all(studies(raced)[name] == before[name] for name in before)
     assert known(raced) == rest
     assert json.loads((raced / "report.json").read_text())["evidence"]["worths"][0]["part"] == "scaling"
 
@@ -238,7 +241,7 @@ def test_equal_runs_are_no_difference():
     assert worth.unseen > 0
     said = explained.worth(worth, "rmse")
     assert "no difference seen" in said
-    assert "would go unseen" in said
+    assert "would often go unseen" in said
 
 
 def test_evidence_comes_back_from_plain_data(raced):
