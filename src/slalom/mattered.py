@@ -30,8 +30,8 @@ def mattered(
     of, are left out: they have its values because it was good. space: the caller's own.
     """
     first = [row for row in recipes if row["wave"] == 0 and row["number"] < count]
-    early = _costs(first, scores)
-    first, early = [row for row in first if row["number"] in early], np.array(list(early.values()))
+    told = _costs(first, scores)
+    first, early = [row for row in first if row["number"] in told], np.array(list(told.values()))
     late = np.array([math.inf if row["cost"] is None else row["cost"] for row in first])
     rows = [Recipe.from_plain(row["recipe"]).flat() for row in first]
     found, own = [], Space(2**20, 1, given=space).own
@@ -39,12 +39,12 @@ def mattered(
         values = [_value(row, name) for row in rows]
         if name == "epochs" or len({str(value) for value in values if value is not None}) < 2:
             continue
-        told = importance(values, early)
+        decided = importance(values, early)
         levels = [
             level._asdict() | {"best": metric.score_of(level.best) if math.isfinite(level.best) else None}
             for level in profile(values, late)
         ]
-        found.append({"field": name, **told._asdict(), "levels": levels, "edge": _edge(name, winner, own)})
+        found.append({"field": name, **decided._asdict(), "levels": levels, "edge": _edge(name, winner, own)})
     return tuple(sorted(found, key=lambda one: -one["divergence"]))
 
 

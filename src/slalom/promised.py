@@ -12,6 +12,7 @@ from slalom.track import Track
 
 FEWEST = 40  # samples of the choosing rows, at least
 MOST_SECONDS = 0.3
+DIGITS = 6  # that are told: what lies behind them hangs on how many moments are multiplied at once
 RATE = 1e10  # multiplications a second, by a model
 
 
@@ -56,7 +57,9 @@ def promised(track: Track, seconds: float = MOST_SECONDS) -> Corrected | None:
         for entries, passed in track.starts
     ]
     found = corrected(starts, means.of, resamples=samples, seed=started[0].heat.seed)
-    return found if np.isfinite(found.corrected) else None
+    if not np.isfinite(found.corrected):
+        return None
+    return Corrected(*[float(f"{cost:.{DIGITS}g}") for cost in found])
 
 
 def _steps(entry: Entry) -> list[int]:

@@ -18,8 +18,8 @@ from slalom.data import read
 
 from .command import COUNTED, SLALOM, TINY, slalom, start, table, there
 
-FILES = {"race.toml", "journal.sqlite", "model", "model/model.json", "model/weights.safetensors", "leaderboard.csv",
-         "report.html", "report.json"}  # fmt: skip
+FILES = {"evidence.json", "race.toml", "journal.sqlite", "model", "model/model.json", "model/weights.safetensors",
+         "leaderboard.csv", "report.html", "report.json"}  # fmt: skip
 
 
 def rows_of(text: str) -> list[dict[str, str]]:

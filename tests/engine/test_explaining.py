@@ -24,8 +24,8 @@ from slalom.weighed import Replicates
 from .races import quickly
 
 RNG = np.random.default_rng(0)
-X = RNG.normal(size=(400, 3)) * [1.0, 100.0, 0.01]
-Y = X @ [1.0, -0.02, 50.0] + 0.1 * RNG.normal(size=400)
+X = RNG.normal(size=(400, 3)) * [1.0, 20.0, 0.05]
+Y = X @ [1.0, -0.1, 10.0] + 0.1 * RNG.normal(size=400)
 RECIPE = Recipe(depth=1, width=8, rule="adamw", learning_rate=0.02, weight_decay=0.01, batch_size=32, epochs=6)
 SEEDS = {"GRID": range(21, 22), "FRESH": range(31, 34)}
 
@@ -266,6 +266,6 @@ def test_columns_that_matter_cost_most_when_they_are_shuffled(raced):
     """A shuffled column costs about what the target owes to it: each of the three its own share."""
     found = {one["column"]: one["worth"] for one in explain(raced, X, Y).columns}
     assert set(found) == {"0", "1", "2"}
-    share = dict(zip("012", np.abs([1.0, -0.02, 50.0]) * X.std(0), strict=True))
+    share = dict(zip("012", np.abs([1.0, -0.1, 10.0]) * X.std(0), strict=True))
     assert sorted(found, key=found.get) == sorted(share, key=share.get)
     assert min(found.values()) > 0.1

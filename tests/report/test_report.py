@@ -96,7 +96,7 @@ def test_the_report_shows_the_ensemble_among_the_test_scores() -> None:
     text = page(with_gain(1.5, 0.5))
     assert re.search(r'<tr class="winner"><th scope="row">ensemble', text)
     assert "An ensemble, the mean of 2 nets" in text
-    assert "they say whether the ensemble is better than the winner" in text
+    assert "they say what the winner, its parts and the ensemble are worth" in text
 
 
 def test_boosted_trees_that_win_are_said_to_win() -> None:
