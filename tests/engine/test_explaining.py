@@ -269,3 +269,80 @@ def test_columns_that_matter_cost_most_when_they_are_shuffled(raced):
     share = dict(zip("012", np.abs([1.0, -0.1, 10.0]) * X.std(0), strict=True))
     assert sorted(found, key=found.get) == sorted(share, key=share.get)
     assert min(found.values()) > 0.1
+
+
+def test_validation_rows_are_given_again(few, tmp_path):
+    """Where the caller held rows out there is one fold, and 30 % of those are evidence; without them the rows are not
+    the same."""
+    folder, held = tmp_path / "run", slice(300, 400)
+    race(X[:300], Y[:300], validation=(X[held], Y[held]), recipe=RECIPE, out=folder)
+    with pytest.raises(SlalomError, match="must be the same"):
+        explain(folder, X[:300], Y[:300])
+    with pytest.raises(SlalomError, match="X, y and validation must be given"):
+        explain(folder)
+    found = explain(folder, X[:300], Y[:300], validation=(X[held], Y[held]))
+    assert found.standing.rows == 30
+    assert found.intervals["folds"] == 1
+    assert found.missing == []
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "accuracy", "auc"])
+def test_winners_of_classes_are_explained(few, tmp_path, metric):
+    """Worths have the sign of the metric: what helps is above 0, whether more or less is better."""
+    target = np.where(Y > 0, "up", "down")
+    race(X, target, recipe=RECIPE, metric=metric, out=tmp_path / "run")
+    found = explain(tmp_path / "run", X, target)
+    scaling = found.worths[0]
+    assert scaling.part == "scaling"
+    assert scaling.worth is None or scaling.worth > 0
+    runs = {name: weighed.read_back(*studies(tmp_path / "run")[f"runs {name}"]) for name in ("winner", "schedule")}
+    y = (target == "up")[evidence_rows(target)].astype(float)
+    cost = weighed.cost_of(METRICS[metric])
+    means = [np.mean([cost(y, p) for p in one.predictions]) for one in (runs["schedule"], runs["winner"])]
+    schedule = next(worth for worth in found.worths if worth.part == "schedule")
+    assert schedule.worth == pytest.approx(means[0] - means[1], rel=1e-6)
+    assert found.greater == METRICS[metric].greater
+
+
+def evidence_rows(target):
+    """The evidence rows of a race of classes with seed 0."""
+    from slalom.data import split
+
+    codes = np.unique(target, return_inverse=True)[1]
+    return np.concatenate(split(len(target), codes, seed=0).evidence)
+
+
+def test_a_continued_race_has_no_stale_evidence(few, tmp_path):
+    """Where another recipe wins, what was known of the winner before is gone; where it stays, all but the dropped
+    recipes is as it was."""
+    folder = tmp_path / "run"
+    weak = RECIPE.with_fields({"learning_rate": 1e-5})
+    race(X, Y, recipe=weak, out=folder)
+    before = explain(folder, X, Y)
+    assert before.missing == []
+    result = race(X, Y, recipe=RECIPE, extend=folder)
+    assert result.best.name == "recipe 1"
+    assert {worth.verdict for worth in result.evidence.worths} == {NOT_MEASURED}
+    assert known(folder).standing is None
+    assert studies(folder) == {}
+    after = explain(folder, X, Y)
+    again = race(X, Y, recipe=weak.with_fields({"learning_rate": 2e-5}), extend=folder)
+    assert again.best.name == "recipe 1"
+    assert again.evidence.worths == after.worths
+    assert again.best.corrected == result.best.corrected
+    assert explain(folder, X, Y).worths == after.worths
+
+
+def test_another_metric_than_the_races_is_refused(raced):
+    """Grids in the journal are of one metric."""
+    with pytest.raises(SlalomError, match=r"metric must be that of the race in .*, rmse\. Got mae"):
+        explain(raced, X, Y, metric="mae")
+
+
+def test_damaged_evidence_is_written_anew(raced):
+    """A file that cannot be read is one sentence to who asks for it, and no hindrance to who measures."""
+    (raced / "evidence.json").write_text("{")
+    with pytest.raises(SlalomError, match=r"evidence\.json is damaged"):
+        known(raced)
+    assert explain(raced, X, Y, seconds=0.01).worths
+    assert known(raced)
