@@ -135,14 +135,15 @@ def compared(world: World, rng: np.random.Generator, square: float) -> list[dict
     """The comparisons of one winner with itself without each of its parts: the difference that was measured, its
     interval, its corrected p, and the true difference at the rates that were chosen."""
     choose, evidence = Runs(world, rng, world.choosing), Runs(world, rng, world.evidence)
-    sides = []
+    sides, own = [], 10 ** rng.uniform(-0.75, 0.75)
     for worth in (0.0, *WORTHS):
-        best = 10 ** rng.uniform(-0.75, 0.75)  # taking a part away moves the best rate
+        # A part that is worth something moves the best rate; one that is worth nothing does not: its truth is 0.
+        best = 10 ** rng.uniform(-0.75, 0.75) if worth else own
         _, size = tuned(world, choose, 1 + worth, best)
         runs = evidence(size, len(FRESH), evidence.recipe())
         sides.append((truth(world, size, square), runs_of(RMSE, np.zeros(world.evidence), runs)))
-    (own_truth, own), *others = sides
-    found = [difference(theirs, own) for _, theirs in others]
+    (own_truth, winner), *others = sides
+    found = [difference(theirs, winner) for _, theirs in others]
     ps = holm([one.p for one in found])
     return [
         {"worth": worth, "true": true - own_truth, "value": one.value, "low": one.low, "high": one.high, "p": p}
