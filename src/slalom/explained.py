@@ -42,8 +42,7 @@ def standing(evidence: Evidence, *, brief: bool = False) -> list[str]:
     interval = f"95 % interval {texts[1]} to {texts[2]}" if known else "no interval for this metric, or of so few runs"
     said = (
         f"The winning recipe, trained with {one.seeds} further seeds, has {evidence.metric} {texts[0]} on average on"
-        " the"
-        f" {one.rows:,} evidence rows ({interval}): that is what to expect of it."
+        f" the {one.rows:,} evidence rows ({interval}): that is what to expect of it."
     )
     if one.found is not None and not brief:
         said += f" Its score in the search, {texts[3]}, is optimistic"
@@ -64,8 +63,7 @@ def intervals(evidence: Evidence) -> list[str]:
     whose = "network" if one["folds"] == 1 else "networks of the folds"
     return [
         f"{one['what']} of the winner's {whose} that say {one['level']:.0%} held the truth of {one['covered']:.1%}"
-        " of the"
-        f" {one['rows']:,} evidence rows{size}."
+        f" of the {one['rows']:,} evidence rows{size}."
     ]
 
 
@@ -116,8 +114,7 @@ def worth(one: Worth, metric: str) -> str:
     alone = ", which leaves out 0, but not once it is corrected for all comparisons" * (one.low > 0 or one.high < 0)
     return (
         f"{head}no difference seen (95 % interval of its worth {low} to {high}{alone}); one smaller than {texts[3]}"
-        " would"
-        " often go unseen."
+        " would often go unseen."
     )
 
 
@@ -127,8 +124,7 @@ def dropping(one: Dropping, metric: str) -> str:
     return (
         f"Rung {one.rung} dropped {one.dropped:,} recipes. Of {one.drawn} of them, drawn at random and trained to their"
         f" end, {one.better or 'none'} came out better, on choosing rows and in a single run, than the winner's mean"
-        " over"
-        f" further seeds: at most {one.most:.0%} of those that were dropped would have (95 %).{best}"
+        f" over further seeds: at most {one.most:.0%} of those that were dropped would have (95 %).{best}"
     )
 
 
@@ -159,11 +155,9 @@ def scalings(evidence: Evidence) -> list[str]:
         )
     return [
         "The condition number of the columns under four scalings (of a linear model; 1 is best); how sharply the"
-        " winner's"
-        " loss curves at its first weights (plain gradient descent with a constant rate above 2 / sharpness leaves"
-        " there);"
-        f" and when the winner's recipe came to {evidence.metric} {number(evidence.scalings[0]['to'])} with each,"
-        " one seed:",
+        " winner's loss curves at its first weights (plain gradient descent with a constant rate above 2 / sharpness"
+        f" leaves there); and when the winner's recipe came to {evidence.metric}"
+        f" {number(evidence.scalings[0]['to'])} with each, one seed:",
         *lines,
     ]
 
@@ -187,8 +181,7 @@ def mattered(evidence: Evidence) -> list[str]:
     if edges:
         said.append(
             f"The winner lies at the edge of the range that is drawn from in {', '.join(edges)}: better ones may lie"
-            " beyond."
-            " --space widens it."
+            " beyond. --space widens it."
         )
     return said
 

@@ -55,6 +55,14 @@ def explain(
 
     folder: of a race. X, y, validation, metric: as they were given to `race`, where it was not a file or no name; the
     rows must be the same (SlalomError). seconds: a limit; without it everything is measured. progress: as in `race`.
+
+    >>> import tempfile; from slalom import race
+    >>> rng = np.random.default_rng(0); X = rng.normal(size=(100, 2)); y = X @ [2.0, -1.0]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = race(X, y, recipes=1, epochs=1, fixed={"depth": 0, "batch_size": 16}, out=f"{folder}/run")
+    ...     found = explain(f"{folder}/run", X, y, seconds=0.01)  # too little for any of it
+    >>> found.missing[:3]
+    ['scaling', 'update rule', 'schedule']
     """
     began = time.perf_counter() if began is None else began
     if seconds is not None and not (isinstance(seconds, (int, float)) and 0 < seconds < math.inf):

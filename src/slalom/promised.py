@@ -27,8 +27,8 @@ def seconds_of(limit: float | None) -> float:
 
 def promised(track: Track, seconds: float = MOST_SECONDS) -> Corrected | None:
     """The least cost of the search beside what its choice promises on other rows; None where that is not known: the
-    metric is no function of means over rows, or there are too many choosing rows (the correction is next to nothing
-    then).
+    metric is no function of means over rows, there are too many choosing rows (the correction is next to nothing then),
+    all scores together took too much memory, or the seconds are too few for forty samples.
 
     New seeds of finalists have no part in it: they came behind the search. seconds: by which there are fewer samples.
     """
@@ -81,8 +81,8 @@ def _curve(entry: Entry, width: int) -> Curve:
 def tied(ranked: Sequence[Entry]) -> list[Entry]:
     """The finalists from which the winner, the first of these, is not told apart: those whose mean cost over new seeds
     differs from its own by what other seeds and other choosing rows may do (p of 0.05 and more, corrected for all
-    finalists); all of them where there is one seed. None where the metric is no function of means over rows, or too
-    many rows were scored to keep them.
+    finalists); all of them where there is one seed. Empty, too, where that is not known: the metric is no function of
+    means over rows, or too many rows were scored to keep them.
     """
     finalists = [entry for entry in ranked if entry.again]
     runs = {entry: _runs(entry) for entry in finalists}

@@ -20,8 +20,7 @@ def text(found: Comparison) -> list[str]:
         "Score: mean on evidence rows of the best recipe of each search, five new seeds. Best of k: what a search of k"
         " recipes is expected to find, on choosing rows, the median of three searches; searches: the least and the most"
         f" of them at {found.recipes}. Seconds: of training on one core. A tie: three searches do not tell them"
-        " apart; they"
-        " need not be equal.",
+        " apart; they need not be equal.",
     ]
     lost = [one.value for one in found.contenders if one.score is None]
     if lost:

@@ -90,15 +90,22 @@ def begun(
     space: dict[str, Any],
 ) -> Evidence:  # fmt: skip
     """What a race itself knows of its winner; its parts are not measured yet. count, space: as of `mattered`."""
-    y = evidence_labels(prepared)
+    y, recipes = evidence_labels(prepared), journal.recipes()
     return Evidence(
         metric=metric.name,
         greater=metric.greater,
         standing=standing(further, y, metric, best.score, best.corrected) if further else None,
         worths=worths(parts_of(best.recipe, prepared), {}, {}, y, metric, best.recipe.learning_rate),
-        fields=mattered(journal.recipes(), journal.scores(), count, best.recipe, metric, space),
-        left=LATER if further else ("further seeds", *LATER),
+        fields=mattered(recipes, journal.scores(), count, best.recipe, metric, space),
+        left=_left(recipes, further),
     )
+
+
+def _left(recipes: list[dict[str, Any]], further: Replicates | None) -> tuple[str, ...]:
+    """What, beside parts, a race left to be measured: dropped recipes only where there are some."""
+    dropped = any(row["outcome"].startswith("dropped") for row in recipes)
+    later = tuple(what for what in LATER if dropped or what != LATER[0])
+    return later if further else ("further seeds", *later)
 
 
 def covered(model: Model, prediction: Array, prepared: Prepared) -> dict[str, Any]:
@@ -140,8 +147,7 @@ def worths(
     """
     own = runs.get("winner")
     estimates = {part.field: _compared(runs.get(part.field), own, y, metric) for part in present}
-    ps = [_unstable(runs.get(part.field), own) if estimates[part.field] is None else estimates[part.field].p  # type: ignore[union-attr]
-          for part in present]  # fmt: skip
+    ps = [found.p if found else _unstable(runs.get(field), own) for field, found in estimates.items()]
     level = 1 - (1 - LEVEL) / max(len(present), 1)
     return tuple(
         _worth(part, estimates[part.field], p, level, grids, runs, rate)
