@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from slalom import ablated, explained, explaining, reopened, study, weighed
+from slalom import ablated, explained, explaining, reopened, start, study, weighed
 from slalom.crew import Crew
 from slalom.entry import FURTHER
 from slalom.errors import SlalomError
@@ -17,6 +17,7 @@ from slalom.intervals import clopper_pearson, difference, means_of, runs_of
 from slalom.journal import Journal
 from slalom.metrics import METRICS
 from slalom.opened import evidence as known
+from slalom.plan import halving
 from slalom.racing import race
 from slalom.recipe import Recipe
 from slalom.weighed import Replicates
@@ -163,10 +164,12 @@ def test_dropped_recipes_are_finished(few, tmp_path, monkeypatch):
     """Of what a rung dropped some are trained to their end with the seed that they had, and counted beside the winner's
     mean."""
     monkeypatch.setattr(reopened, "DRAWN", 3)
+    monkeypatch.setattr(start.planning, "flat", halving)  # a race that counts recipes then drops some, by no clock
     folder = tmp_path / "run"
-    race(X, Y, seconds=6, seed=1, fixed={"depth": 1, "width": 4, "rule": "adam", "batch_size": 64}, out=folder)
+    fixed = {"depth": 1, "width": 4, "rule": "adam", "batch_size": 64}
+    race(X, Y, recipes=12, epochs=9, seed=1, fixed=fixed, out=folder)
     found = explain(folder, X, Y)
-    assert found.droppings
+    assert [(one.rung, one.dropped) for one in found.droppings] == [(1, 8)]
     for one in found.droppings:
         assert one.drawn == min(3, one.dropped)
         costs = about_of(folder, f"dropped {one.rung}")["costs"]
