@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from slalom.descent import descend
     from slalom.ensemble import Ensemble
     from slalom.errors import RaceFailed, SlalomError
+    from slalom.estimators import SlalomClassifier, SlalomRegressor
     from slalom.evidence import Evidence
     from slalom.explaining import explain
     from slalom.fitting import fit
+    from slalom.inspected import inspect
     from slalom.model import Model
     from slalom.opened import leaderboard, load
     from slalom.racing import race
@@ -33,6 +35,9 @@ _HOME = {
     "compare": "slalom.comparing",
     "Comparison": "slalom.contest",
     "Evidence": "slalom.evidence",
+    "SlalomRegressor": "slalom.estimators",
+    "SlalomClassifier": "slalom.estimators",
+    "inspect": "slalom.inspected",
     "load": "slalom.opened",
     "leaderboard": "slalom.opened",
     "descend": "slalom.descent",
@@ -61,12 +66,15 @@ __all__ = [
     "Recipe",
     "Result",
     "SigmoidNet",
+    "SlalomClassifier",
     "SlalomError",
+    "SlalomRegressor",
     "compare",
     "descend",
     "ewma",
     "explain",
     "fit",
+    "inspect",
     "layers",
     "leaderboard",
     "load",

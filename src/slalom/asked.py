@@ -9,7 +9,12 @@ from slalom.errors import SlalomError, wrong
 
 Given = dict[str, Any]
 REFIT = {None: False, "train": True, "all": "all"}  # option -> argument
-KEPT = ("target", "seed", "task", "metric", "out")  # what a continued race cannot have otherwise
+READING = ("separator", "decimal", "encoding")
+SIGNS = {"tab": "\t", "\\t": "\t", "comma": ",", "point": "."}  # words for signs that a shell makes hard to type
+OPTIONS = {"sample_weight": "weights"}  # that have another name than their argument
+ROLES = ("sample_weight", "group", "time")
+# What a continued race cannot have otherwise.
+KEPT = ("target", "seed", "task", "metric", "out", *ROLES, "columns", *READING)
 
 
 def wanted(given: Given) -> dict[str, Any]:
@@ -35,10 +40,27 @@ def wanted(given: Given) -> dict[str, Any]:
         raise SlalomError(f"--target must be given: the column of {file} to predict.")
     out = given.get("out") or (None if given.get("dry_run") else free_folder(file))
     named = {name: given[name] for name in ("task", "metric") if given.get(name)}
-    named |= {"refit": REFIT[given.get("refit")]}
+    named |= {"refit": REFIT[given.get("refit")], "test": not given.get("no_test")}
+    named |= {role: given[role] for role in ROLES if given.get(role)} | about(given)
     return {"X": file, "target": given["target"], "seed": given.get("seed") or 0, "out": out, "fixed": fixed} | (
         amount | named | own
     )
+
+
+def about(given: Given) -> Given:
+    """What the options say of the columns and of how a text file is to be read."""
+    found: Given = {"columns": kinds_of(given["columns"])} if given.get("columns") else {}
+    reading = {name: SIGNS.get(given[name], given[name]) for name in READING if given.get(name)}
+    return found | ({"reading": reading} if reading else {})
+
+
+def kinds_of(file: Path) -> dict[str, str]:
+    """What a TOML file says that columns are: `name = "category"`, at its top or under [columns] (SlalomError)."""
+    from slalom.folder import toml
+
+    held = toml(file, _text(file, "--columns"))
+    inside = held.get("columns", held)
+    return inside if isinstance(inside, dict) else held
 
 
 def fields(pairs: Sequence[str]) -> dict[str, Any]:
@@ -102,7 +124,8 @@ def _continued(given: Given, amount: dict[str, Any], fixed: dict[str, Any]) -> d
     folder = given["extend"]
     for name in KEPT:
         if given.get(name) is not None:
-            raise SlalomError(f"--{name} must not be given beside --continue. It stays as it was in {folder}.")
+            option = OPTIONS.get(name, name)
+            raise SlalomError(f"--{option} must not be given beside --continue. It stays as it was in {folder}.")
     settings = RunFolder.extend(folder).settings()
     try:
         data, order = settings["data"], settings["order"]
@@ -120,6 +143,8 @@ def _continued(given: Given, amount: dict[str, Any], fixed: dict[str, Any]) -> d
         "X": file, "target": target, "seed": seed, "task": task, "metric": metric, "extend": folder,
         "fixed": order.get("fixed", {}) | fixed, "space": order.get("space", {}), **_amount(folder, order, amount),
         "refit": REFIT[given["refit"]] if given.get("refit") else order.get("refit", False),
+        "test": order.get("test", True), **data.get("roles", {}), "columns": data.get("columns"),
+        "reading": data.get("reading"),
     }  # fmt: skip
 
 
@@ -131,6 +156,8 @@ def _refuse_made_in_python(folder: Path, source: str, target: str, metric: str, 
         why = "Its rows came from Python"
     elif data.get("validation_rows"):
         why = "Its validation rows came from Python"
+    elif data.get("given"):
+        why = f"Its {data['given'][0]} came from Python"
     elif not is_named(metric):
         why = f"Its metric {metric!r} is a function in Python"
     if why:

@@ -65,13 +65,16 @@ class Baselines:
         wanted: list[Array],
         classes: int,
         codes: Sequence[int] = (),
+        weights: Array | None = None,
     ) -> None:
         """numbers: the encoded columns. labels [N]; folds: the training rows of each; wanted: the rows to predict by
         the model of each fold; classes: 0 for a regression; codes: how many codes each of the last
-        columns has."""
+        columns has; weights [N]: of the rows in training."""
         self._folder = path = numbers.folder
         self._began, self._folds = time.perf_counter(), len(folds)
         np.save(path / "labels.npy", labels)
+        if weights is not None:
+            np.save(path / "weights.npy", weights)
         for i, (rows, asked) in enumerate(zip(folds, wanted, strict=True)):
             np.save(path / f"rows{i}.npy", rows)
             np.save(path / f"wanted{i}.npy", asked)
@@ -146,6 +149,12 @@ def _encoders(classes: int, plain: int, codes: Sequence[int]) -> tuple[Any, Any,
     return places, means, list(range(plain, plain + len(few)))
 
 
+def _fit(model: Any, table: Array, labels: Array, weights: Array | None) -> None:
+    """Fit a baseline, rows weighted where they have weights."""
+    last = model.steps[-1][0] + "__" if hasattr(model, "steps") else ""
+    model.fit(table, labels, **({} if weights is None else {f"{last}sample_weight": weights}))
+
+
 def _answer(model: Any, table: Array, classes: int) -> Array:
     """Predictions for the rows of a table; a class that the training rows did not have gets probability 0."""
     if not classes:
@@ -173,13 +182,15 @@ def main(folder: str) -> None:
     path = Path(folder)
     about = json.loads((path / "about.json").read_text())
     labels = np.load(path / "labels.npy")
+    weights = np.load(path / "weights.npy") if (path / "weights.npy").exists() else None
     for i in range(len(NAMES)):
         began = time.perf_counter()
         try:
             for fold in range(about["folds"]):
                 rows = np.load(path / f"rows{fold}.npy")
                 table, codes = _table(path, rows), about["codes"]
-                model = _models(about["classes"], table.shape[1] - len(codes), codes)[i].fit(table, labels[rows])
+                model = _models(about["classes"], table.shape[1] - len(codes), codes)[i]
+                _fit(model, table, labels[rows], None if weights is None else weights[rows])
                 answer = _answer(model, _table(path, np.load(path / f"wanted{fold}.npy")), about["classes"])
                 np.save(path / "part.npy", answer)
                 (path / "part.npy").replace(path / f"answer{i}.{fold}.npy")

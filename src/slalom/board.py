@@ -151,7 +151,20 @@ def table(board: pl.DataFrame, width: int, top: int | None = 10) -> str:
         needed = _width(column, given) + 2
         if needed <= room:
             shown, room = [*shown, column], room - needed
-    widths = [_width(column, given) for column in shown]
+    return laid_out(rows, shown, width)
+
+
+def laid_out(rows: Sequence[Row | None], shown: Sequence[Column], width: int) -> str:
+    """Rows under the headings of these columns, each as wide as it needs to be; None is a gap.
+
+    >>> print(laid_out([{"a": 1}, None, {"a": 100}], [Column("of a", lambda row: str(row["a"]), right=True)], 80))
+    of a
+    ----
+       1
+    …
+     100
+    """
+    widths = [_width(column, [row for row in rows if row]) for column in shown]
     heads = [column.heading.split("\n") for column in shown]
     lines = [
         _line([head[0] if len(head) == 2 else "" for head in heads], shown, widths),

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
-from slalom import measuring, shell
+from slalom import measuring, shell, using
 from slalom.errors import RaceFailed, SlalomError
 from slalom.measuring import FAILED, FOLDER, INTERRUPTED
 
@@ -37,6 +37,7 @@ def command() -> None:
     \b
     Examples:
       slalom race houses.csv --target price --seconds 60 --out runs/houses
+      slalom inspect houses.csv --target price
       slalom explain runs/houses --seconds 300
       slalom compare houses.csv --target price --over rule
       slalom predict runs/houses new_rows.csv --out predictions.csv
@@ -55,6 +56,11 @@ def command() -> None:
 @click.option("--out", type=FOLDER, help="A new folder for everything.  [runs/NAME-OF-FILE]")
 @click.option("--task", type=click.Choice(["auto", "regression", "classification"]), help="What is predicted.  [auto]")
 @click.option("--metric", metavar="NAME", help="What chooses the winner.  [rmse, or log_loss for classes]")
+@shell.reading
+@click.option("--weights", "sample_weight", metavar="COLUMN", help="What each row weighs in training; no input.")
+@click.option("--group", metavar="COLUMN", help="Rows of one group are never both trained on and held out; no input.")
+@click.option("--time", metavar="COLUMN", help="What was first trains, what came later is held out.")
+@click.option("--no-test", is_flag=True, help="Hold no test rows back.")
 @click.option("--recipes", type=int, metavar="N", help="Exactly N recipes, none dropped; goes with --epochs.")
 @click.option("--epochs", type=int, metavar="E", help="Exactly E epochs for each.")
 @click.option("--recipe", type=FOLDER, metavar="FILE.toml", help="Just this one recipe.")
@@ -75,12 +81,17 @@ def command() -> None:
     metavar="[all]",
     help="Train the winner once more, on all rows that are not test rows (all: on those, too).",
 )
+@click.option(
+    "--explain", "explain", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+    help="Behind the race, measure for so long what each part of the winner is worth.",
+)  # fmt: skip
 @click.option("--continue", "extend", type=FOLDER, metavar="DIR", help="Add recipes to the race in this folder.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, its memory and time; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
 def race(**given: Any) -> int:
-    """Race recipes on the rows of FILE (.csv, .tsv, .txt, also with .gz, or .parquet) and keep the best model.
+    """Race recipes on the rows of FILE (.csv, .tsv, .txt, .parquet, .feather, .jsonl, .xlsx; .gz, .zip) and keep the
+    best model.
 
     \b
     Examples:
@@ -90,6 +101,7 @@ def race(**given: Any) -> int:
       slalom race houses.csv --target price --recipes 64 --epochs 20 --json
       slalom race houses.csv --target price --refit
       slalom race houses.csv --target price --dry-run
+      slalom race houses.csv --target price --seconds 60 --explain 300
       slalom race --continue runs/houses --seconds 120
     """
     from slalom.display import display
@@ -110,62 +122,33 @@ def race(**given: Any) -> int:
     if result is None:
         shell.show(shell.as_json(plan) if given["as_json"] else told.plan(plan))
         return 0
-    if given["as_json"]:
-        shell.show(shell.as_json(result.summary()))
-    else:
+    if not given["as_json"]:
         shell.show(told.result(result, shell.columns(), interrupted=interrupted, program=shell.program()))
-    return INTERRUPTED if interrupted else 0 if told.has_winner(result) else FAILED
+    whole = told.has_winner(result) and not interrupted
+    evidence = _explained(result, given) if whole and given["explain"] else None
+    if given["as_json"]:
+        shell.show(shell.as_json(result.summary() | ({"evidence": evidence.plain()} if evidence else {})))
+    return INTERRUPTED if interrupted or (whole and given["explain"] and not evidence) else 0 if whole else FAILED
+
+
+def _explained(result: Any, given: dict[str, Any]) -> Any:
+    """The evidence of `--explain`, told unless JSON is wanted; None where it was interrupted, or had no parts to
+    measure."""
+    evidence = measuring.measured(result.out, seconds=given["explain"], quiet=given["quiet"])
+    if evidence and not given["as_json"]:
+        shell.show("\n" + measuring.said(evidence, result.out))
+    return evidence
 
 
 def _raced(asked: dict[str, Any]) -> tuple[Any, bool]:
     """(the result, whether Ctrl-C ended the race)."""
-    from slalom.racing import Interrupted
     from slalom.racing import race as run_race
+    from slalom.result import Interrupted
 
     try:
         return run_race(**asked), False
     except Interrupted as stopped:
         return stopped.result, True
-
-
-@command.command(short_help="Predict the rows of a table with a race's model.")
-@click.argument("folder", type=FOLDER, metavar="DIR")
-@click.argument("file", type=FOLDER)
-@click.option("--out", type=FOLDER, help="A .csv file for the predictions.  [stdout]")
-@click.option("--proba", is_flag=True, help="The probability of every class, too.")
-@click.option(
-    "--interval",
-    type=float,
-    metavar="LEVEL",
-    help="Intervals, or sets of classes, that should hold this share of rows.",
-)
-@click.option("--single", "which", flag_value="single", help="By the winner's network.")
-@click.option(
-    "--ensemble", "which", flag_value="ensemble", help="By the mean of several.  [where the race showed a gain]"
-)
-@click.option("--quiet", "-q", is_flag=True, help="Nothing on stderr.")
-def predict(
-    folder: Path, file: Path, out: Path | None, proba: bool, interval: float | None, which: str | None, quiet: bool
-) -> int:
-    """Predict every row of FILE with the model in DIR: a CSV, in the order of the rows.
-
-    \b
-    Examples:
-      slalom predict runs/houses new_rows.csv --out predictions.csv
-      slalom predict runs/flowers new_rows.csv --proba
-      slalom predict runs/houses new_rows.csv --interval 0.9
-      slalom predict runs/houses new_rows.csv --single
-    """
-    from slalom.told import predictions, write
-
-    frame = predictions(folder, file, proba=proba, interval=interval, which=which)
-    if out is None:
-        shell.show(frame.write_csv(), raw=True)
-        return 0
-    write(frame, out, source=file)
-    if not quiet:
-        click.echo(f"{len(frame):,} rows predicted: {out}", err=True)
-    return 0
 
 
 @command.command(short_help="Show the leaderboard of a race.")
@@ -228,6 +211,9 @@ def list_parts(kind: str, name: str | None, full: bool, as_json: bool) -> int:
     return 0
 
 
+command.add_command(using.inspect)
+command.add_command(using.predict)
+command.add_command(using.export)
 command.add_command(measuring.explain)
 command.add_command(measuring.compare)
 command.add_command(measuring.bench)

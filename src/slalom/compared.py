@@ -5,11 +5,34 @@ from typing import Any
 
 import numpy as np
 
-from slalom.baselines import Baseline
+from slalom.baselines import Baseline, Baselines, Numbers
 from slalom.calibration import threshold
 from slalom.metrics import Metric
 from slalom.prepare import Prepared
 from slalom.types import Array
+
+
+class Rivals:
+    """The baselines of a race, which are fitted in a process beside it; none where they are not wanted."""
+
+    def __init__(self, numbers: Numbers, prepared: Prepared, *, there: bool = True) -> None:
+        """numbers: the encoded columns."""
+        self.prepared, self._baselines = prepared, None
+        if there:
+            folds, classes = [fold.train for fold in prepared.compared_folds], len(prepared.target.classes)
+            self._baselines = Baselines(
+                numbers, prepared.labels, folds, wanted_rows(prepared), classes, prepared.columns.categories,
+                prepared.weights,
+            )  # fmt: skip
+
+    def rows(self, metric: Metric, deadline: float) -> list[dict[str, Any]]:
+        """The rows of the journal of those that are done by a time.perf_counter(); their process is ended."""
+        return baseline_rows(self._baselines.collect(deadline), self.prepared, metric) if self._baselines else []
+
+    def close(self) -> None:
+        """End the process."""
+        if self._baselines:
+            self._baselines.close()
 
 
 def wanted_rows(prepared: Prepared) -> list[Array]:

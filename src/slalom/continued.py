@@ -51,11 +51,16 @@ def earlier(folder: RunFolder, order: Order, metric: Metric) -> Earlier:
 
 
 def fingerprint(folder: RunFolder, prepared: Prepared) -> str:
-    """A hash of the encoded rows; a race is only extended on the same ones (SlalomError)."""
+    """A hash of the encoded rows and of their division; a race is only extended on the same ones (SlalomError)."""
     made = hashlib.blake2b(prepared.digest, digest_size=16)
     made.update(np.ascontiguousarray(prepared.labels).data)
+    if prepared.weights is not None:
+        made.update(np.ascontiguousarray(prepared.weights).data)
+    for rows in prepared.split.train:
+        made.update(np.ascontiguousarray(rows, np.int64).data)
     if folder.extends and folder.settings()["data"]["fingerprint"] != made.hexdigest():
         raise SlalomError(
-            f"The data must be the same as in {folder.path}. Rows, columns or target differ: start a new race."
+            f"The data must be the same as in {folder.path}. Rows, columns, target, weights or the division of rows"
+            " differ: start a new race."
         )
     return made.hexdigest()

@@ -11,6 +11,10 @@ class SlalomError(ValueError):
     """
 
 
+class WrongKindError(SlalomError, TypeError):
+    """A cell or an argument is of a kind that nothing can be made of."""
+
+
 class RaceFailed(RuntimeError):  # noqa: N818 - the outcome of a race, named as one says it
     """The race ran and has nothing to return (every recipe diverged, or no time was left); exit code 1."""
 

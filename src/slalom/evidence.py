@@ -74,6 +74,7 @@ class Evidence:
     worths: tuple[Worth, ...] = ()
     droppings: tuple[Dropping, ...] = ()
     fields: tuple[dict[str, Any], ...] = ()  # what mattered over all recipes
+    ended: dict[str, int] = field(default_factory=dict)  # how many recipes began, and how many diverged
     scalings: tuple[dict[str, Any], ...] = ()  # curvature under each
     columns: tuple[dict[str, Any], ...] = ()  # permutation importance
     intervals: dict[str, Any] = field(default_factory=dict)  # of predictions

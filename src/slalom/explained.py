@@ -154,9 +154,9 @@ def scalings(evidence: Evidence) -> list[str]:
             f" at its best learning rate, {one['rate']:.3g}."
         )
     return [
-        "The condition number of the columns under four scalings (of a linear model; 1 is best); how sharply the"
-        " winner's loss curves at its first weights (plain gradient descent with a constant rate above 2 / sharpness"
-        f" leaves there); and when the winner's recipe came to {evidence.metric}"
+        f"The condition number of the columns under {len(lines)} scalings (of a linear model; 1 is best); how sharply"
+        " the winner's loss curves at its first weights (plain gradient descent with a constant rate above"
+        f" 2 / sharpness leaves there); and when the winner's recipe came to {evidence.metric}"
         f" {number(evidence.scalings[0]['to'])} with each, one seed:",
         *lines,
     ]
@@ -177,6 +177,9 @@ def mattered(evidence: Evidence) -> list[str]:
         )
     elif evidence.fields:
         said.append("No field decided more than chance does about which recipes were the best fifth.")
+    if gone := evidence.ended.get("diverged"):
+        every = evidence.ended["recipes"]
+        said.append(f"{gone:,} of {every:,} recipes diverged ({gone / every:.1%}).")
     edges = [f"{one['field']} (at the {one['edge']} end)" for one in evidence.fields if one["edge"]]
     if edges:
         said.append(

@@ -2,10 +2,10 @@
 
 import json
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from slalom.errors import wrong
 from slalom.evidence import Evidence
 from slalom.intervals import means_of
 from slalom.journal import Journal
-from slalom.mattered import mattered
+from slalom.mattered import ended, mattered
 from slalom.opened import known
 from slalom.recipe import Recipe
 from slalom.reopened import Reopened, Sample, reopened
@@ -27,7 +27,7 @@ from slalom.study import Study
 from slalom.track import Status
 from slalom.weighed import FRESH, Replicates, kept, parts_of
 
-SCALINGS = ("none", "min_max", "z_score", "robust")  # under which curvature is looked at: none of them is stored
+SCALINGS = ("none", "min_max", "z_score", "sigmoid", "robust")  # under which curvature is looked at, and the winner's
 OF_COLUMNS = 2  # seeds that shuffled columns are predicted with
 SAVING = 0.5  # seconds kept free at the end
 
@@ -41,6 +41,9 @@ def explain(
     *,
     validation: tuple[Any, Any] | None = None,
     metric: Callable[[Any, Any], float] | None = None,
+    sample_weight: Any = None,
+    group: Any = None,
+    time: Any = None,
     seconds: float | None = None,
     progress: Callable[[Status], None] | None = None,
     began: float | None = None,
@@ -53,8 +56,9 @@ def explain(
     best rates, compared on evidence rows; then recipes that the rungs dropped, to their end. What is done stands in the
     journal; what the seconds did not allow is "not measured".
 
-    folder: of a race. X, y, validation, metric: as they were given to `race`, where it was not a file or no name; the
-    rows must be the same (SlalomError). seconds: a limit; without it everything is measured. progress: as in `race`.
+    folder: of a race. X, y, validation, metric, sample_weight, group, time: as they were given to `race`, where it was
+    not a file or no name; the rows must be the same (SlalomError). seconds: a limit; without it everything is measured.
+    progress: as in `race`.
 
     >>> import tempfile; from slalom import race
     >>> rng = np.random.default_rng(0); X = rng.normal(size=(100, 2)); y = X @ [2.0, -1.0]
@@ -64,10 +68,11 @@ def explain(
     >>> found.missing[:3]
     ['scaling', 'update rule', 'schedule']
     """
-    began = time.perf_counter() if began is None else began
+    began = perf_counter() if began is None else began
     if seconds is not None and not (isinstance(seconds, (int, float)) and 0 < seconds < math.inf):
         raise wrong("seconds", "a positive number", seconds)
-    race = reopened(folder, X, y, validation, metric, SCALINGS)
+    roles = {"sample_weight": sample_weight, "group": group, "time": time}
+    race = reopened(folder, X, y, validation, metric, SCALINGS, roles)
     end = math.inf if seconds is None else began + seconds - SAVING
     study = Study(race.prepared, race.metric, race.settings["order"]["seed"], end)
     return _Explaining(race, study, progress, began, seconds).run()
@@ -103,23 +108,23 @@ class _Explaining:
         return found
 
     def _measure(self, journal: Journal) -> None:
-        began = time.perf_counter()
+        began = perf_counter()
         for name, measure in self._studies():
             if name in self.found:
                 continue
             self.doing = name
-            made = measure() if time.perf_counter() < self.study.end else None
+            made = measure() if perf_counter() < self.study.end else None
             if made is None:  # something shorter may still fit
                 continue
             about, predictions = made
             journal.write_study(name, about, predictions)
             self.found[name] = made
-            self.spent = time.perf_counter() - began
+            self.spent = perf_counter() - began
 
     def say(self, phase: str, alive: int, steps: int) -> None:
         """Tell the display."""
         if self.progress:
-            now = time.perf_counter() - self.began
+            now = perf_counter() - self.began
             left = None if self.seconds is None else max(0.0, self.seconds - now)
             self.progress(Status(self.doing, alive, None, steps, now, left))
 
@@ -135,8 +140,12 @@ class _Explaining:
         for rung, sample in self.drawn.items():
             yield f"dropped {rung}", lambda sample=sample: self._finished(sample)  # type: ignore[misc]
         yield "columns", self._columns
-        for name in SCALINGS:
+        for name in self._scalings():
             yield f"scaling {name}", lambda name=name: self._scaling(name)  # type: ignore[misc]
+
+    def _scalings(self) -> tuple[str, ...]:
+        """Under which curvature is looked at."""
+        return tuple(dict.fromkeys((*SCALINGS, self.winner.scaling)))
 
     def _grid(self, recipe: Recipe) -> tuple[dict[str, Any], None] | None:
         grid = self.study.grid(recipe)
@@ -221,9 +230,10 @@ class _Explaining:
             scalings=weighed.scalings([a for name, (a, _) in self.found.items() if name[:8] == "scaling "], metric),
             columns=tuple(self.found["columns"][0]["columns"]) if "columns" in self.found else (),
             fields=self._mattered(journal),
+            ended=ended(journal.recipes()),
             intervals=before.intervals if before else {},
             left=self._left(),
-            needed=round(needed + time.perf_counter() - self.began - self.spent, 1) if needed else 0.0,
+            needed=round(needed + perf_counter() - self.began - self.spent, 1) if needed else 0.0,
         )
 
     def _left(self) -> tuple[str, ...]:
@@ -232,7 +242,7 @@ class _Explaining:
             "further seeds": ["winner"],
             "dropped recipes": [f"dropped {rung}" for rung in self.drawn],
             "shuffled columns": ["columns"],
-            "curvature": [f"scaling {name}" for name in SCALINGS],
+            "curvature": [f"scaling {name}" for name in self._scalings()],
         }
         return tuple(what for what, names in there.items() if any(name not in self.found for name in names))
 

@@ -215,7 +215,7 @@ def about_wave(track: Track, prepared: Prepared, compile_seconds: float) -> dict
 def race_settings(order: Order, table: Table, fingerprint: str, track: Track, result: Result) -> dict[str, Any]:
     """race.toml: everything that is needed to repeat the race."""
     best, metric = result.best, result.metric
-    kept = ("seed", "task", "seconds", "recipes", "epochs", "space", "plan", "refit")
+    kept = ("seed", "task", "seconds", "recipes", "epochs", "space", "plan", "refit", "test", "baselines")
     return {
         "slalom": version("slalom"),
         "data": {
@@ -223,6 +223,10 @@ def race_settings(order: Order, table: Table, fingerprint: str, track: Track, re
             "target": table.target,
             "fingerprint": fingerprint,
             "validation_rows": table.validation,
+            "roles": dict(table.named),
+            "columns": dict(table.about.kinds),
+            "reading": dict(table.about.reading),
+            "given": [role for role in table.roles if role not in table.named],
         },
         "order": {name: getattr(order, name) for name in kept}
         | {

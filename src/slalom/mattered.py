@@ -48,6 +48,12 @@ def mattered(
     return tuple(sorted(found, key=lambda one: -one["divergence"]))
 
 
+def ended(recipes: list[dict[str, Any]]) -> dict[str, int]:
+    """How many recipes began, and how many of them diverged."""
+    begun = [row["outcome"] for row in recipes if row["outcome"]]
+    return {"recipes": len(begun), "diverged": begun.count(DIVERGED)}
+
+
 def _costs(recipes: list[dict[str, Any]], scores: dict[int, dict[float, float | None]]) -> dict[int, float]:
     """The best cost of each recipe up to the epoch that all came to, by number; ∞ of those that diverged before. Those
     that time ran out for are not waited for, and what has no score up to there is left out."""

@@ -31,9 +31,6 @@ def explain(folder: Path, file: Path | None, seconds: float | None, only_told: b
       slalom explain runs/houses --told
       slalom explain runs/houses moved/houses.csv --json
     """
-    from slalom import board, explained
-    from slalom.display import display
-
     if only_told:
         from slalom import opened
 
@@ -41,23 +38,34 @@ def explain(folder: Path, file: Path | None, seconds: float | None, only_told: b
         if evidence is None:
             raise SlalomError(f"{folder} has no evidence yet. slalom explain {folder} --seconds 300 measures some.")
     else:
-        with display(quiet=quiet) as progress:
-            from slalom.explaining import explain as measure
-
-            rows = {} if file is None else {"X": file}
-            try:
-                evidence = measure(
-                    folder, **rows, seconds=seconds, progress=progress, began=shell.process_start()  # type: ignore[arg-type]
-                )  # fmt: skip
-            except KeyboardInterrupt:
-                shell.complain(f"Interrupted. What was finished is kept: slalom explain {folder} goes on.")
-                return INTERRUPTED
-    if as_json:
-        shell.show(shell.as_json(evidence.plain()))
-    else:
-        said = explained.sentences(evidence, shell.program(), str(folder))
-        shell.show("\n".join(board.wrapped(sentence, shell.columns()) for sentence in said))
+        rows = {} if file is None else {"X": file}
+        evidence = measured(folder, seconds=seconds, quiet=quiet, began=shell.process_start(), **rows)
+        if evidence is None:
+            return INTERRUPTED
+    shell.show(shell.as_json(evidence.plain()) if as_json else said(evidence, folder))
     return 0
+
+
+def measured(folder: Path, *, quiet: bool, **given: Any) -> Any:
+    """What `slalom.explain` finds; None where Ctrl-C ended it, which is told."""
+    from slalom.display import display
+
+    with display(quiet=quiet) as progress:
+        from slalom.explaining import explain as measure
+
+        try:
+            return measure(folder, progress=progress, **given)
+        except KeyboardInterrupt:
+            shell.complain(f"Interrupted. What was finished is kept: slalom explain {folder} goes on.")
+            return None
+
+
+def said(evidence: Any, folder: Path) -> str:
+    """Evidence for a person, as wide as the terminal."""
+    from slalom import board, explained
+
+    sentences = explained.sentences(evidence, shell.program(), str(folder))
+    return "\n".join(board.wrapped(sentence, shell.columns()) for sentence in sentences)
 
 
 @click.command(short_help="Compare update rules, or the values of any other field, fairly.")

@@ -21,8 +21,9 @@ from slalom.recipe import Recipe
 from slalom.types import Array, Tree
 from slalom.unit import Unit
 
-FORMAT = 5  # of the model folder; a newer one is refused
-OLDER = (2, 3, 4)  # that are still read: 2 knew no temperature and no threshold, 3 no codes, 4 no intervals
+FORMAT = 6  # of the model folder; a newer one is refused
+# That are still read: 2 knew no temperature and no threshold, 3 no codes, 4 no intervals, 5 no cycles and no free text.
+OLDER = (2, 3, 4, 5)
 
 
 @dataclass(frozen=True, repr=False)
@@ -119,6 +120,13 @@ class Model:
         """Write `model.json` and `weights.safetensors` into a folder (made if it is not there)."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
+        about, arrays = self.parts()
+        arrays = {name: np.asarray(value, order="C") for name, value in arrays.items()}
+        _replace(folder / "weights.safetensors", safetensors.numpy.save(arrays))
+        _replace(folder / "model.json", json.dumps(about, indent=1, allow_nan=False).encode())
+
+    def parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """All that a model is: (plain data, as JSON has it; its arrays by name)."""
         arrays: dict[str, Array] = {}
         scaler = _scaler_to_plain("scaler", self.scaler, arrays)
         unit = None
@@ -144,9 +152,7 @@ class Model:
             "threshold": self.threshold,
             "conformal": to_plain(self.conformal) if self.conformal else None,
         }
-        arrays = {name: np.asarray(value, order="C") for name, value in arrays.items()}
-        _replace(folder / "weights.safetensors", safetensors.numpy.save(arrays))
-        _replace(folder / "model.json", json.dumps(about, indent=1, allow_nan=False).encode())
+        return about, arrays
 
     @classmethod
     def load(cls, folder: str | Path) -> "Model":

@@ -1,12 +1,14 @@
 """The net that a recipe describes: dense layers with normalisation, activation and dropout between them."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from slalom.blocks import BLOCKS, Plain
 from slalom.errors import unknown
+from slalom.executor import cores
 from slalom.layers import (
     ACTIVATIONS,
     INITIALISERS,
@@ -252,11 +254,17 @@ class Net:
         return tuple(changed.get(i, layer) for i, layer in enumerate(weights))
 
     def predict(self, weights: Tree, memory: Tree, x: Array, chunk: int = 4096) -> Array:
-        """Outputs [C, N] for scaled rows x [N, D], in NumPy, nothing compiled."""
-        parts = [
-            self.apply(weights, memory, np.ascontiguousarray(x[i : i + chunk].T), training=False)[0]
-            for i in range(0, len(x), chunk)
-        ]
+        """Outputs [C, N] for scaled rows x [N, D], in NumPy on all cores, nothing compiled."""
+
+        def some(first: int) -> Array:
+            return self.apply(weights, memory, np.ascontiguousarray(x[first : first + chunk].T), training=False)[0]
+
+        firsts = range(0, len(x), chunk)
+        if len(firsts) > 1:
+            with ThreadPoolExecutor(min(cores(), len(firsts))) as pool:
+                parts = list(pool.map(some, firsts))
+        else:
+            parts = [some(first) for first in firsts]
         return np.concatenate(parts, axis=1) if parts else np.zeros((self.outputs, 0), np.float32)
 
 

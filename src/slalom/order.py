@@ -28,6 +28,8 @@ class Order:
     metric: Any = None
     plan: str = "halving"
     refit: bool | str = False
+    test: bool = True
+    baselines: bool = True
 
     def __post_init__(self) -> None:
         if self.seconds is not None and not (isinstance(self.seconds, (int, float)) and 0 < self.seconds < math.inf):
@@ -51,6 +53,9 @@ class Order:
             raise unknown("plan", str(self.plan), PLANS)
         if not isinstance(self.refit, bool) and self.refit != "all":
             raise wrong("refit", "True, False or 'all'", self.refit)
+        for name in ("test", "baselines"):
+            if not isinstance(getattr(self, name), bool):
+                raise wrong(name, "True or False", getattr(self, name))
         object.__setattr__(self, "fixed", named(self.fixed))
         check_fields(self.fixed)
         self._check_space()

@@ -1,7 +1,7 @@
 """From a table to what racers train on: one float32 copy of X, the scalers and the target of each fold."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -63,6 +63,7 @@ class Prepared:
     digest: bytes = b""  # of the table
     x: Array = field(default_factory=lambda: np.empty(0))
     y: Array = field(default_factory=lambda: np.empty(0))
+    weights: Array | None = None  # [N] of rows in training; None where all count alike
     kept: int = 0  # bytes of what scored rows added to costs, that the racers of a race keep together
     _fitted: dict[tuple, Any] = field(default_factory=dict)
 
@@ -178,6 +179,8 @@ def prepare(
     whole: bool,
     refit: bool | str = False,
     sink: Sink | None = None,
+    weights: Array | None = None,
+    kinds: Mapping[str, str] | None = None,
 ) -> Prepared:
     """Encode the table (fitted on the rows that are not held out of every fold) and lay out the arrays.
 
@@ -185,10 +188,11 @@ def prepare(
     units: the scalings of a regression target that may be. whole: whether a fold of all rows but the test rows is
     wanted besides. refit: whether one of all rows that are not test rows is ("all": of all rows), where the whole is
     not the same. sink: called with the encoded columns, some at a time, from several threads: (which, [N, some]
-    float64).
+    float64). weights: of the rows in training. kinds: of columns, as
+    of `Columns.fit`.
     """
     fitted_on = np.unique(np.concatenate(split.train))
-    columns = Columns.fit(frame, fitted_on)
+    columns = Columns.fit(frame, fitted_on, kinds=kinds)
     table, test_rows = Encoded(columns, frame), frame[split.test]
     del frame
     give_back()
@@ -204,6 +208,7 @@ def prepare(
         scalings=tuple(sorted(scalings)),
         stored=tuple(sorted(filter(is_stored, scalings))),
         units=tuple(units) if target.task == "regression" else (),
+        weights=weights,
     )  # fmt: skip
     _lay_out(made, table, fitted_on, sink)
     made.y = _targets(made)

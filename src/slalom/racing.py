@@ -1,22 +1,22 @@
 """The race: the door that takes a data set and hands back a trained model, its recipe, and how all the others did."""
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from slalom import seats
-from slalom.baselines import Baselines, Numbers
-from slalom.compared import baseline_rows, wanted_rows
+from slalom.baselines import Numbers
+from slalom.compared import Rivals
 from slalom.continued import earlier, fingerprint
 from slalom.corrected import Corrected
 from slalom.ending import Ended, Ending
 from slalom.entry import FINISHED, Entry
 from slalom.errors import SlalomError
 from slalom.executor import Threads, cores
-from slalom.finish import CONSTANT, about_wave, best_of, class_count, crowned, race_settings, recipe_rows
+from slalom.finish import CONSTANT, about_wave, best_of, crowned, race_settings, recipe_rows
 from slalom.folder import RunFolder
 from slalom.journal import Journal
 from slalom.metrics import Metric
@@ -27,9 +27,9 @@ from slalom.prepare import Prepared, Sink
 from slalom.promised import promised, seconds_of, tied
 from slalom.recipe import Recipe
 from slalom.report import page
-from slalom.result import ENSEMBLE, Best, Result, finite, leaderboard
+from slalom.result import ENSEMBLE, Best, Interrupted, Result, finite, leaderboard
 from slalom.start import drawn, end_of, entered, further, plan_of, prepared_for
-from slalom.table import Table, table_of
+from slalom.table import ROLES, About, Table, table_of
 from slalom.track import Status, Track
 
 DEFAULT_SECONDS = 60.0
@@ -58,6 +58,13 @@ def race(
     out: str | Path | None = None,
     extend: str | Path | None = None,
     refit: bool | str = False,
+    sample_weight: Any = None,
+    group: Any = None,
+    time: Any = None,
+    columns: dict[str, str] | None = None,
+    reading: dict[str, str] | None = None,
+    test: bool = True,
+    baselines: bool = True,
     progress: Callable[[Status], None] | None = None,
     began: float | None = None,
 ) -> Result:
@@ -77,13 +84,17 @@ def race(
     draws and first weights.
     out: the folder to leave everything in; it must not hold anything yet. extend: the folder of a finished race that
     more recipes are added to, on the same data. refit: whether the winner is trained once more at the end on all rows
-    that are not test rows ("all": on those too); scores stay those of the model before. progress: called with a
-    `Status` a few times a second. began: the time.perf_counter() at which the seconds started to count.
+    that are not test rows ("all": on those too); scores stay those of the model before.
+    sample_weight: how often a row is met in training; scores count every row once, rows of weight 0 are left out.
+    group: rows of one group are never both in training and held out. time: what was first trains, what came later is
+    held out. All three: a column's name (an input only of time) or an array [N]. columns: what columns are, where it is
+    not to be found out: number, category, date, text, drop; reading: separator, decimal, encoding of a text file.
+    test, baselines: whether there are any. progress: called with a `Status` a few times a second. began: the
+    perf_counter() at which the seconds started.
 
     Raises SlalomError where something given cannot be used, before anything is written.
 
-    >>> import numpy as np
-    >>> rng = np.random.default_rng(0); X = rng.normal(size=(300, 3)); y = X @ [1.0, 2.0, 3.0]
+    >>> import numpy as np; rng = np.random.default_rng(0); X = rng.normal(size=(300, 3)); y = X @ [1.0, 2.0, 3.0]
     >>> result = race(X, y, recipes=2, epochs=3, seed=0, fixed={"depth": 1, "width": 8})
     >>> result.leaderboard["kind"].to_list().count("recipe"), result.model.predict(X).shape
     (2, (300,))
@@ -91,7 +102,8 @@ def race(
     return _entered(
         X, y, target=target, validation=validation, task=task, metric=metric, seconds=seconds, recipes=recipes,
         epochs=epochs, recipe=recipe, fixed=fixed, space=space, also=also, plan=plan, seed=seed, out=out, extend=extend,
-        refit=refit, progress=progress, began=began,
+        refit=refit, sample_weight=sample_weight, group=group, time=time, columns=columns,
+        reading=reading, test=test, baselines=baselines, progress=progress, began=began,
     ).run()  # fmt: skip
 
 
@@ -120,22 +132,15 @@ def _entered(
     **asked: Any,
 ) -> "Race":
     """The race that is asked for, its arguments checked, its rows read; see `race`."""
-    began = time.perf_counter() if began is None else began
+    about = About({n: asked.pop(n, None) for n in ROLES}, *(asked.pop(n, None) or {} for n in ("columns", "reading")))
+    began = perf_counter() if began is None else began
     if all(asked.get(name) is None for name in ("seconds", "recipes", "epochs", "recipe")):
         asked["seconds"] = DEFAULT_SECONDS
     order = Order(**asked | {name: dict(asked.get(name) or {}) for name in ("fixed", "space")})
     if extend and out:
         raise SlalomError("out must not be given beside extend: the race stays in its folder.")
     folder = RunFolder.extend(extend) if extend else RunFolder.new(out)
-    return Race(order, table_of(X, y, target, validation), folder, began, progress)
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C ended a race early; everything so far is saved and `result` holds it."""
-
-    def __init__(self, result: Result) -> None:
-        super().__init__("the race was interrupted")
-        self.result = result
+    return Race(order, table_of(X, y, target, validation, about), folder, began, progress)
 
 
 @dataclass(eq=False)
@@ -156,12 +161,10 @@ class Race:
             return self._run(numbers)
 
     def _run(self, numbers: Numbers) -> Result:
-        prepared, metric, track = self._start(numbers.put)
+        prepared, metric, track = self._start(numbers.put if self.order.baselines else None)
         mark = fingerprint(self.folder, prepared)
         self.folder.make()
-        folds, wanted = [fold.train for fold in prepared.compared_folds], wanted_rows(prepared)
-        codes = prepared.columns.categories
-        baselines = Baselines(numbers, prepared.labels, folds, wanted, class_count(prepared), codes)
+        rivals = Rivals(numbers, prepared, there=self.order.baselines)
         try:
             with Journal(self.folder.journal) as journal:
                 wave = len(journal.waves())
@@ -172,16 +175,16 @@ class Race:
                 limit = self._limit(len(ranked))
                 ending = Ending(self.order, self.folder, prepared, metric, track, ranked, limit)
                 ended = ending.run(best, single, self.notes, journal, stays=stays)
-                self._baselines(prepared, metric, track, baselines, journal)
+                self._baselines(metric, track, rivals, journal)
                 result = self._result(prepared, metric, track, journal, best, ended)
                 settings = race_settings(self.order, self.table, mark, track, result)
                 if self.folder.extends:  # what repeats the first race stays; the journal tells of its waves
                     settings = self.folder.settings() | {name: settings[name] for name in ("best", ENSEMBLE)}
                 self.folder.write_settings(settings)
-                result.about["seconds"] = round(time.perf_counter() - self.began, 3)
+                result.about["seconds"] = round(perf_counter() - self.began, 3)
                 journal.write_wave(wave, result.about)
         finally:
-            baselines.close()
+            rivals.close()
         if self.folder.path:
             self.folder.write_report(page(result), result.summary())
             if result.evidence:
@@ -219,7 +222,7 @@ class Race:
 
         track.report = report
         if order.seconds and not order.recipe:
-            track.more, now = more, time.perf_counter()
+            track.more, now = more, perf_counter()
             track.patience = PATIENCE if len(prepared.folds) == 1 else math.inf  # folds are scored at equal steps
             if track.end - now > UNDIVIDED:
                 track.first, track.last = (now + share * (track.end - now) for share in (FIRST_START, LAST_START))
@@ -255,7 +258,7 @@ class Race:
 
     def _promised(self, track: Track, ranked: list[Entry]) -> tuple[Corrected | None, tuple[str, ...]]:
         """(the search score corrected, the finalists that tie with the winner), as far as there is time."""
-        if track.interrupted or time.perf_counter() > self._limit(len(ranked)):
+        if track.interrupted or perf_counter() > self._limit(len(ranked)):
             return None, ()
         try:
             ties = tuple(f"recipe {entry.number}" for entry in tied(ranked))
@@ -264,16 +267,13 @@ class Race:
             track.interrupted = True
             return None, ()
 
-    def _baselines(
-        self, prepared: Prepared, metric: Metric, track: Track, baselines: Baselines, journal: Journal
-    ) -> None:
+    def _baselines(self, metric: Metric, track: Track, rivals: Rivals, journal: Journal) -> None:
         """Take in the baselines; Ctrl-C while they are waited for takes those that are done."""
         try:
-            found = baselines.collect(0.0 if track.interrupted else self._limit(len(track.started)))
+            rows = rivals.rows(metric, 0.0 if track.interrupted else self._limit(len(track.started)))
         except KeyboardInterrupt:
             track.interrupted = True
-            found = baselines.collect(0.0)
-        rows = baseline_rows(found, prepared, metric)
+            rows = rivals.rows(metric, 0.0)
         journal.write_baselines(row for row in rows if row["outcome"] == FINISHED or not self.folder.extends)
 
     def _result(
@@ -288,13 +288,13 @@ class Race:
         about = about_wave(track, prepared, track.executor.compile_seconds)
         about |= {"source": self.table.source, "target": self.table.target, "seed": self.order.seed}
         about["start_seconds"] = None if track.began is None else round(track.began - self.began, 3)
-        about["seconds"] = round(time.perf_counter() - self.began, 3)
+        about["seconds"] = round(perf_counter() - self.began, 3)
         about["refit"] = {"rows": again.rows, "epochs": again.epochs} if again else None
         notes, path = tuple(self.notes), self.folder.path
         return Result(board, best, model, metric, about, tests, notes, path, single, ensemble, gain, evidence)
 
     def _say(self, phase: str, alive: int, racer_steps: int) -> None:
         if self.progress:
-            now = time.perf_counter() - self.began
+            now = perf_counter() - self.began
             left = None if self.order.seconds is None else max(0.0, self.order.seconds - now)
             self.progress(Status(phase, alive, self.best, racer_steps, now, left))

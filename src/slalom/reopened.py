@@ -15,7 +15,7 @@ from slalom.order import Order
 from slalom.prepare import Prepared
 from slalom.recipe import Recipe
 from slalom.start import prepared_for
-from slalom.table import Table, table_of
+from slalom.table import About, Table, table_of
 
 DRAWN = 10  # dropped recipes that may be trained to their end, of each rung
 
@@ -31,11 +31,15 @@ class Reopened(NamedTuple):
     drawn: dict[int, "Sample"]
 
 
-def reopened(folder: str | Path, X: Any, y: Any, validation: Any, metric: Any, scalings: tuple[str, ...]) -> Reopened:
+def reopened(
+    folder: str | Path, X: Any, y: Any, validation: Any, metric: Any, scalings: tuple[str, ...],
+    roles: dict[str, Any] | None = None,
+) -> Reopened:  # fmt: skip
     """The race in a folder, with its rows from where they were, or from X and y.
 
-    metric: the function that chose, where it was one. scalings: that are wanted beside those of its recipes. Raises
-    SlalomError where there is no winner, the rows are not the same, or something has to be given.
+    metric: the function that chose, where it was one. scalings: that are wanted beside those of its recipes. roles: as
+    of `About`, those that were no columns. Raises SlalomError where there is no winner, the rows are not the same, or
+    something has to be given.
     """
     opened = RunFolder.extend(folder)
     settings = opened.settings()
@@ -45,7 +49,7 @@ def reopened(folder: str | Path, X: Any, y: Any, validation: Any, metric: Any, s
     if metric is None and not is_named(order["metric"]):
         raise SlalomError(f"metric must be given: the race in {folder} was chosen by a function, {order['metric']}.")
     winner = Recipe.from_plain(best["recipe"])
-    table = _table(opened, settings["data"], X, y, validation)
+    table = _table(opened, settings["data"], X, y, validation, roles or {})
     with Journal(opened.journal, read_only=True) as journal:
         drawn = _drawn(journal.recipes(), order["seed"], winner.epochs)
     rows = len(table.labels)
@@ -53,6 +57,7 @@ def reopened(folder: str | Path, X: Any, y: Any, validation: Any, metric: Any, s
     raced += [recipe for sample in drawn.values() for recipe in sample.recipes.values()]
     given = Order(
         recipes=1, epochs=1, seed=order["seed"], task=order["task"], metric=metric or order["metric"],
+        test=order.get("test", True),
         also=(winner, *raced),
         space={"scaling": [winner.scaling, *scalings], "target_scaling": [winner.target_scaling]},
     )  # fmt: skip
@@ -84,8 +89,14 @@ def _drawn(rows: list[dict[str, Any]], seed: int, epochs: int) -> dict[int, Samp
     return found
 
 
-def _table(opened: RunFolder, data: dict[str, Any], X: Any, y: Any, validation: Any) -> Table:
+def _table(
+    opened: RunFolder, data: dict[str, Any], X: Any, y: Any, validation: Any, roles: dict[str, Any]
+) -> Table:  # fmt: skip
     """The rows of the race: those that are given, or its file's."""
+    for role in data.get("given", []):
+        if roles.get(role) is None:
+            raise SlalomError(f"{role} must be given, as it was to the race in {opened.path}: it was no column.")
+    about = About.of(data, roles)
     source, target = data["source"], data["target"]
     if X is None:
         if not source or not target or data.get("validation_rows"):
@@ -93,5 +104,5 @@ def _table(opened: RunFolder, data: dict[str, Any], X: Any, y: Any, validation: 
                 f"X, y{' and validation' if data.get('validation_rows') else ''} must be given: the race in"
                 f" {opened.path} had rows from Python. slalom.explain({str(opened.path)!r}, X, y, …)."
             )
-        return table_of(source, None, target)
-    return table_of(X, y, target if y is None else None, validation)
+        return table_of(source, None, target, about=about)
+    return table_of(X, y, target if y is None else None, validation, about)

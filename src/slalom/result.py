@@ -127,6 +127,14 @@ class Result:
         )
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C ended a race early; everything so far is saved and `result` holds it."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__("the race was interrupted")
+        self.result = result
+
+
 def finite(value: Any) -> Any:
     """The same plain data with None for NaN and infinity, which JSON does not have.
 

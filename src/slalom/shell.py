@@ -13,6 +13,23 @@ from typing import Any
 import click
 
 
+def dialect(command: Any) -> Any:
+    """Options that say how a text file is to be read."""
+    for name, metavar, what in (
+        ("encoding", "NAME", "Of a text file, as in cp1252."),
+        ("decimal", "SIGN", "Of a text file: . or ,"),
+        ("separator", "SIGN", "Of a text file; tab is a word for one."),
+    ):
+        command = click.option(f"--{name}", metavar=metavar, help=f"{what}  [found out]")(command)
+    return command
+
+
+def reading(command: Any) -> Any:
+    """The same, and what its columns are."""
+    said = "What columns are: number, category, date, text or drop.  [found out]"
+    return dialect(click.option("--columns", type=click.Path(path_type=Path), metavar="FILE.toml", help=said)(command))
+
+
 def process_start() -> float:
     """The time.perf_counter() at which this process began, so that its own start counts (Linux; else now)."""
     now = time.perf_counter()

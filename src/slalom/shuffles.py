@@ -9,10 +9,14 @@ from slalom.types import Array
 
 
 class Shuffles:
-    """The order of the training rows: one permutation per (seed, replicate, fold, epoch), shared by all racers."""
+    """The order of the training rows: one permutation per (seed, replicate, fold, epoch), shared by all racers.
 
-    def __init__(self, seed: int, capacity: int = 2**24) -> None:
-        self.seed, self.capacity = seed, capacity  # row numbers kept, in all
+    weights: [N] of the rows of the table, where they have some: an epoch then has as many rows as ever, each as often
+    as its share of the weight says, on average (`drawn`); one of weight 2 as often as two rows of weight 1.
+    """
+
+    def __init__(self, seed: int, weights: Array | None = None, capacity: int = 2**24) -> None:
+        self.seed, self.weights, self.capacity = seed, weights, capacity  # row numbers kept, in all
         self._kept: OrderedDict[tuple[int, int, int], Array] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -24,6 +28,8 @@ class Shuffles:
                 self._kept.move_to_end(key)
                 return self._kept[key]
         rng = np.random.default_rng([self.seed, 2, replicate, fold, epoch])
+        if self.weights is not None:
+            rows = drawn(rows, self.weights[rows], rng)
         made = rows[rng.permutation(len(rows))].astype(np.int32)
         with self._lock:
             self._kept[key] = made
@@ -44,3 +50,20 @@ class Shuffles:
             taken[done : done + n] = order[first * batch : (first + n) * batch].reshape(n, batch)
             done += n
         return taken
+
+
+def drawn(rows: Array, weights: Array, rng: np.random.Generator) -> Array:
+    """As many rows as there are, row i ⌊n wᵢ / Σ w⌋ times or once more, so often on average as its weight says.
+
+        times = ⌊Wᵢ + u⌋ − ⌊Wᵢ₋₁ + u⌋,   Wᵢ = n (w₁ + … + wᵢ) / Σ w,   u uniform in [0, 1)
+
+    Equal weights give every row once. Source: systematic resampling, Kitagawa 1996, J. Comp. Graph. Stat. 5 (1).
+
+    >>> drawn(np.array([7, 8, 9, 10]), np.array([2.0, 1.0, 1.0, 0.0]), np.random.default_rng(0)).tolist()
+    [7, 7, 8, 9]
+    """
+    n = len(rows)
+    upto = np.round(n * np.cumsum(weights, dtype=np.float64) / weights.sum(), 9)
+    marks = np.floor(np.concatenate([[0.0], upto]) + rng.random())
+    marks[-1] = marks[0] + n
+    return np.repeat(rows, np.diff(marks).astype(np.intp))

@@ -11,7 +11,7 @@ import numpy as np
 from slalom import plan as planning
 from slalom.combined import reserve
 from slalom.cost import step_seconds
-from slalom.data import Target, split, split_given
+from slalom.data import Split, Target, split, split_by_group, split_by_time, split_given
 from slalom.draws import Choice
 from slalom.entry import Entry
 from slalom.errors import SlalomError, wrong
@@ -30,11 +30,13 @@ from slalom.seats import Placed, kind_of_device, workers
 from slalom.shuffles import Shuffles
 from slalom.space import LIKELY_SCALINGS, PLAIN, SCALINGS, TARGET_SCALINGS, Space
 from slalom.step import Kind, Structure, kind_of
+from slalom.suspects import suspects
 from slalom.table import Table
 
 Shapes = list[dict[str, Any]]
 PROGRAM_RULES = 5  # of one program, at most
 BYTES_OF_RACERS = 2e9  # of the weights and memories of all racers together
+SUSPECTED = 200_000  # rows of a table, up to which it is looked at for what is suspicious
 RARE_CELLS = 2e6  # of a table times its folds, up to which every scaling is raced
 ONE_SHAPE = 20.0  # seconds, below which a race has one shape
 PARENTS = 5  # of the recipes of a further start, at least
@@ -46,20 +48,19 @@ def prepared_for(order: Order, table: Table, notes: list[str], sink: Sink | None
     target = Target.fit(table.labels, order.task, name=table.target or "target")
     notes += target.notes
     metric = find_metric(order.metric, target.task)
-    codes = target.encode(table.labels) if target.task == "classification" else None
-    if table.validation:
-        train = len(table.frame) - table.validation
-        rows = split_given(train, table.validation, None if codes is None else codes[train:], seed=order.seed)
-        notes.append("validation rows were given: no other rows are held out, and there is no test score.")
-    else:
-        rows = split(len(table.frame), codes, seed=order.seed)
+    rows = _divided(order, table, target, notes)
     target = target.standardised(target.encode(table.labels), np.unique(np.concatenate(rows.train)))
+    if len(table.frame) <= SUSPECTED:
+        classes, seen = target.classes if target.task == "classification" else None, np.concatenate(rows.train)
+        taken = [name for name in table.frame.columns if table.about.kinds.get(name) != "drop"]
+        notes += suspects(table.frame.select(taken), target.encode(table.labels), classes, np.unique(seen))
     scalings = scalings_of(order, len(table.frame) * table.frame.width * len(rows.train))
     units = units_of(order)
     whole = not table.validation
     prepared = prepare(
-        table.taken(), table.labels, target, rows, scalings, units, whole=whole, refit=order.refit, sink=sink
-    )
+        table.taken(), table.labels, target, rows, scalings, units, whole=whole, refit=order.refit, sink=sink,
+        weights=table.roles.get("sample_weight"), kinds=table.about.kinds,
+    )  # fmt: skip
     notes += prepared.columns.notes
     if metric is METRICS["auc"] and any(len(np.unique(prepared.labels[f.choose])) < 2 for f in prepared.folds):
         raise SlalomError(
@@ -67,6 +68,23 @@ def prepared_for(order: Order, table: Table, notes: list[str], sink: Sink | None
             " validation rows, or take log_loss."
         )
     return prepared, metric
+
+
+def _divided(order: Order, table: Table, target: Target, notes: list[str]) -> Split:
+    """Which rows serve what."""
+    codes = target.encode(table.labels) if target.task == "classification" else None
+    if table.validation:
+        train = len(table.frame) - table.validation
+        notes.append("validation rows were given: no other rows are held out, and there is no test score.")
+        return split_given(train, table.validation, None if codes is None else codes[train:], seed=order.seed)
+    group, moment = table.roles.get("group"), table.roles.get("time")
+    if group is not None and moment is not None:
+        raise SlalomError("group and time must not be given together: rows are divided by one of them.")
+    if group is not None:
+        return split_by_group(group, seed=order.seed, test=order.test)
+    if moment is not None:
+        return split_by_time(moment, test=order.test)
+    return split(len(table.frame), codes, seed=order.seed, test=order.test)
 
 
 def scalings_of(order: Order, cells: int) -> set[str]:
@@ -179,7 +197,7 @@ def entered(
     by_structure: dict[Structure, list[int]] = {}
     for i, recipe in enumerate(recipes):
         by_structure.setdefault(structure_of(recipe, prepared), []).append(i)
-    data, shuffles = Placed(Data(prepared.x, prepared.y)), Shuffles(seed)
+    data, shuffles = Placed(Data(prepared.x, prepared.y)), Shuffles(seed, prepared.weights)
     heats, entries, folds = [], [], range(len(prepared.folds))
     for structure, members in by_structure.items():
         kinds = Counter(kind_of(recipes[i].rule) for i in members)

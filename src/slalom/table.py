@@ -1,6 +1,7 @@
-"""The rows that a caller gives, in whatever form, as one table with its target."""
+"""The rows that a caller gives, in whatever form, as one table with its target and what is known of each row."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,45 @@ import numpy as np
 import polars as pl
 
 from slalom.data import find_target, frame_of, read
-from slalom.errors import SlalomError, wrong
+from slalom.data.base import as_floats, counted
+from slalom.errors import SlalomError, unknown, wrong
+from slalom.types import Array
+
+ROLES = ("sample_weight", "group", "time")
+READING = ("separator", "decimal", "encoding")
+
+
+@dataclass(frozen=True)
+class About:
+    """What a caller says of the rows besides them. roles: of ROLES, each the name of a column or an array [N]. kinds:
+    of columns, where he decides what they are (`Columns.fit`). reading: of READING, how a text file is to be read."""
+
+    roles: Mapping[str, Any] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    reading: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for what, given in (("columns", self.kinds), ("reading", self.reading)):
+            if not isinstance(given, Mapping):
+                raise wrong(what, "a dict", type(given).__name__)
+        for name in self.reading:
+            if name not in READING:
+                raise unknown("reading", str(name), READING)
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any], roles: Mapping[str, Any] | None = None) -> "About":
+        """What race.toml says under `data`, with roles that are given again."""
+        given = {name: value for name, value in (roles or {}).items() if value is not None}
+        return cls(dict(data.get("roles", {})) | given, data.get("columns", {}), data.get("reading", {}))
 
 
 @dataclass
 class Table:
-    """The rows of a race: the columns, the target, and how many of the last rows are the caller's validation rows."""
+    """The rows of a race: the columns, the target, and how many of the last rows are the caller's validation rows.
+
+    roles: what a row weighs in training, the group it belongs to, when it was; [N] each, where they were given. named:
+    the columns that these came from, where they came from columns.
+    """
 
     frame: pl.DataFrame  # without rows once they are taken
     labels: Any
@@ -21,6 +55,9 @@ class Table:
     notes: tuple[str, ...] = ()
     source: str = ""  # the path it was read from
     target: str = ""  # the name of the target's column, where it was one of the table
+    roles: dict[str, Array] = field(default_factory=dict)
+    named: dict[str, str] = field(default_factory=dict)
+    about: About = field(default_factory=About)
 
     def taken(self) -> pl.DataFrame:
         """The frame, which the table does not hold any longer: who takes it may give its memory back."""
@@ -28,10 +65,16 @@ class Table:
         return frame
 
 
-def table_of(X: Any, y: Any, target: str | None, validation: tuple[Any, Any] | None = None) -> Table:
+def table_of(
+    X: Any,
+    y: Any,
+    target: str | None,
+    validation: tuple[Any, Any] | None = None,
+    about: About | None = None,
+) -> Table:
     """The rows that a caller gave, in whatever form."""
-    source = str(X) if isinstance(X, (str, Path)) else ""
-    given = read(X) if source else frame_of(X)
+    source, about = str(X) if isinstance(X, (str, Path)) else "", about or About()
+    given = _read(X, about)
     frame, notes = given.frame, list(given.notes)
     if target is not None:
         if y is not None:
@@ -43,20 +86,96 @@ def table_of(X: Any, y: Any, target: str | None, validation: tuple[Any, Any] | N
         raise wrong("y", "the values to predict; target= takes the name of their column", y)
     if len(frame) != len(_listed(y)):
         raise wrong("y", f"as long as X, {len(frame)} rows", len(_listed(y)))
+    table = Table(frame, _listed(y), 0, tuple(notes), source, target or "", about=about)
+    asked = {name: value for name, value in about.roles.items() if value is not None}
     if validation is None:
-        return Table(frame, _listed(y), 0, tuple(notes), source, target or "")
+        return _with_roles(table, asked)
+    if dealt := [name for name in asked if name != ROLES[0]]:
+        raise SlalomError(f"{dealt[0]} must not be given beside validation: no rows are divided then.")
     if not isinstance(validation, (tuple, list)) or len(validation) != 2:
         raise wrong("validation", "a pair (X, y)", type(validation).__name__)
     held, held_y = validation
-    held = (read(held) if isinstance(held, (str, Path)) else frame_of(held)).frame
+    held = _read(held, about).frame
     if len(held) != len(_listed(held_y)):
         raise wrong("validation", "X and y of the same length", (len(held), len(_listed(held_y))))
+    table = _with_roles(table, asked)
+    return _with_validation(table, held, held_y)
+
+
+def _read(X: Any, about: About) -> Any:
+    """Rows as a frame, with notes; a file is read as it is said to be."""
+    as_text = [str(name) for name, kind in about.kinds.items() if kind in ("category", "text")]
+    if isinstance(X, (str, Path)):
+        return read(X, as_text=as_text, **about.reading)
+    return frame_of(X, as_text=as_text)
+
+
+def _with_validation(table: Table, held: pl.DataFrame, labels: Any) -> Table:
+    """The table with the caller's validation rows behind its own."""
+    frame = table.frame
     missing = [name for name in frame.columns if name not in held.columns]
     if missing:
         raise SlalomError(f"validation must have the columns of X. It lacks {', '.join(map(repr, missing[:5]))}.")
     both = pl.concat([frame, held.select(frame.columns)], how="vertical_relaxed")
-    labels = np.concatenate([_listed(y), _listed(held_y)])
-    return Table(both, labels, len(held), tuple(notes), source, target or "")
+    roles = {name: np.concatenate([values, np.ones(len(held))]) for name, values in table.roles.items()}
+    everything = np.concatenate([table.labels, _listed(labels)])
+    return replace(table, frame=both, labels=everything, validation=len(held), roles=roles)
+
+
+def _with_roles(table: Table, asked: dict[str, Any]) -> Table:
+    """The table with its roles. Columns of weights and groups are no inputs; one of time stays one. Rows of weight 0
+    are left out."""
+    found, named = {}, {}
+    for role, value in asked.items():
+        column, frame = _role(table, role, value)
+        if isinstance(value, str):
+            named[role] = value
+        found[role] = _weights(column) if role == ROLES[0] else _sortable(role, column)
+        table = replace(table, frame=frame)
+    table = replace(table, roles=found, named=named)
+    weights = found.get(ROLES[0])
+    if weights is None or weights.all():
+        return table
+    there = weights > 0
+    left = counted(int((~there).sum()), "row") + " of weight 0: left out."
+    return replace(
+        table,
+        frame=table.frame.filter(pl.Series(there)),
+        labels=table.labels[there],
+        notes=(*table.notes, left),
+        roles={name: values[there] for name, values in found.items()},
+    )
+
+
+def _role(table: Table, role: str, value: Any) -> tuple[pl.Series, pl.DataFrame]:
+    """(the cells of a role, the frame without them where they are no input)."""
+    frame = table.frame
+    if not isinstance(value, str):
+        cells = frame_of(_listed(value)).frame
+        if cells.width != 1 or len(cells) != len(frame):
+            raise wrong(role, f"one value for each of the {len(frame)} rows", cells.shape)
+        return cells.to_series(), frame
+    if value not in frame.columns:
+        raise unknown(role, value, frame.columns)
+    return frame[value], frame if role == "time" else frame.drop(value)
+
+
+def _weights(column: pl.Series) -> Array:
+    """[N] weights of rows, 0 or more."""
+    weights = as_floats(column).astype(np.float64)
+    if not np.isfinite(weights).all() or (weights < 0).any():
+        bad = weights[~np.isfinite(weights) | (weights < 0)]
+        raise wrong("sample_weight", "finite and 0 or more", float(bad[0]))
+    if not weights.any():
+        raise SlalomError("sample_weight must be above 0 for some rows. All weights are 0.")
+    return weights
+
+
+def _sortable(role: str, column: pl.Series) -> Array:
+    """[N] cells as numbers in their order."""
+    if gaps := column.null_count():
+        raise SlalomError(f"{role} must have a value in every row. Missing: {counted(gaps, 'cell')}.")
+    return column.rank("dense").to_numpy()
 
 
 def _listed(y: Any) -> Any:

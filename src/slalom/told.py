@@ -7,12 +7,15 @@ from typing import Any
 import polars as pl
 
 from slalom import board
+from slalom.board import Column
 from slalom.errors import SlalomError
 from slalom.explained import intervals, mattered, standing
+from slalom.inspected import Inspection
 from slalom.result import Result
 from slalom.verdict import counts, has_winner, verdict
 
-__all__ = ["has_winner", "plan", "predictions", "result"]
+__all__ = ["has_winner", "inspection", "plan", "predictions", "result"]
+NAME, HELD = 32, 40  # signs of a name and of what a column holds, at most
 
 
 def result(result: Result, width: int, *, interrupted: bool = False, program: str = "slalom") -> str:
@@ -45,6 +48,24 @@ def _next(out: Path | None, program: str) -> str:
         f"Why:       {program} explain {folder} --seconds 300\n"
         f"Predict:   {program} predict {folder} NEW_ROWS.csv --out predictions.csv\n"
         f"Continue:  {program} race --continue {folder} --seconds 60"
+    )
+
+
+def inspection(found: Inspection, width: int) -> str:
+    """What a table is understood to be, for a person."""
+    columns = [
+        Column("column", lambda row: board.clean(row["column"])[:NAME]),
+        Column("type", lambda row: row["type"]),
+        Column("missing", lambda row: f"{row['missing']:,}" if row["missing"] else "", right=True),
+        Column("different", lambda row: f"{row['different']:,}", right=True),
+        Column("holds", lambda row: board.clean(row["holds"])[:HELD]),
+        Column("becomes", lambda row: row["becomes"]),
+    ]
+    first = f"{found.rows:,} rows, {len(found.columns)} columns that become {found.becomes} numbers; {found.task}."
+    notes = "\n".join(board.wrapped(f"- {note}", width) for note in found.notes)
+    how = 'Where you know better: --columns FILE.toml, with lines such as zip = "category" or remark = "drop".'
+    return "\n\n".join(
+        [board.laid_out(found.columns.to_dicts(), columns, width), first, notes, board.wrapped(how, width)]
     )
 
 
@@ -82,24 +103,37 @@ def _arrows(sizes: list[int]) -> str:
     return " → ".join(map(str, sizes))
 
 
-def predictions(
-    folder: Path, file: Path, *, proba: bool, interval: float | None = None, which: str | None = None
-) -> pl.DataFrame:
-    """Predictions for every row of a file by the model in a folder, with a probability for each class if wanted.
-
-    interval: a level, whose intervals are two more columns, `low` and `high`; of classes one, `set`, with the names of
-    those in it. which: single or ensemble; None for the one that the race decided on.
-    """
-    from slalom.data import read
+def model_in(folder: Path, which: str | None) -> Any:
+    """The model in a folder: single, ensemble, or None for the one that the race decided on."""
     from slalom.ensemble import Ensemble
     from slalom.model import Model
     from slalom.opened import load
 
-    model = {None: load, "single": Model.load, "ensemble": Ensemble.load}[which](folder)
+    return {None: load, "single": Model.load, "ensemble": Ensemble.load}[which](folder)
+
+
+def predictions(
+    folder: Path,
+    file: Path,
+    *,
+    proba: bool,
+    interval: float | None = None,
+    which: str | None = None,
+    reading: dict[str, str] | None = None,
+) -> pl.DataFrame:
+    """Predictions for every row of a file by the model in a folder, with a probability for each class if wanted.
+
+    interval: a level, whose intervals are two more columns, `low` and `high`; of classes one, `set`, with the names of
+    those in it. which: single or ensemble; None for the one that the race decided on. reading: how a text file is to be
+    read.
+    """
+    from slalom.data import read
+
+    model = model_in(folder, which)
     classes = model.classes
     if proba and classes is None:
         raise SlalomError("--proba is for classification. This model was trained for regression: leave it away.")
-    rows = read(file, as_text=model.columns.text_names).frame
+    rows = read(file, as_text=model.columns.text_names, **(reading or {})).frame
     frame = pl.DataFrame({"prediction": model.predict(rows)})
     if classes is not None and proba:
         chances = model.predict_proba(rows)

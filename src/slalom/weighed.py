@@ -27,7 +27,7 @@ from slalom.evidence import (
 from slalom.executor import Executor
 from slalom.intervals import LEVEL, Estimate, clopper_pearson, difference, holm, mean_cost, means_of, runs_of, two_way
 from slalom.journal import Journal
-from slalom.mattered import mattered
+from slalom.mattered import ended, mattered
 from slalom.metrics import Metric
 from slalom.model import Model
 from slalom.prepare import Prepared
@@ -97,6 +97,7 @@ def begun(
         standing=standing(further, y, metric, best.score, best.corrected) if further else None,
         worths=worths(parts_of(best.recipe, prepared), {}, {}, y, metric, best.recipe.learning_rate),
         fields=mattered(recipes, journal.scores(), count, best.recipe, metric, space),
+        ended=ended(recipes),
         left=_left(recipes, further),
     )
 

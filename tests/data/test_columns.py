@@ -3,6 +3,7 @@
 import datetime
 import json
 import math
+import zlib
 
 import numpy as np
 import pandas as pd
@@ -213,11 +214,11 @@ def test_one_number_or_none():
 def test_ids():
     """Words of which nearly every row has its own are dropped; ten of twelve are levels; numbers are never ids."""
     assert encoded([f"id{k}" for k in range(100)])[2] == (
-        'Column "a" is dropped: 100 different texts in 100 rows are ids or free text.',
+        'Column "a" is dropped: 100 different texts in 100 rows are ids.',
     )
     assert encoded([f"id{k}" for k in range(96)] + ["id0"] * 4)[0] == ()
     assert len(encoded([f"id{k}" for k in range(94)] + ["id0"] * 6)[0]) == 31
-    assert encoded(list(range(100)))[0] == ("a",)
+    assert encoded(list(range(7, 107)))[0] == ("a",)
     assert len(encoded(["a", "b", "c"])[0]) == 3
 
 
@@ -534,3 +535,104 @@ def test_kinds_of_numbers():
     """Every numeric dtype of polars is a number, decimals too."""
     for dtype in (pl.Int8, pl.UInt64, pl.Int128, pl.Float32, pl.Decimal(10, 2)):
         assert encoded(pl.Series([1, 2, None], dtype=dtype))[1] == [[1, 0], [2, 0], [1.5, 1]]
+
+
+def test_dates_lie_in_cycles():
+    """Dates that span a year are days, season and weekday; with hours the time of day too. A missing one is 0, 0."""
+    start = datetime.datetime(2023, 1, 2)  # a Monday
+    days = [start + datetime.timedelta(days=k) for k in range(400)]
+    columns = Columns.fit(pl.DataFrame({"d": days}))
+    assert columns.names == ("d", "d season sin", "d season cos", "d weekday sin", "d weekday cos")
+    assert columns.numeric == 1
+    x = columns(pl.DataFrame({"d": [start, start + datetime.timedelta(days=7, hours=5), None]}))
+    np.testing.assert_allclose(x[0, 3:], x[1, 3:], atol=1e-12)  # both Mondays
+    np.testing.assert_allclose(x[2, 1:], 0)
+    np.testing.assert_allclose(np.hypot(x[:2, 1], x[:2, 2]), 1)
+    turned = np.arctan2(x[1, 1], x[1, 2]) - np.arctan2(x[0, 1], x[0, 2])
+    np.testing.assert_allclose(turned % (2 * np.pi), 2 * np.pi * (7 + 5 / 24) / 365.2425, rtol=1e-9)
+    hours = [start + datetime.timedelta(hours=k) for k in range(60)]
+    columns = Columns.fit(pl.DataFrame({"d": hours}))
+    assert columns.names == ("d", "d time of day sin", "d time of day cos")
+    x = columns(pl.DataFrame({"d": [start + datetime.timedelta(hours=6), datetime.datetime(2030, 5, 5, 12)]}))
+    np.testing.assert_allclose(x[:, 1:], [[1, 0], [0, -1]], atol=1e-9)
+    again = Columns.from_plain(json.loads(json.dumps(columns.to_plain())))
+    assert again == columns
+
+
+def test_free_text_is_hashed():
+    """Cells of several words become counts of words and pairs in 32 columns, alike where they share words; order counts
+    by the pairs, case does not, and a missing cell is nothing."""
+    rng = np.random.default_rng(0)
+    words = ["red", "green", "old", "new", "house", "boat", "near", "far", "lake", "town"]
+    text = [" ".join(rng.choice(words, 6)) for _ in range(200)]
+    columns = Columns.fit(pl.DataFrame({"t": text}))
+    assert columns.names == tuple(f"t ~{k}" for k in range(32))
+    assert "holds free text" in columns.notes[0]
+    assert columns.text_names == ("t",)
+    rows = ["Red house, near lake", "red HOUSE near lake!", "lake near house red", None, ""]
+    x = columns(pl.DataFrame({"t": rows}))
+    np.testing.assert_array_equal(x[0], x[1])
+    assert (x[0] != x[2]).any()
+    assert not x[3:].any()
+    one = columns(pl.DataFrame({"t": ["red"]}))[0]
+    assert np.abs(one).sum() == 1
+    hashed = zlib.crc32(b"red")
+    assert one[hashed % 32] == (-1 if hashed >> 31 else 1)
+    np.testing.assert_allclose(np.abs(columns(pl.DataFrame({"t": ["red red"]}))[0]).sum(), 3 / np.sqrt(3))
+    single = [columns(pl.DataFrame({"t": [row]}, schema={"t": pl.String}))[0] for row in rows]
+    np.testing.assert_array_equal(np.stack(single), x)
+    assert Columns.from_plain(json.loads(json.dumps(columns.to_plain()))) == columns
+
+
+def test_the_same_column_twice():
+    """A column that is the same as one before it on the training rows is dropped; one that differs in a cell is not."""
+    frame = pl.DataFrame({"a": [1.0, 2.0, None], "b": [1.0, 2.0, None], "c": [1.0, 2.0, 3.0], "w": ["x", "y", "x"]})
+    columns = Columns.fit(frame)
+    assert {name for name in columns.names if name[0] == "b"} == set()
+    assert 'Column "b" is dropped: it is the same as "a".' in columns.notes
+    assert "c" in columns.names
+    assert "b" in Columns.fit(frame, kinds={"b": "number"}).names
+    assert "c" not in Columns.fit(frame, [0, 1]).names
+
+
+@pytest.mark.parametrize(
+    ("kind", "cells", "names"),
+    [
+        ("category", [3, 1, 3, 1], ("a=1", "a=3")),
+        ("category", [True, False, True, True], ("a=false", "a=true")),
+        ("number", ["1", "2.5", None, "4"], ("a", "a is missing")),
+        ("date", ["2024-05-01", "2024-05-02", "2024-05-03", None], ("a", "a is missing")),
+        ("text", ["one", "two", None, "three"], tuple(f"a ~{k}" for k in range(32))),
+        ("drop", [1.0, 2.0, 3.0, 4.0], ()),
+    ],
+)
+def test_kinds_that_the_caller_names(kind, cells, names):
+    """A column is what the caller says that it is."""
+    frame = pl.DataFrame({"a": cells, "b": [1.0, 2.0, 3.0, 5.0]})
+    columns = Columns.fit(frame, kinds={"a": kind})
+    assert tuple(name for name in columns.names if name != "b") == names
+    assert np.isfinite(columns(frame)).all()
+    if kind == "drop":
+        assert columns.notes == ('Column "a" is dropped, as asked.',)
+
+
+def test_ids_that_are_categories():
+    """A column whose cells all differ is a category where the caller says so."""
+    frame = pl.DataFrame({"a": [f"k{i}" for i in range(20)]})
+    assert len(Columns.fit(frame, kinds={"a": "category"}).names) == 20
+
+
+@pytest.mark.parametrize(
+    ("kinds", "said"),
+    [
+        ({"c": "number"}, "columns must be one of a, b. Got 'c'."),
+        ({"a": "wrods"}, "columns: \"a\" must be one of number, category, date, text, drop. Got 'wrods'."),
+        ({"a": "number"}, "Column \"a\" must be a column of numbers, as in training. Got 'x'."),
+        ({"a": "date"}, "Column \"a\" must be a column of dates, as in training. Got 'x'."),
+    ],
+)
+def test_kinds_that_cannot_be(kinds, said):
+    """Columns that there are not, kinds that there are not, and cells that are of no such kind are refused."""
+    with pytest.raises(SlalomError) as error:
+        Columns.fit(pl.DataFrame({"a": ["x", "y"], "b": [1, 2]}), kinds=kinds)
+    assert str(error.value).startswith(said)

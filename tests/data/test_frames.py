@@ -175,7 +175,11 @@ WANTED = "X must be a data frame, an array of shape (rows, columns) or a list of
     [
         ("houses.csv", f"{WANTED}. Got 'houses.csv'. Use read(path) for a file."),
         (None, f"{WANTED}. Got None. Use read(path) for a file."),
-        (scipy.sparse.eye(2).tocsr(), f"{WANTED}. Got a sparse csr_matrix. Use X.toarray()."),
+        (
+            scipy.sparse.csr_matrix((20_000, 20_000)),
+            "X must have at most 200,000,000 cells where it is sparse. Got 20,000 x 20,000. Take fewer columns, as"
+            " sklearn.decomposition.TruncatedSVD makes them.",
+        ),
         (np.zeros((2, 2, 2)), f"{WANTED}, of numbers, text or dates. Got shape (2, 2, 2) of float64."),
         (np.zeros((2, 2), complex), f"{WANTED}, of numbers, text or dates. Got shape (2, 2) of complex128."),
         (3, f"{WANTED}, of numbers, text or dates. Got shape () of int64."),
@@ -188,11 +192,11 @@ WANTED = "X must be a data frame, an array of shape (rows, columns) or a list of
         (pl.LazyFrame({"a": [1]}), f"{WANTED}. Got a lazy frame. Use X.collect()."),
         (
             np.array([[1j], [1]], dtype=object),
-            "Column '0' of X must hold numbers, text or dates. Got 1j.",
+            "Column '0' of X must hold numbers, text or dates. Got 1j: an argument must be a string or a number.",
         ),
         (
             pd.DataFrame({"a": [[1], [2]]}),
-            "Column 'a' of X must hold numbers, text or dates. Got [1].",
+            "Column 'a' of X must hold numbers, text or dates. Got [1]: an argument must be a string or a number.",
         ),
         (
             pd.DataFrame({"z": [1j]}),
@@ -212,3 +216,10 @@ def test_the_table_is_not_changed():
         before = X.copy() if hasattr(X, "copy") else X.clone()
         frame_of(X)
         assert np.array_equal(np.asarray(X), np.asarray(before))
+
+
+@pytest.mark.parametrize("kind", [scipy.sparse.csr_matrix, scipy.sparse.coo_array])
+def test_sparse_matrices_are_made_dense(kind):
+    """A sparse matrix has the cells that its array has."""
+    x = np.array([[0.0, 2.0], [3.0, 0.0]])
+    assert frame_of(kind(x)).frame.rows() == [(0.0, 2.0), (3.0, 0.0)]

@@ -3,6 +3,8 @@
 import csv
 import gzip
 import importlib
+import sys
+import zipfile
 
 import numpy as np
 import polars as pl
@@ -243,9 +245,10 @@ def test_header_only(write):
 
 def test_unknown_ending(write):
     """What is no table is refused with the endings that are read."""
-    path = write("x", "t.xlsx")
+    path = write("x", "t.exe")
     assert refusal(path) == (
-        f"{path} must be a .csv, .tsv, .txt (or one of these with .gz) or .parquet file. Got 't.xlsx'."
+        f"{path} must be one of .csv, .tsv, .txt, .parquet, .feather, .arrow, .ipc, .jsonl, .ndjson, .xlsx, or one of"
+        " these in a .gz or .zip. Got 't.exe'."
     )
 
 
@@ -338,7 +341,7 @@ def test_broken_archives(write):
 
 def test_unpacking_is_bounded(write, monkeypatch):
     """A small archive that unpacks to more than the limit is refused, not unpacked."""
-    monkeypatch.setattr(importlib.import_module("slalom.data.read"), "_UNPACKED_LIMIT", 2**20)
+    monkeypatch.setattr(importlib.import_module("slalom.data.packed"), "LIMIT", 2**20)
     assert "must unpack to at most" in refusal(write(gzip.compress(b"0" * 2**21), "t.csv.gz"))
 
 
@@ -362,3 +365,123 @@ def test_what_csv_wrote_is_read(tmp_path_factory, columns, data, separator):
         writer.writerow([f"n{k}" for k in range(columns)])
         writer.writerows(rows)
     assert read(path).frame.rows() == rows
+
+
+FRAME = pl.DataFrame({"a": [1, 2, None], "b": [0.5, None, 2.0], "c": ["x", "y,z", None], "d": [True, False, None]})
+
+
+@pytest.mark.parametrize(
+    ("name", "write_to"),
+    [
+        ("t.parquet", pl.DataFrame.write_parquet),
+        ("t.feather", pl.DataFrame.write_ipc),
+        ("t.arrow", pl.DataFrame.write_ipc),
+        ("t.jsonl", pl.DataFrame.write_ndjson),
+        ("t.ndjson", pl.DataFrame.write_ndjson),
+    ],
+)
+def test_files_that_know_their_columns(tmp_path, name, write_to):
+    """What polars wrote comes back, also packed."""
+    write_to(FRAME, tmp_path / name)
+    table = read(tmp_path / name)
+    assert table.frame.equals(FRAME)
+    assert table.notes[0] == f"{name}: 3 rows and 4 columns."
+    data = (tmp_path / name).read_bytes()
+    (tmp_path / f"{name}.gz").write_bytes(gzip.compress(data))
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        archive.writestr(f"folder/{name}", data)
+        archive.writestr("__MACOSX/._t", b"")
+    for packed in (f"{name}.gz", "t.zip"):
+        assert read(tmp_path / packed).frame.equals(FRAME)
+
+
+def test_archives_of_several_files(tmp_path):
+    """A .zip holds one file; others are listed, and so is what has no table."""
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        archive.writestr("a.csv", "a,b\n1,2\n")
+        archive.writestr("../b.csv", "a,b\n1,2\n")
+    assert refusal(tmp_path / "t.zip").endswith("must hold one file. Got 2: a.csv, ../b.csv.")
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        archive.writestr("a.exe", b"MZ")
+    assert "Got 'a.exe in t.zip'" in refusal(tmp_path / "t.zip")
+    with zipfile.ZipFile(tmp_path / "t.zip", "w"):
+        pass
+    assert refusal(tmp_path / "t.zip").endswith("must hold one file. Got 0.")
+    (tmp_path / "t.zip").write_bytes(b"PK\3\4 no archive")
+    assert "must be a file that can be read" in refusal(tmp_path / "t.zip")
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.feather", "t.arrow"])
+def test_broken_files(tmp_path, name):
+    """What is no such file is refused with the reason."""
+    (tmp_path / name).write_bytes(b'{"a": 1}\n{"a": ')
+    assert "file that can be read" in refusal(tmp_path / name)
+
+
+def test_a_dialect_that_is_given(write):
+    """Separator, decimal sign and encoding are taken as they are given, where they would be found out otherwise."""
+    path = write("a;b\n1.000,5;2\n".encode("cp1252"))
+    assert read(path).frame.rows() == [("1.000,5", 2)]
+    path = write("size|name\n1,5|gr\xf6\xdfe, ab\n".encode("latin-1"))
+    table = read(path, separator="|", decimal=",", encoding="latin-1")
+    assert table.frame.rows() == [(1.5, "größe, ab")]
+    assert read(write("a,b\n1,2\n"), separator=";").frame.columns == ["a,b"]
+    assert read(write("a\tb\n1,5\t2\n"), decimal=".").frame.rows() == [("1,5", 2)]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"separator": ";;"}, "separator must be one sign"),
+        ({"separator": '"'}, "separator must be one sign"),
+        ({"decimal": "'"}, "decimal must be a point or a comma"),
+        ({"decimal": ",", "separator": ","}, "separator and decimal must differ"),
+        ({"encoding": "latin-77"}, "encoding must be one that Python knows"),
+        ({"encoding": "ascii"}, "must be text in ascii. Byte 4 is not."),
+    ],
+)
+def test_dialects_that_cannot_be(write, options, said):
+    """What is no separator, sign or encoding is refused."""
+    assert said in refusal(write("a,b\n\xf6,2\n"), **options)
+
+
+SHEET = "http://schemas.openxmlformats.org"
+WORKBOOK = {
+    "[Content_Types].xml": f'''<Types xmlns="{SHEET}/package/2006/content-types">
+        <Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>
+        <Override PartName="/xl/workbook.xml"
+          ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/>
+        <Override PartName="/xl/worksheets/sheet1.xml"
+          ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/></Types>''',
+    "_rels/.rels": f'''<Relationships xmlns="{SHEET}/package/2006/relationships"><Relationship Id="rId1"
+        Type="{SHEET}/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>''',
+    "xl/workbook.xml": f'''<workbook xmlns="{SHEET}/spreadsheetml/2006/main"
+        xmlns:r="{SHEET}/officeDocument/2006/relationships"><sheets>
+        <sheet name="rows" sheetId="1" r:id="rId1"/></sheets></workbook>''',
+    "xl/_rels/workbook.xml.rels": f'''<Relationships xmlns="{SHEET}/package/2006/relationships"><Relationship Id="rId1"
+        Type="{SHEET}/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/></Relationships>''',
+}
+
+
+def workbook(path, rows):
+    """A workbook of one sheet with these rows of text and numbers."""
+    cells = [
+        [f'<c t="inlineStr"><is><t>{c}</t></is></c>' if isinstance(c, str) else f"<c><v>{c}</v></c>" for c in row]
+        for row in rows
+    ]
+    data = "".join(f"<row>{''.join(row)}</row>" for row in cells)
+    sheet = f'<worksheet xmlns="{SHEET}/spreadsheetml/2006/main"><sheetData>{data}</sheetData></worksheet>'
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in (WORKBOOK | {"xl/worksheets/sheet1.xml": sheet}).items():
+            archive.writestr(name, text)
+    return path
+
+
+def test_excel(tmp_path, monkeypatch):
+    """The first sheet of a workbook; without the reader the sentence says what to install; a broken one is refused."""
+    path = workbook(tmp_path / "t.xlsx", [["size", "town"], [1.5, "north"], [2, "south"]])
+    assert read(path).frame.rows() == [(1.5, "north"), (2.0, "south")]
+    (tmp_path / "broken.xlsx").write_bytes(b"PK")
+    assert "must be an Excel file that can be read" in refusal(tmp_path / "broken.xlsx")
+    monkeypatch.setitem(sys.modules, "fastexcel", None)
+    assert "pip install 'slalom[excel]'" in refusal(path)

@@ -181,3 +181,12 @@ def test_rows_that_were_given(n, m, seed, classes):
 def test_refusals(act, arguments, options, sentence):
     """What cannot be dealt is refused with one sentence."""
     assert refusal(act, *arguments, **{"seed": 0, **options}) == sentence
+
+
+@pytest.mark.parametrize("n", [10, 11, 19, 100, 6000])
+def test_without_test_rows(n):
+    """All rows serve the race; ten are enough then."""
+    s = split(n, np.arange(n) % 2, seed=0, test=False)
+    check(s, n)
+    assert len(s.test) == 0
+    assert refusal(split, 9, seed=0, test=False).startswith("The table must be at least 10 rows long. Got 9.")

@@ -7,6 +7,7 @@ from slalom.program import Programs
 
 racing = importlib.import_module("slalom.racing")
 heats = importlib.import_module("slalom.heat")
+compared = importlib.import_module("slalom.compared")
 COMPILED = {}
 
 
@@ -31,7 +32,7 @@ def compiled_once(blueprint):
 def quickly(monkeypatch):
     """Programs are shared, baselines are left out."""
     monkeypatch.setattr(heats, "Programs", compiled_once)
-    monkeypatch.setattr(racing, "Baselines", NoBaselines)
+    monkeypatch.setattr(compared, "Baselines", NoBaselines)
 
 
 def by_number(entry):

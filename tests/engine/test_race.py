@@ -27,7 +27,7 @@ from slalom.racing import race
 from slalom.recipe import Recipe
 from slalom.space import Space
 
-from .races import by_number, compiled_once, heats, quickly, racing, seen_by
+from .races import by_number, compared, compiled_once, heats, quickly, racing, seen_by
 
 TINY = {"depth": 1, "width": 4, "batch_size": 16, "embedding": "none", "learned_scale": "none", "block": "plain"}
 N, FOLDS = 120, 5
@@ -482,7 +482,8 @@ def test_extended_race_refuses_other_data(tmp_path, other):
     with pytest.raises(SlalomError) as error:
         small(x, y, extend=tmp_path / "run", recipes=1, epochs=1)
     assert str(error.value) == (
-        f"The data must be the same as in {tmp_path / 'run'}. Rows, columns or target differ: start a new race."
+        f"The data must be the same as in {tmp_path / 'run'}. Rows, columns, target, weights or the division of rows"
+        " differ: start a new race."
     )
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()} == before
 
@@ -581,7 +582,7 @@ def test_interrupted_race_tells_who_finished(interrupted):
 
 def test_baselines_stand_on_the_leaderboard(monkeypatch, entries):
     """The three baselines are fitted on the folds' training rows and scored on choosing and test rows as racers are."""
-    monkeypatch.setattr(racing, "Baselines", importlib.import_module("slalom.baselines").Baselines)
+    monkeypatch.setattr(compared, "Baselines", importlib.import_module("slalom.baselines").Baselines)
     result = small()
     prepared, rows = entries[0].heat.prepared, {row["name"]: row for row in result.leaderboard.to_dicts()}
     assert [rows[name]["outcome"] for name in NAMES] == ["finished"] * 3

@@ -19,7 +19,7 @@ from slalom.start import end_of
 from slalom.verdict import verdict
 
 from .heats import heat_of, racer
-from .races import NoBaselines, quickly, racing, seen_by
+from .races import NoBaselines, compared, quickly, racing, seen_by
 from .test_ensemble import LARGE, LARGE_Y, X, Y
 
 entry_room = importlib.import_module("slalom.entry")
@@ -185,7 +185,7 @@ def test_baselines_never_see_test_rows(monkeypatch, entries):
         def __init__(self, numbers, labels, folds, wanted, *_):
             seen.append((folds, wanted))
 
-    monkeypatch.setattr(racing, "Baselines", Seen)
+    monkeypatch.setattr(compared, "Baselines", Seen)
     for refit in (False, "all"):
         large(refit)
     for plain, other in zip(*seen, strict=True):

@@ -14,7 +14,7 @@ import pytest
 
 from slalom import cache, program
 
-from .races import NoBaselines, racing
+from .races import NoBaselines, compared
 from .test_race import small
 
 COMPILE = functools.cache(program._compiled)
@@ -105,7 +105,7 @@ def test_pruning_keeps_what_was_used_last(store, monkeypatch):
 @pytest.fixture
 def raced(monkeypatch):
     """What a small race comes to that asks for its programs anew (they are compiled but once in truth)."""
-    monkeypatch.setattr(racing, "Baselines", NoBaselines)
+    monkeypatch.setattr(compared, "Baselines", NoBaselines)
     monkeypatch.setattr(program, "_compiled", COMPILE)
     return lambda: small(recipes=2, epochs=1).leaderboard.drop("seconds")
 

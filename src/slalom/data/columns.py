@@ -1,22 +1,18 @@
 """Turns a table into numbers: fitted on the training rows, the same at prediction, readable as JSON."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
 import polars as pl
 
-from slalom.data.base import Table, as_floats, counted, refuse_infinite, shown
-from slalom.data.treatments import KINDS, Category, Code, Number, Presence, Treatment
+from slalom.data.base import Table, counted, shown
+from slalom.data.decided import checked_kinds, decide
+from slalom.data.treatments import KINDS, Category, Code, Number, Text, Treatment
 from slalom.errors import SlalomError, nearest, wrong
 from slalom.types import Array
-
-MAX_LEVELS = 30  # places of a column of words; the rarer levels share one more, or all become codes
-RARE_ROWS = 5  # training rows below which a level of many gets no code of its own
-MAX_CODES = 5_000  # levels of a column with codes of their own
-_ID_SHARE = 0.95  # of the cells of a column of words hold a value of their own: an id or free text
-_ID_ROWS = 10  # fewer cells than this say nothing about ids
 
 
 @dataclass(frozen=True)
@@ -24,12 +20,15 @@ class Columns:
     """The way from a table to numbers [N, D], fitted on training rows only.
 
         number    value, missing → median of the training rows; + whether it is, if training rows had missing cells
-        boolean   0 or 1, otherwise like a number;   date   days since 1970-01-01, otherwise like a number
+        boolean   0 or 1, otherwise like a number;   date   days since 1970-01-01, otherwise like a number; + sine and
+                  cosine of the season, the weekday, the time of day, where training rows show them
         words     one place a level (the 30 most frequent; rarer ones share a place), missing a level of its own if
                   training rows had it; a level that was never seen: 0 in all places, or the shared place
         words of more than 30 levels that at least 5 rows have: one column of codes, see `Code`; all rarer levels share
                   one, if at least 5 rows have them (the 5,000 most frequent have one of their own)
-        dropped   constant on the training rows, without any value, words of which nearly every row has its own (ids)
+        text      more than 30 different cells of three words or more on average: hashed words, see `Text`
+        dropped   constant on the training rows, without any value, the same as another column, words of which nearly
+                  every row has its own (ids)
 
     names: the D output columns; the first `numeric` of them are numbers of more than two values, which a net may embed,
     then come all others, and last the codes of words, each in the order of the table. input_names: the columns of the
@@ -50,10 +49,18 @@ class Columns:
     target: str | None = None
 
     @classmethod
-    def fit(cls, frame: pl.DataFrame, rows: Sequence[int] | Array | None = None, *, target: str | None = None) -> Self:
+    def fit(
+        cls,
+        frame: pl.DataFrame,
+        rows: Sequence[int] | Array | None = None,
+        *,
+        target: str | None = None,
+        kinds: Mapping[str, str] | None = None,
+    ) -> Self:
         """Decide on every column from the training rows (indices; all of them if None).
 
-        frame: as `read` or `frame_of` hand it out. target: a column that is no input, here and at prediction.
+        frame: as `read` or `frame_of` hand it out. target: a column that is no input, here and at prediction. kinds:
+        of columns for which the caller decides: number, category, date, text or drop.
         Raises SlalomError for infinite numbers (column and count), columns of lists and the like, and if nothing is
         left: no column varies on the training rows.
         """
@@ -61,8 +68,16 @@ class Columns:
         index = None if rows is None else pl.Series(np.asarray(rows, dtype=np.int64))
         treatments: list[Treatment] = []
         notes: list[str] = []
+        said_of = checked_kinds(kinds or {}, inputs.columns)
+        seen: dict[tuple[str, bytes], str] = {}
         for column in inputs.iter_columns():
-            made, said = _decide(column if index is None else column.gather(index))
+            column = column if index is None else column.gather(index)
+            kind = said_of.get(column.name)
+            first = column.name if kind else seen.setdefault(_digest(column), column.name)
+            if first != column.name:
+                notes.append(f"Column {shown(column.name)} is dropped: it is the same as {shown(first)}.")
+                continue
+            made, said = decide(column, kind)
             treatments += made
             notes += [said] if said else []
         treatments.sort(key=lambda treatment: (isinstance(treatment, Code), not _embeddable(treatment)))
@@ -96,7 +111,7 @@ class Columns:
     @property
     def text_names(self) -> tuple[str, ...]:
         """The input columns that are words: `read(file, as_text=columns.text_names)` keeps 007 as it stands."""
-        return tuple(t.name for t in self.treatments if isinstance(t, (Category, Code)))
+        return tuple(t.name for t in self.treatments if isinstance(t, (Category, Code, Text)))
 
     def align(self, frame: pl.DataFrame) -> Table:
         """The input columns of a table in the order they were fitted in, by name, and notes on what was ignored.
@@ -172,58 +187,8 @@ def _embeddable(treatment: Treatment) -> bool:
     return isinstance(treatment, Number) and not treatment.two
 
 
-def _decide(column: pl.Series) -> tuple[list[Treatment], str]:
-    """What a column of training rows becomes, and a note where there is something to say."""
-    name, dtype = shown(column.name), column.dtype
-    if column.null_count() == len(column):
-        return [], f"Column {name} is dropped: it holds no values on the training rows."
-    if dtype in (pl.String, pl.Categorical, pl.Enum):
-        return _decide_words(column.cast(pl.String))
-    if not (dtype.is_numeric() or dtype.is_temporal() or dtype == pl.Boolean):
-        raise wrong(f"Column {name}", "of numbers, text, booleans or dates", str(dtype), "Leave it out or flatten it.")
-    of = "boolean" if dtype == pl.Boolean else "date" if dtype.is_temporal() else "number"
-    x = as_floats(column, of)
-    refuse_infinite(x, column.name)
-    present = x[~np.isnan(x)]
-    missing = len(x) - len(present)
-    if len(present) == 0:
-        return [], f"Column {name} is dropped: it holds no values on the training rows."
-    if present.min() == present.max():
-        if missing:
-            return [Presence(column.name)], f"Column {name} holds one value or none: it becomes whether it is missing."
-        return [], f"Column {name} is dropped: it is constant on the training rows."
-    two = bool(((present == present.min()) | (present == present.max())).all())
-    number = Number(column.name, of, float(np.median(present)), two)
-    where = f"Column {name}: {number.fill:.6g}, the median, stands for {counted(missing, 'missing cell')}."
-    return ([number, Presence(column.name)], where) if missing else ([number], "")
-
-
-def _decide_words(words: pl.Series) -> tuple[list[Treatment], str]:
-    """What a column of words becomes."""
-    name, there = f"Column {shown(words.name)}", words.drop_nulls()
-    missing = len(words) > len(there)
-    counts = there.alias("level").value_counts().sort(by=["count", "level"], descending=[True, False])
-    levels = counts["level"].to_list()
-    if len(levels) == 1 and not missing:
-        return [], f"{name} is dropped: it is constant on the training rows."
-    if len(there) >= _ID_ROWS and len(levels) >= _ID_SHARE * len(there):
-        return [], f"{name} is dropped: {len(levels)} different texts in {len(there)} rows are ids or free text."
-    often = counts.filter(pl.col("count") >= RARE_ROWS).head(MAX_CODES)
-    if len(often) > MAX_LEVELS:
-        return _coded(
-            words.name, often["level"].to_list(), len(levels), len(there) - int(often["count"].sum()), missing
-        )
-    rare = len(levels) - MAX_LEVELS
-    category = Category(words.name, tuple(sorted(levels[:MAX_LEVELS])), rare > 0, missing)
-    note = f"{name} has {len(levels)} levels: the {MAX_LEVELS} most frequent have a place each, {rare} share one."
-    return [category], note if rare > 0 else ""
-
-
-def _coded(name: str, often: list[str], levels: int, rows: int, missing: bool) -> tuple[list[Treatment], str]:
-    """The codes of a column of words. often: the levels with one of their own. levels: all; rows: of the others."""
-    code = Code(name, tuple(sorted(often)), rows >= RARE_ROWS, missing)
-    note = f"Column {shown(name)} has {levels} levels: "
-    if levels == len(often):
-        return [code], note + "nets learn a vector for each."
-    rare = "share one" if code.other else "have the mean of all"
-    return [code], note + f"nets learn a vector for each of {len(often)}, {levels - len(often)} rarer ones {rare}."
+def _digest(column: pl.Series) -> tuple[str, bytes]:
+    """What two columns have in common that are the same, cell by cell; of columns of lists the name alone."""
+    if column.dtype.is_nested():
+        return "nested", column.name.encode()
+    return str(column.dtype), hashlib.blake2b(column.hash().to_numpy().tobytes(), digest_size=16).digest()

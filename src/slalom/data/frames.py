@@ -1,5 +1,6 @@
 """Takes a table that is in memory, of any make: pandas, polars and PyArrow frames, NumPy arrays, lists of rows."""
 
+import math
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -8,9 +9,10 @@ import numpy as np
 import polars as pl
 
 from slalom.data.base import Table, refuse_duplicates, settle
-from slalom.errors import SlalomError, wrong
+from slalom.errors import SlalomError, WrongKindError, wrong
 from slalom.types import Array
 
+_SPARSE_CELLS = 200_000_000
 _WANTED = "a data frame, an array of shape (rows, columns) or a list of rows"
 
 
@@ -23,7 +25,8 @@ def frame_of(X: Any, *, as_text: Collection[str] = ()) -> Table:
     an object column of numbers and words becomes words, 2.0 among them as "2".
     as_text: names of columns that stay text whatever their cells look like.
 
-    Raises SlalomError for complex, sparse or 3-D data, rows of different lengths, no rows or columns, names twice.
+    Sparse matrices are made dense. Raises SlalomError for complex or 3-D data, rows of different lengths, no rows or
+    columns, names twice, and sparse matrices of more than 2·10⁸ cells.
 
     >>> frame_of([[1, "a"], [2, "b"]]).frame.rows()
     [(1, 'a'), (2, 'b')]
@@ -31,13 +34,22 @@ def frame_of(X: Any, *, as_text: Collection[str] = ()) -> Table:
     if isinstance(X, (str, bytes)) or X is None or hasattr(X, "__fspath__"):
         raise wrong("X", _WANTED, X, "Use read(path) for a file.")
     if hasattr(X, "tocsr"):
-        raise SlalomError(f"X must be {_WANTED}. Got a sparse {type(X).__name__}. Use X.toarray().")
+        X = _dense(X)
     frame = _from_frame(X)
     if frame is None:
         frame = _from_array(X)
     if frame.height == 0 or frame.width == 0:
         raise SlalomError(f"X must have at least one row and one column. Got shape {frame.shape}.")
     return settle(frame, as_text=as_text)
+
+
+def _dense(X: Any) -> Array:
+    """A sparse matrix as an array."""
+    if math.prod(X.shape) > _SPARSE_CELLS:
+        shape = " x ".join(f"{n:,}" for n in X.shape)
+        do = "Take fewer columns, as sklearn.decomposition.TruncatedSVD makes them."
+        raise SlalomError(f"X must have at most {_SPARSE_CELLS:,} cells where it is sparse. Got {shape}. {do}")
+    return X.toarray()
 
 
 def _from_frame(X: Any) -> pl.DataFrame | None:
@@ -129,7 +141,10 @@ def _objects(name: str, cells: Array) -> pl.Series:
         return pl.Series(name, [None if _is_missing(c) else bool(c) for c in cells], dtype=pl.Boolean)
     if any(issubclass(kind, (complex, np.complexfloating, list, tuple, dict, set, np.ndarray)) for kind in kinds):
         odd = next(cell for cell in there if isinstance(cell, (complex, list, tuple, dict, set, np.ndarray)))
-        raise SlalomError(f"Column {name!r} of X must hold numbers, text or dates. Got {odd!r:.60}.")
+        raise WrongKindError(
+            f"Column {name!r} of X must hold numbers, text or dates. Got {odd!r:.60}: an argument must be a string or a"
+            " number."
+        )
     if not kinds & {str, np.str_}:
         values = [None if _is_missing(cell) else cell for cell in cells]
         try:

@@ -9,9 +9,10 @@ from slalom.errors import wrong
 from slalom.types import Array
 
 FEWEST_ROWS = 20
+FEWEST_UNTESTED = 10  # where no test rows are wanted
 CROSS_FITTED_BELOW = 5_000  # rows; from here on one division of the rows is enough
-_TEST, _CHOOSE, _EVIDENCE = (0.20, 50_000), (0.15, 20_000), (0.065, 10_000)  # share, and at most this many rows
-_EVIDENCE_OF_HELD_OUT = 0.30  # of the rows held out of a fold, and of rows the caller gave for validation
+TEST, CHOOSE, EVIDENCE = (0.20, 50_000), (0.15, 20_000), (0.065, 10_000)  # share, and at most this many rows
+EVIDENCE_OF_HELD_OUT = 0.30  # of the rows held out of a fold, and of rows the caller gave for validation
 _STREAM = 0x51A10  # keeps the draws of this file apart from others of the same seed
 
 
@@ -34,7 +35,9 @@ class Split:
     test: Array
 
 
-def split(n: int, codes: Array | None = None, *, seed: int, folds: int | Literal["auto"] = "auto") -> Split:
+def split(
+    n: int, codes: Array | None = None, *, seed: int, folds: int | Literal["auto"] = "auto", test: bool = True
+) -> Split:
     """Deal n rows into training, choosing, evidence and test rows.
 
         test        20 % of all rows, at most 50,000
@@ -43,26 +46,26 @@ def split(n: int, codes: Array | None = None, *, seed: int, folds: int | Literal
                     and 70 % choose; k = 5 below 5,000 rows, one fold from there on, unless `folds` says
 
     codes: [n] class codes; every part then has the classes in proportion, to within a row, and each class keeps one
-    member that is not a test row; where that is its only one, it is in the training rows of every fold.
-    A function of its arguments: the same seed deals the same rows. Raises SlalomError below 20 rows.
+    member that is not a test row; where that is its only one, it is in the training rows of every fold. test: whether
+    there are test rows at all.
+    A function of its arguments: the same seed deals the same rows. Raises SlalomError below 20 rows, 10 without test.
 
     >>> split(10_000, seed=0).choose[0].shape, split(100, seed=1, folds=2).train[0].shape
     ((1200,), (40,))
     """
-    if n < FEWEST_ROWS:
-        raise wrong("The table", f"at least {FEWEST_ROWS} rows long", n, "Bring more rows.")
+    refuse_short(n, test=test)
     classes = _checked_codes(codes, n)
-    draw = _generator(seed)
+    draw = generator(seed)
     if folds == "auto":
         folds = 5 if n < CROSS_FITTED_BELOW else 1
-    n_test = _share(n, *_TEST)
+    n_test = share(n, *TEST) if test else 0
     if isinstance(folds, bool) or not isinstance(folds, (int, np.integer)) or not 1 <= folds <= (n - n_test) // 2:
         raise wrong("split(folds=…)", f"'auto' or a whole number from 1 to {(n - n_test) // 2}", folds)
     order = _side_by_side(classes, draw)
     if folds == 1:
         return _one_fold(n, n_test, order, classes, draw)
     kept = _one_of_each(order, classes, n - n_test - 2 * folds)
-    test, _ = _evenly(_without(order, kept), n_test, draw)
+    test, _ = evenly(_without(order, kept), n_test, draw)
     return _cross_fitted(_without(order, test), test, classes, folds, draw)
 
 
@@ -82,9 +85,9 @@ def split_given(n_train: int, n_validation: int, codes: Array | None = None, *, 
         raise wrong("The table", f"at least {FEWEST_ROWS} rows long", n_train, "Bring more rows.")
     if n_validation < 2:
         raise wrong("The validation table", "at least 2 rows long", n_validation, "Bring more rows.")
-    draw = _generator(seed)
+    draw = generator(seed)
     order = _side_by_side(_checked_codes(codes, n_validation), draw)
-    evidence, choose = _evenly(order, _share(n_validation, _EVIDENCE_OF_HELD_OUT), draw)
+    evidence, choose = evenly(order, share(n_validation, EVIDENCE_OF_HELD_OUT), draw)
     train = np.arange(n_train)
     return Split((train,), (np.sort(choose) + n_train,), (np.sort(evidence) + n_train,), np.array([], dtype=np.intp))
 
@@ -99,15 +102,23 @@ def _checked_codes(codes: Array | None, n: int) -> Array:
     return np.unique(codes, return_inverse=True)[1]
 
 
-def _generator(seed: int) -> np.random.Generator:
+def refuse_short(n: int, *, test: bool) -> None:
+    """Refuse a table of too few rows to divide (SlalomError)."""
+    fewest = FEWEST_ROWS if test else FEWEST_UNTESTED
+    if n < fewest:
+        raise wrong("The table", f"at least {fewest} rows long", n, "Bring more rows.")
+
+
+def generator(seed: int) -> np.random.Generator:
+    """The draws of a division of rows."""
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise wrong("seed", "a whole number from 0 on", seed)
     return np.random.default_rng([int(seed), _STREAM])
 
 
-def _share(n: int, share: float, most: int | None = None) -> int:
-    """A share of n as a whole number: at least 1 row, at most `most`."""
-    rows = max(1, round(share * n))
+def share(n: int, part: float, most: int | None = None) -> int:
+    """A part of n as a whole number: at least 1 row, at most `most`."""
+    rows = max(1, round(part * n))
     return rows if most is None else min(rows, most)
 
 
@@ -117,7 +128,7 @@ def _side_by_side(classes: Array, draw: np.random.Generator) -> Array:
     return order[np.argsort(classes[order], kind="stable")]
 
 
-def _evenly(order: Array, k: int, draw: np.random.Generator) -> tuple[Array, Array]:
+def evenly(order: Array, k: int, draw: np.random.Generator) -> tuple[Array, Array]:
     """Take k rows at even distances, from a random start, and hand back (taken, left).
 
         row i is taken where ⌊(i + 1) k / n + u⌋ > ⌊i k / n + u⌋,  u uniform in [0, 1)
@@ -141,11 +152,11 @@ def _without(order: Array, rows: Array) -> Array:
 
 def _one_fold(n: int, n_test: int, order: Array, classes: Array, draw: np.random.Generator) -> Split:
     """One division of the rows; a member of each class is set aside for training first."""
-    n_choose, n_evidence = _share(n - n_test, *_CHOOSE), _share(n - n_test, *_EVIDENCE)
+    n_choose, n_evidence = share(n - n_test, *CHOOSE), share(n - n_test, *EVIDENCE)
     kept = _one_of_each(order, classes, n - n_test - n_choose - n_evidence)
-    test, rest = _evenly(_without(order, kept), n_test, draw)
-    choose, rest = _evenly(rest, n_choose, draw)
-    evidence, rest = _evenly(rest, n_evidence, draw)
+    test, rest = evenly(_without(order, kept), n_test, draw)
+    choose, rest = evenly(rest, n_choose, draw)
+    evidence, rest = evenly(rest, n_evidence, draw)
     train = np.concatenate([kept, rest])
     return Split((np.sort(train),), (np.sort(choose),), (np.sort(evidence),), np.sort(test))
 
@@ -158,7 +169,7 @@ def _cross_fitted(order: Array, test: Array, classes: Array, folds: int, draw: n
     train, choose, evidence = [], [], []
     for k in range(folds):
         held_out = dealt[k::folds]
-        some, others = _evenly(held_out, _share(len(held_out), _EVIDENCE_OF_HELD_OUT), draw)
+        some, others = evenly(held_out, share(len(held_out), EVIDENCE_OF_HELD_OUT), draw)
         evidence.append(np.sort(some))
         choose.append(np.sort(others))
         train.append(np.sort(np.concatenate([always, _without(dealt, held_out)])))

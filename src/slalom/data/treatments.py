@@ -1,5 +1,6 @@
-"""What single columns of a table become: numbers, whether a cell is missing, a place or a code for every word."""
+"""What single columns of a table become: numbers, cycles, whether a cell is missing, places, codes, hashed words."""
 
+import zlib
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -55,6 +56,70 @@ class Number:
         refuse_infinite(x, column.name, out.dtype)
         missing = np.isnan(x)
         out[:, 0] = np.where(missing, self.fill, x) if missing.any() else x
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """Where in a cycle a date lies: the season, the weekday, the time of day.
+
+        sin(2π t), cos(2π t),   t = x / period, x in days since 1970-01-01 (whole: of whole days); 0, 0 where missing
+
+    word: what the cycle is called. period: in days.
+    """
+
+    kind: ClassVar[str] = "cycle"
+    name: str
+    word: str
+    period: float
+    whole: bool = False
+
+    @property
+    def outputs(self) -> list[str]:
+        return [f"{self.name} {self.word} sin", f"{self.name} {self.word} cos"]
+
+    def write(self, column: pl.Series, out: Array) -> None:
+        x = as_floats(column, "date")
+        angle = 2 * np.pi * ((np.floor(x) if self.whole else x) % self.period) / self.period
+        out[:, 0] = np.nan_to_num(np.sin(angle))
+        out[:, 1] = np.nan_to_num(np.cos(angle))
+
+
+@dataclass(frozen=True)
+class Text:
+    """Free text: its words, and pairs of neighbouring words, counted in a few columns that a hash deals them to.
+
+        out[h mod P] += ±1 for each word and pair, divided by √(how many there are);   h = crc32, ± its highest bit
+
+    places: P. Words are runs of letters and digits, in lower case. A missing cell is 0 in all places. Source:
+    Weinberger et al. 2009, https://arxiv.org/abs/0902.2206.
+    """
+
+    kind: ClassVar[str] = "text"
+    name: str
+    places: int = 32
+
+    @property
+    def outputs(self) -> list[str]:
+        return [f"{self.name} ~{k}" for k in range(self.places)]
+
+    def write(self, column: pl.Series, out: Array) -> None:
+        out[:] = 0
+        rows, found = _words_and_pairs(as_words(column))
+        known = found.unique()
+        hashes = np.array([zlib.crc32(word.encode()) for word in known], np.int64)
+        of = found.replace_strict(known, pl.Series(hashes), return_dtype=pl.Int64).to_numpy() if len(found) else hashes
+        np.add.at(out, (rows, of % self.places), np.where(of >> 31, -1.0, 1.0))
+        out /= np.sqrt(np.maximum(np.bincount(rows, minlength=len(out)), 1))[:, None]
+
+
+def _words_and_pairs(text: pl.Series) -> tuple[Array, pl.Series]:
+    """(the row of each, the words of all cells and behind them the pairs of neighbours)."""
+    words = text.fill_null("").str.to_lowercase().str.extract_all(r"[\p{L}\p{N}]+")
+    rows = np.repeat(np.arange(len(words)), words.list.len().to_numpy())
+    flat = words.explode().drop_nulls().alias("word")
+    same = rows[:-1] == rows[1:] if len(rows) else np.empty(0, bool)
+    pairs = (flat.head(max(len(flat) - 1, 0)) + " " + flat.tail(max(len(flat) - 1, 0))).filter(pl.Series(same))
+    return np.concatenate([rows, rows[:-1][same]]) if len(rows) else rows, pl.concat([flat, pairs])
 
 
 @dataclass(frozen=True)
@@ -154,4 +219,4 @@ def places(column: pl.Series, levels: tuple[str, ...], other: bool, missing: boo
     return np.where(~absent & (place < 0) & other, len(levels), place)
 
 
-KINDS: dict[str, type] = {cls.kind: cls for cls in (Number, Presence, Category, Code)}
+KINDS: dict[str, type] = {cls.kind: cls for cls in (Number, Cycle, Text, Presence, Category, Code)}

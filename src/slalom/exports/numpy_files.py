@@ -1,0 +1,137 @@
+"""Files of a model that need NumPy alone: two of Python, weights, and what they are; checked as they are written."""
+
+import importlib
+import importlib.util
+import io
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from slalom.data import Columns
+from slalom.data.treatments import Category, Code, Cycle, Number, Presence, Text
+from slalom.ensemble import Ensemble
+from slalom.errors import SlalomError
+from slalom.model import Model
+from slalom.types import Array
+
+ROWS = 1_000  # that an export is checked on
+FAR = 1e-4  # of the spread of predictions: the largest difference that rounding explains
+SOURCES = ("rows.py", "predict.py")
+
+
+def write(model: Model | Ensemble, folder: Path) -> list[str]:
+    """Write the files into a folder that must be new or empty; their names (SlalomError)."""
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise SlalomError(f"--out must be a new or empty folder. {folder} already holds something.")
+    single = isinstance(model, Model)
+    members = [model] if isinstance(model, Model) else list(model.members)
+    about: dict[str, Any] = {"weights": [1.0] if isinstance(model, Model) else list(model.weights), "members": []}
+    about["temperature"] = 1.0 if single else model.calibration.temperature  # a single one has its own
+    about["threshold"] = model.threshold if isinstance(model, Model) else model.calibration.threshold
+    arrays: dict[str, Array] = {}
+    for k, member in enumerate(members):
+        plain, own = member.parts()
+        plain.pop("conformal")
+        about["members"].append(plain)
+        arrays |= {f"{k}/{name}": array for name, array in own.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    packed = io.BytesIO()
+    np.savez(packed, **arrays)  # type: ignore[arg-type]
+    (folder / "weights.npz").write_bytes(packed.getvalue())
+    (folder / "model.json").write_text(json.dumps(about, indent=1, allow_nan=False), encoding="utf-8")
+    here = Path(__file__).parent
+    for name in SOURCES:
+        text = (here / name).read_text(encoding="utf-8").replace("from slalom.exports.rows import", "from rows import")
+        (folder / name).write_text(text, encoding="utf-8")
+    return [*SOURCES, "model.json", "weights.npz"]
+
+
+def checked(model: Model | Ensemble, folder: Path) -> tuple[int, float]:
+    """(how many rows, the largest difference of their predictions) between the files and the model, on made rows with
+    missing cells and levels that training rows had not; in the unit of the target, or of probabilities.
+
+    Raises SlalomError where they differ by more than rounding does.
+    """
+    rows = made_rows(model)
+    loaded = _imported(folder).load(folder)
+    columns = {column.name: column.to_list() for column in rows.iter_columns()}
+    if model.classes is None:
+        ours, theirs = model.predict(rows), np.asarray(loaded.predict(columns))
+    else:
+        ours, theirs = model.predict_proba(rows), loaded.predict_proba(columns)
+    finite = np.isfinite(ours)
+    far = float(np.abs(ours - theirs)[finite].max(initial=0.0))
+    if (np.isfinite(theirs) != finite).any() or far > FAR * max(float(np.ptp(ours[finite])), 1e-12):
+        raise SlalomError(
+            f"The files must predict as the model does. They differ by up to {far:.3g}: please report this."
+        )
+    return len(rows), far
+
+
+def made_rows(model: Model | Ensemble, rows: int = ROWS, seed: int = 0) -> pl.DataFrame:
+    """Rows as the model may be given them: numbers over about the range of training rows, every level, one that there
+    is not, and missing cells."""
+    draw = np.random.default_rng(seed)
+    first = model if isinstance(model, Model) else model.members[0]
+    columns: Columns = first.columns
+    inside = _inside(first, rows, draw)
+    made: dict[str, pl.Series] = {}
+    at = 0
+    for treatment in columns.treatments:
+        values = inside[:, at]
+        at += len(treatment.outputs)
+        if isinstance(treatment, Number):
+            made[treatment.name] = _numbers(treatment, values)
+        elif isinstance(treatment, (Category, Code)):
+            words = [*treatment.levels, "a level that there is not"]
+            made[treatment.name] = pl.Series([words[i] for i in draw.integers(len(words), size=rows)])
+        elif isinstance(treatment, Text):
+            some = ["Old", "house", "near", "the", "lake,", "new-built", "größer", "12", "km_2"]
+            made[treatment.name] = pl.Series([" ".join(draw.choice(some, draw.integers(1, 9))) for _ in range(rows)])
+        elif isinstance(treatment, (Presence, Cycle)) and treatment.name not in made:
+            made[treatment.name] = pl.Series(np.ones(rows))
+    gaps = {name: pl.Series(draw.random(rows) < 0.1) for name in made}
+    return pl.DataFrame([cells.set(gaps[name], None).alias(name) for name, cells in made.items()])
+
+
+def _inside(model: Model, rows: int, draw: np.random.Generator) -> Array:
+    """Encoded rows [N, D] about where training rows lay."""
+    width = len(model.columns.names)
+    with np.errstate(all="ignore"):
+        found = model.scaler.inverse(draw.normal(size=(rows, width)))
+        ends = model.scaler.inverse(draw.uniform(0.05, 0.95, size=(rows, width)))
+    return np.where(np.isfinite(found), found, np.where(np.isfinite(ends), ends, 0.0))
+
+
+def _numbers(treatment: Number, values: Array) -> pl.Series:
+    """Cells of a column of numbers, truths or dates around these values."""
+    if treatment.of == "boolean":
+        return pl.Series(values > 0.5)
+    if treatment.of == "date":
+        days = np.clip(np.nan_to_num(values), -700_000, 2_000_000)
+        return pl.Series((days * 86_400_000_000).astype("datetime64[us]"))
+    return pl.Series(np.clip(values, -1e30, 1e30))
+
+
+def _imported(folder: Path) -> ModuleType:
+    """The module predict.py of a folder."""
+    names = {"rows": folder / "rows.py", "slalom_exported": folder / "predict.py"}
+    before = sys.modules.get("rows")
+    try:
+        for name, file in names.items():
+            spec = importlib.util.spec_from_file_location(name, file)
+            assert spec
+            assert spec.loader
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[name] = module
+            spec.loader.exec_module(module)
+        return sys.modules.pop("slalom_exported")
+    finally:
+        sys.modules.pop("rows", None)
+        if before is not None:
+            sys.modules["rows"] = before
