@@ -193,7 +193,7 @@ def test_newer_format_is_one_sentence(folder, found):
     about(folder, format=found)
     assert (
         sentence_of(folder)
-        == f"{folder} holds a model of format {found}. This Slalom reads formats 2, 3, 4 and 5: take that"
+        == f"{folder} holds a model of format {found}. This Slalom reads formats 2, 3, 4, 5 and 6: take that"
         " which wrote it."
     )
 
