@@ -49,7 +49,7 @@ FLOORS = (
     + " data.columns data.frames data.read data.apart data.target suspects"
     " averages back_propagation calibration losses metrics selection statistics plan executor journal folder baselines"
     " board cache seats draws importance evidence conformal contest",
-    " ".join(sorted(WRAPPERS)) + " data.encoded intervals corrected",
+    " ".join(sorted(WRAPPERS)) + " data.encoded data.pieces intervals corrected",
     "layers rules schedules scaling data exports",
     # nets
     "blocks unit walk described nested",
@@ -67,7 +67,7 @@ FLOORS = (
     "crew entry verdict compared scored",
     "pace calibrated mattered",
     "track",
-    "finish report opened promised curvature permuted",
+    "finish repeated report opened promised curvature permuted",
     "combined refitting",
     "weighed start continued",
     "ending study outline reopened",
@@ -91,14 +91,15 @@ OUTSIDE = {
     "sqlite3": "journal",
     "safetensors": "model",
     "narwhals": "data.frames",
+    "fastexcel": "data.read",
     "tomli_w": "folder recipe",
     "tomllib": "folder recipe",
     "sklearn": "baselines metrics transformers estimating estimators bench.sklearn_rival",
     "subprocess": "baselines bench.contest",
     "torch": "bench.torch_rivals",
     "optax": "rules.optax_bridge",
-    "jax": "record losses seats room lane program step crew scored finish descent walk curvature bench.jax_rival"
-    " bench.measure",
+    "jax": "record losses seats room lane program step crew scored finish repeated descent walk curvature"
+    " bench.jax_rival bench.measure",
     "jaxlib": "seats program",
 }
 ANYWHERE_IN = {"jax": ("layers", "rules")}  # rooms whose members may use a package or not

@@ -232,3 +232,16 @@ def test_a_failed_fit_leaves_nothing_behind():
     with pytest.raises(NotFittedError):
         model.predict(DIABETES)
     assert model.set_params(recipes=1).fit(DIABETES, PROGRESS).predict(DIABETES).shape == (442,)
+
+
+def test_words_that_look_like_numbers():
+    """007 is a level where the fit had words in the column, also when all rows of a prediction look like numbers; a
+    column of numbers is one of words where the caller says so."""
+    codes = np.array(["007", "7", "x1", "042"])
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"code": rng.choice(codes, 200), "zip": rng.choice([1010, 2020], 200)})
+    y = (frame["code"] == "007") * 5.0 + (frame["zip"] == 1010)
+    model = regressor(epochs=60, columns={"zip": "category"}).fit(frame, y)
+    low, high = model.predict(pd.DataFrame({"code": ["7", "007"], "zip": [1010, 1010]}))
+    assert high - low > 2
+    assert {"zip=1010", "zip=2020", "code=007"} <= set(model.model_.columns.names)

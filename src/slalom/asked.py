@@ -143,7 +143,8 @@ def _continued(given: Given, amount: dict[str, Any], fixed: dict[str, Any]) -> d
         "X": file, "target": target, "seed": seed, "task": task, "metric": metric, "extend": folder,
         "fixed": order.get("fixed", {}) | fixed, "space": order.get("space", {}), **_amount(folder, order, amount),
         "refit": REFIT[given["refit"]] if given.get("refit") else order.get("refit", False),
-        "test": order.get("test", True), **data.get("roles", {}), "columns": data.get("columns"),
+        "test": order.get("test", True), "baselines": order.get("baselines", True),
+        **data.get("roles", {}), "columns": data.get("columns"),
         "reading": data.get("reading"),
     }  # fmt: skip
 

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_array, validate_data
 
 from slalom.data import frame_of
 from slalom.data.base import shown
+from slalom.data.split import FEWEST_UNTESTED
 from slalom.ensemble import Ensemble
 from slalom.errors import SlalomError
 from slalom.evidence import Evidence
@@ -45,6 +46,7 @@ class Racing(BaseEstimator):
         fixed: dict[str, Any] | None = None,
         space: dict[str, Any] | None = None,
         also: Sequence[Recipe] | None = None,
+        columns: dict[str, str] | None = None,
         test: bool = False,
         baselines: bool = False,
         refit: bool | str = False,
@@ -59,6 +61,7 @@ class Racing(BaseEstimator):
         self.fixed = fixed
         self.space = space
         self.also = also
+        self.columns = columns
         self.test = test
         self.baselines = baselines
         self.refit = refit
@@ -71,7 +74,7 @@ class Racing(BaseEstimator):
             rows, y, task=task, metric=self.metric, seconds=self.seconds, recipes=self.recipes, epochs=self.epochs,
             recipe=self.recipe, fixed=self.fixed, space=self.space, also=tuple(self.also or ()), test=self.test,
             baselines=self.baselines, refit=self.refit, seed=self._seed(), out=self.out, sample_weight=weights,
-            group=group, time=time,
+            group=group, time=time, columns=self.columns,
         )  # fmt: skip
         self.model_, self.leaderboard_, self.evidence_ = result.model, result.leaderboard, result.evidence
         self.best_recipe_, self.best_score_ = result.best.recipe, result.best.score
@@ -87,8 +90,12 @@ class Racing(BaseEstimator):
         """The rows as a frame: of a frame of any make with its names, of anything else by position."""
         named = hasattr(X, "columns")
         if not named:
-            X = check_array(X, dtype=None, accept_sparse=True, ensure_all_finite="allow-nan", estimator=self)
-        frame = frame_of(X).frame
+            fewest = 1 if fitted else FEWEST_UNTESTED
+            X = check_array(
+                X, dtype=None, accept_sparse=True, ensure_all_finite="allow-nan", ensure_min_samples=fewest,
+                estimator=self,
+            )  # fmt: skip
+        frame = frame_of(X, as_text=self.model_.columns.text_names if fitted else ()).frame
         if fitted and named and hasattr(self, "feature_names_in_"):
             return self._by_name(frame)
         validate_data(self, X, reset=not fitted, skip_check_array=True)
@@ -126,6 +133,8 @@ SETTINGS = """
         What chooses the winner, as in `slalom.race`.{metric}
     fixed, space, also : default=None
         Fields that all recipes share, what others are drawn from, and recipes of your own: as in `slalom.race`.
+    columns : dict or None, default=None
+        What columns are, where that is not to be found out: `{{"zip": "category"}}`, as in `slalom.race`.
     test : bool, default=False
         Whether the race holds test rows back. Scores of an estimator come from rows that its caller holds back.
     baselines : bool, default=False

@@ -111,6 +111,7 @@ class SlalomClassifier(ClassifierMixin, Racing):
         fixed: dict[str, Any] | None = None,
         space: dict[str, Any] | None = None,
         also: Sequence[Recipe] | None = None,
+        columns: dict[str, str] | None = None,
         test: bool = False,
         baselines: bool = False,
         refit: bool | str = False,
@@ -119,7 +120,7 @@ class SlalomClassifier(ClassifierMixin, Racing):
         class_weight: Any = None,
     ) -> None:
         super().__init__(
-            seconds, recipes=recipes, epochs=epochs, recipe=recipe, metric=metric, fixed=fixed, space=space, also=also,
+            seconds, recipes=recipes, epochs=epochs, recipe=recipe, metric=metric, fixed=fixed, space=space, also=also, columns=columns,
             test=test, baselines=baselines, refit=refit, out=out, random_state=random_state,
         )  # fmt: skip
         self.class_weight = class_weight

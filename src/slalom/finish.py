@@ -1,11 +1,9 @@
 """The end of a race: the winner, its model, its scores beside the baselines, and what is said about it all."""
 
 import math
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import jax
@@ -16,18 +14,16 @@ from slalom.compared import finite_or_none
 from slalom.corrected import Corrected
 from slalom.crew import Crew
 from slalom.entry import Entry
-from slalom.fields import named
 from slalom.heat import Heat
+from slalom.intervals import of_rows
 from slalom.metrics import Metric
 from slalom.model import Model
 from slalom.objective import loss_of
-from slalom.order import Order
 from slalom.prepare import Prepared
 from slalom.racer import Moment, Racer
 from slalom.recipe import Recipe
-from slalom.result import ENSEMBLE, Best, Result
+from slalom.result import Best
 from slalom.step import Structure
-from slalom.table import Table
 from slalom.track import Track
 
 CONSTANT = "mean or majority"
@@ -141,25 +137,29 @@ def _constant(prepared: Prepared, metric: Metric) -> Winner:
     return Winner(CONSTANT, recipe, cost, 0.0, model)
 
 
-def test_score(model: Model, prepared: Prepared, metric: Metric) -> float | None:
-    """The metric on the test rows; None where there are none."""
+def tested(model: Model, prepared: Prepared, metric: Metric) -> tuple[float | None, tuple[float, float] | None]:
+    """(the metric on the test rows, the ends of its 95 % interval over rows); None where there are none."""
     rows = prepared.split.test
     if not len(rows):
-        return None
-    answer = model.answer(prepared.columns(prepared.test_rows))
-    return metric.score_of(metric.cost(prepared.labels[rows], answer, model.threshold))
+        return None, None
+    answer, y = model.answer(prepared.columns(prepared.test_rows)), prepared.labels[rows]
+    score, found = metric.score_of(metric.cost(y, answer, model.threshold)), None
+    if math.isfinite(score) and (estimate := of_rows(metric, y, answer, model.threshold)):
+        ends = sorted(metric.score_of(end) for end in (estimate.low, estimate.high))
+        found = (ends[0], ends[1]) if all(map(math.isfinite, ends)) else None
+    return score, found
 
 
 def best_of(
     winner: Winner, prepared: Prepared, metric: Metric, found: Corrected | None, tied: tuple[str, ...] = ()
 ) -> Best:
     """The winner as a result holds it."""
-    test = test_score(winner.model, prepared, metric)
+    test, ends = tested(winner.model, prepared, metric)
     again = metric.score_of(winner.again) if math.isfinite(winner.again) else None
     told = [metric.score_of(cost) for cost in found[1:]] if found else []
     corrected = (told[0], min(told[1:]), max(told[1:])) if told else None
     score = metric.score_of(winner.cost)
-    return Best(winner.name, winner.recipe, score, winner.epoch, test, winner.seeds, again, corrected, tied)
+    return Best(winner.name, winner.recipe, score, winner.epoch, test, winner.seeds, again, corrected, tied, ends)
 
 
 def recipe_rows(track: Track, wave: int) -> tuple[list[dict[str, Any]], list[tuple[int, float, float | None]]]:
@@ -210,79 +210,3 @@ def about_wave(track: Track, prepared: Prepared, compile_seconds: float) -> dict
         },
         "columns": prepared.width,
     }
-
-
-def race_settings(order: Order, table: Table, fingerprint: str, track: Track, result: Result) -> dict[str, Any]:
-    """race.toml: everything that is needed to repeat the race."""
-    best, metric = result.best, result.metric
-    kept = ("seed", "task", "seconds", "recipes", "epochs", "space", "plan", "refit", "test", "baselines")
-    return {
-        "slalom": version("slalom"),
-        "data": {
-            "source": table.source,
-            "target": table.target,
-            "fingerprint": fingerprint,
-            "validation_rows": table.validation,
-            "roles": dict(table.named),
-            "columns": dict(table.about.kinds),
-            "reading": dict(table.about.reading),
-            "given": [role for role in table.roles if role not in table.named],
-        },
-        "order": {name: getattr(order, name) for name in kept}
-        | {
-            "fixed": named(order.fixed, to_write=True),
-            "metric": metric.name,
-            "greater_is_better": metric.greater,
-            "recipe": order.recipe.to_plain() if order.recipe else None,
-            "also": [recipe.to_plain() for recipe in order.also],
-        },
-        "plan": {
-            "rungs": [{"recipes": rung.recipes, "epochs": rung.epochs} for rung in track.plan.rungs],
-            "structures": heat_settings(track.heats),
-            "workers": track.executor.workers,
-        },
-        "environment": environment(),
-        "best": {
-            "name": best.name,
-            "cost": metric.cost_of(best.score),
-            "score": best.score,
-            "epoch": best.epoch,
-            "test": best.test,
-            "corrected": list(best.corrected) if best.corrected else None,
-            "recipe": best.recipe.to_plain(),
-        },
-        ENSEMBLE: result.gain.plain() if result.gain else None,
-    }
-
-
-def environment() -> dict[str, Any]:
-    """Versions and device, for race.toml."""
-    return {
-        "python": platform.python_version(),
-        "jax": jax.__version__,
-        "numpy": np.__version__,
-        "device": jax.default_backend(),
-    }
-
-
-def heat_settings(heats: list[Heat]) -> list[dict[str, Any]]:
-    """The structures of a race with K, the places of their lanes, for race.toml."""
-    return [
-        {
-            "lane_places": heat.programs.blueprint.width,
-            "call_lanes": heat.programs.blueprint.lanes,
-            "compile_seconds": round(heat.programs.seconds, 3),
-            "batch_size": heat.structure.batch_size,
-            "sizes": list(heat.structure.net.sizes),
-            "activation": heat.structure.net.activation,
-            "normalisation": heat.structure.net.normalisation,
-            "placement": heat.structure.net.placement,
-            "block": heat.structure.net.block,
-            "embedding": heat.structure.net.embedding,
-            "embedding_size": heat.structure.net.embedding_size,
-            "learned_scale": heat.structure.net.learned_scale,
-            "rules": len(heat.rules),
-        }
-        for heat in heats
-        if heat.programs is not None
-    ]

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import betaincinv, stdtr, stdtrit
 
-from slalom.metrics import METRICS, Metric, pinball
-from slalom.statistics import MEANS, Means
+from slalom.metrics import METRICS, Metric, decided, pinball
+from slalom.statistics import FEWEST, MEANS, Means
 from slalom.types import Array
 
 LEVEL = 0.95
@@ -111,6 +111,24 @@ def mean_cost(runs: Runs) -> Estimate:
     SE² = s² / n + s²(rows) / N
     """
     return _estimate(float(runs.costs.mean()), [_part(runs.costs), _part(runs.rows)])
+
+
+def of_rows(metric: Metric, y: Array, prediction: Array, threshold: float = 0.5) -> Estimate | None:
+    """The cost of one prediction for rows y, were other rows drawn: a t interval with SE² = s²(rows) / N; None below 30
+    rows, and where the metric is no function of means over rows. threshold: as in `Metric.cost`.
+
+    >>> found = of_rows(METRICS["mae"], np.zeros(100), np.tile([1.0, 3.0], 50))
+    >>> round(found.value, 6), round(found.error, 6)
+    (2.0, 0.100504)
+    """
+    means = means_of(metric)
+    if means is None or len(y) < FEWEST:
+        return None
+    if metric.counted and threshold != 0.5:
+        prediction = np.eye(prediction.shape[1])[decided(prediction, threshold)]
+    rows = means.rows(y, prediction)
+    with np.errstate(all="ignore"):
+        return _estimate(float(means.of(rows.mean(0))), [_part(pulls(means, rows))])
 
 
 def difference(first: Runs, second: Runs) -> Estimate:

@@ -16,7 +16,7 @@ from slalom.ending import Ended, Ending
 from slalom.entry import FINISHED, Entry
 from slalom.errors import SlalomError
 from slalom.executor import Threads, cores
-from slalom.finish import CONSTANT, about_wave, best_of, crowned, race_settings, recipe_rows
+from slalom.finish import CONSTANT, about_wave, best_of, crowned, recipe_rows
 from slalom.folder import RunFolder
 from slalom.journal import Journal
 from slalom.metrics import Metric
@@ -26,6 +26,7 @@ from slalom.outline import outline
 from slalom.prepare import Prepared, Sink
 from slalom.promised import promised, seconds_of, tied
 from slalom.recipe import Recipe
+from slalom.repeated import best_again, race_settings
 from slalom.report import page
 from slalom.result import ENSEMBLE, Best, Interrupted, Result, finite, leaderboard
 from slalom.start import drawn, end_of, entered, further, plan_of, prepared_for
@@ -248,9 +249,7 @@ class Race:
         if kept and kept["name"] != CONSTANT and kept["cost"] <= winner.cost:
             assert self.folder.path
             model = Model.load(self.folder.path)
-            ends = tuple(kept["corrected"]) if "corrected" in kept else None
-            best = Best(kept["name"], model.recipe, kept["score"], kept["epoch"], kept.get("test"), corrected=ends)
-            return best, model, True
+            return best_again(kept, model.recipe), model, True
         if self.folder.model:
             winner.model.save(self.folder.model)
         found, ties = self._promised(track, ranked)

@@ -26,7 +26,8 @@ class Best:
     best of which the model may be; again: their mean score at its best moment, by which finalists are ranked.
     corrected: the best score of the search without the optimism of having been chosen by it, with the ends of its 95 %
     interval (`slalom.corrected`); None where that is not known. tied: the other finalists from which their new seeds
-    do not tell it apart. All scores are those of the model before a refit.
+    do not tell it apart. test_ends: of the 95 % interval of the test score, were other rows drawn. All scores are those
+    of the model before a refit.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Best:
     again: float | None = None
     corrected: tuple[float, float, float] | None = None
     tied: tuple[str, ...] = ()
+    test_ends: tuple[float, float] | None = None
 
     @property
     def won(self) -> bool:
@@ -110,6 +112,7 @@ class Result:
                 "metric": self.metric.name,
                 "greater_is_better": self.metric.greater,
                 "test": self.best.test,
+                "test_interval": self.best.test_ends,
                 "tests": self.tests,
                 "winner": self.best.name,
                 "epoch": self.best.epoch,

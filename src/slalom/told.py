@@ -121,19 +121,26 @@ def predictions(
     which: str | None = None,
     reading: dict[str, str] | None = None,
 ) -> pl.DataFrame:
-    """Predictions for every row of a file by the model in a folder, with a probability for each class if wanted.
+    """Predictions for every row of a file, which may be larger than memory, by the model in a folder, with a
+    probability for each class if wanted.
 
     interval: a level, whose intervals are two more columns, `low` and `high`; of classes one, `set`, with the names of
     those in it. which: single or ensemble; None for the one that the race decided on. reading: how a text file is to be
     read.
     """
-    from slalom.data import read
+    from slalom.data import pieces
 
     model = model_in(folder, which)
     classes = model.classes
     if proba and classes is None:
         raise SlalomError("--proba is for classification. This model was trained for regression: leave it away.")
-    rows = read(file, as_text=model.columns.text_names, **(reading or {})).frame
+    found = pieces(file, as_text=model.columns.text_names, **(reading or {}))
+    return pl.concat([_predicted(model, rows, proba=proba, interval=interval) for rows in found])
+
+
+def _predicted(model: Any, rows: pl.DataFrame, *, proba: bool, interval: float | None) -> pl.DataFrame:
+    """Predictions for some rows, with what else is wanted of them."""
+    classes = model.classes
     frame = pl.DataFrame({"prediction": model.predict(rows)})
     if classes is not None and proba:
         chances = model.predict_proba(rows)

@@ -123,11 +123,13 @@ def _on_test_rows(result: Result) -> list[str]:
     known = {name: score for name, score in baselines.items() if score is not None}
     known = dict(sorted(known.items(), key=lambda pair: sign * pair[1]))
     beside = ({} if shown is None else {"the ensemble": shown}) | known
-    texts = numbers([own, *beside.values()])
-    others = ", ".join(f"{short(name)} {text}" for name, text in zip(beside, texts[1:], strict=True))
+    own_text, low, high, *texts = numbers([own, *(result.best.test_ends or (None, None)), *beside.values()])
+    interval = f" (95 % interval over rows {low} to {high})" if result.best.test_ends else ""
+    others = ", ".join(f"{short(name)} {text}" for name, text in zip(beside, texts, strict=True))
     rows = result.about.get("rows", {}).get("test")
     where = f"the {rows:,} test rows" if rows else "the test rows"
-    said = [f"On {where}, which chose nothing: {result.metric.name} {texts[0]}" + (f"; {others}." if others else ".")]
+    found = f"{result.metric.name} {own_text}{interval}"
+    said = [f"On {where}, which chose nothing: {found}" + (f"; {others}." if others else ".")]
     if has_winner(result) and known:
         used = result.gain is not None and result.gain.used and together is not None
         said.append(_comparison(result, together if used else own, known, "ensemble" if used else "net"))  # type: ignore[arg-type]

@@ -9,8 +9,19 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from slalom import statistics
-from slalom.intervals import Runs, clopper_pearson, difference, holm, mean_cost, means_of, pulls, runs_of, two_way
-from slalom.metrics import find_metric
+from slalom.intervals import (
+    Runs,
+    clopper_pearson,
+    difference,
+    holm,
+    mean_cost,
+    means_of,
+    of_rows,
+    pulls,
+    runs_of,
+    two_way,
+)
+from slalom.metrics import METRICS, find_metric
 
 RMSE = statistics.MEANS["rmse"]
 NO_ROWS = np.zeros(50)
@@ -190,3 +201,26 @@ def test_nothing_can_be_said_of_one_run():
         runs_of(RMSE, np.zeros(3), [])
     with pytest.raises(ValueError, match="hits must be in"):
         clopper_pearson(4, 3)
+
+
+@pytest.mark.parametrize(("name", "threshold"), [("rmse", 0.5), ("log_loss", 0.5), ("f1", 0.3), ("accuracy", 0.3)])
+def test_intervals_over_rows_are_those_of_a_bootstrap(name, threshold):
+    """The standard error of one prediction's cost is that over samples of the rows; decisions by a threshold
+    are taken as they are; auc has none, nor have few rows."""
+    draw = np.random.default_rng(3)
+    n, metric = 800, METRICS[name]
+    y = draw.normal(size=n)
+    prediction = y + draw.normal(size=n)
+    if name != "rmse":
+        y = (prediction > 0.4).astype(float)
+        p = 1 / (1 + np.exp(-(prediction + draw.normal(size=n))))
+        prediction = np.stack([1 - p, p], axis=1)
+    found = of_rows(metric, y, prediction, threshold)
+    assert found.value == pytest.approx(metric.cost(y, prediction, threshold))
+    samples = [draw.integers(n, size=n) for _ in range(1500)]
+    costs = [metric.cost(y[rows], prediction[rows], threshold) for rows in samples]
+    assert found.error == pytest.approx(np.std(costs), rel=0.1)
+    assert found.low < found.value < found.high
+    assert of_rows(metric, y[:29], prediction[:29]) is None
+    if name != "rmse":
+        assert of_rows(METRICS["auc"], y, prediction) is None

@@ -5,6 +5,7 @@ from slalom.data.base import Table
 from slalom.data.columns import Columns
 from slalom.data.encoded import Encoded
 from slalom.data.frames import frame_of
+from slalom.data.pieces import pieces
 from slalom.data.read import read
 from slalom.data.split import Split, split, split_given
 from slalom.data.target import Target, find_target
@@ -17,6 +18,7 @@ __all__ = [
     "Target",
     "find_target",
     "frame_of",
+    "pieces",
     "read",
     "split",
     "split_by_group",

@@ -108,9 +108,13 @@ def _framed(file: Path, data: bytes | None, kind: str, as_text: Collection[str])
 def _excel(source: Any) -> pl.DataFrame:
     """The first sheet of a workbook."""
     try:
-        return pl.read_excel(source, engine="calamine")
+        import fastexcel
     except ImportError:
         raise SlalomError("Excel files need a reader that is not installed: pip install 'slalom[excel]'.") from None
+    try:
+        return pl.read_excel(source, engine="calamine")
+    except fastexcel.FastExcelError as error:
+        raise ValueError(str(error)) from None
 
 
 def _first_line(error: Exception) -> str:

@@ -18,6 +18,7 @@ _SEPARATORS = "\t;|,"  # the comma last: it also stands inside numbers and words
 _SEPARATOR_WORDS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas"}
 _BLANK_LINES = re.compile(rb"(?:[ \t]*\r?\n)+")
 _SAMPLE_LINES = 50
+_HEAD = 2**20  # bytes, in which a header ends
 
 
 class Dialect(NamedTuple):
@@ -52,14 +53,15 @@ class _Layout(NamedTuple):
     line: int = 0  # lines of the file before the header, less one where a header had to be added
 
 
-def from_text(data: bytes, file: Path, as_text: Collection[str], dialect: Dialect) -> Table:
-    """The table in the bytes of a text file; see `read`."""
+def from_text(data: bytes, file: Path, as_text: Collection[str], dialect: Dialect, before: int = 0) -> Table:
+    """The table in the bytes of a text file; see `read`. before: lines of the file that are not among them."""
     data, notes = _as_utf8(data, file, dialect.encoding)
     if not data or data.isspace():
         raise SlalomError(f"{file} must hold a table. Got an empty file.")
     above = _BLANK_LINES.match(data)
     data = data[above.end() :] if above else data
-    layout = _sniff(data, file, dialect.separator)._replace(line=above[0].count(b"\n") if above else 0)
+    layout = _sniff(data, file, dialect.separator)
+    layout = layout._replace(line=before + (above[0].count(b"\n") if above else 0))
     if not layout.has_header:
         data = layout.separator.join(layout.names).encode() + b"\n" + data
         layout = layout._replace(line=layout.line - 1)
@@ -73,6 +75,31 @@ def from_text(data: bytes, file: Path, as_text: Collection[str], dialect: Dialec
     first = f"{file.name}: {counted(frame.height, 'row')} and {counted(frame.width, 'column')}{by}."
     skipped = (f"{counted(blank, 'blank line')} left out.",) if blank else ()
     return Table(frame, (first, *notes, *layout.notes, *skipped, *settled))
+
+
+def separator_of(data: bytes, file: Path) -> str:
+    """The separator of the text that these bytes are the beginning of."""
+    return _sniff(_begun(data), file).separator
+
+
+def first_line(data: bytes, file: Path, separator: str | None) -> bytes:
+    """The header of the text that these bytes are the beginning of, with its line end and what stands above it; nothing
+    where there is none."""
+    begun = _begun(data)
+    if not _sniff(begun, file, separator).has_header:
+        return b""
+    at, end = data.find(begun[:1]), 0
+    while True:
+        end = data.find(b"\n", max(end, at)) + 1
+        if not end or data.count(b'"', at, end) % 2 == 0:
+            return data[at : end or len(data)]
+
+
+def _begun(data: bytes) -> bytes:
+    """The bytes behind a mark and blank lines, as far as a header is looked for."""
+    data = data[:_HEAD].removeprefix(b"\xef\xbb\xbf")
+    above = _BLANK_LINES.match(data)
+    return data[above.end() :] if above else data
 
 
 def _as_utf8(data: bytes, file: Path, encoding: str | None = None) -> tuple[bytes, list[str]]:
