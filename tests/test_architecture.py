@@ -39,7 +39,7 @@ def members(room):
 FLOORS = (
     # ground
     "types errors exports.rows",
-    "exports.predict",
+    "exports.predict exports.onnx_graph",
     "record",
     # parts: in each folder the contract, then the algorithms, which do not know each other, then the registry
     "layers.base rules.base schedules.base scaling.base data.base",
@@ -60,7 +60,8 @@ FLOORS = (
     "fields portfolio",
     "lane space table prepare model shuffles racer ablated",
     "program objective ensemble inspected",
-    "exports.numpy_files",
+    "exports.numpy_files exports.onnx_rows exports.onnx_net",
+    "exports.onnx_file",
     # heats
     "heat result order explained standings",
     # races
@@ -92,6 +93,7 @@ OUTSIDE = {
     "safetensors": "model",
     "narwhals": "data.frames",
     "fastexcel": "data.read",
+    "onnx": "exports.onnx_graph",
     "tomli_w": "folder recipe",
     "tomllib": "folder recipe",
     "sklearn": "baselines metrics transformers estimating estimators bench.sklearn_rival",

@@ -1,4 +1,4 @@
-"""Exported models: files that predict as the model does, in a process that has no Slalom."""
+"""Exported models: files that predict as the model does, without Slalom."""
 
 import csv
 import json
@@ -11,7 +11,7 @@ import pytest
 
 from slalom import Recipe, fit, race
 from slalom.errors import SlalomError
-from slalom.exports import numpy_files
+from slalom.exports import numpy_files, onnx_file
 
 rng = np.random.default_rng(0)
 N = 300
@@ -136,3 +136,61 @@ def test_files_that_differ_are_refused(tmp_path):
         numpy_files.checked(model, tmp_path / "out")
     with pytest.raises(ValueError, match="'size'"):
         numpy_files._imported(tmp_path / "out").load(tmp_path / "out").predict({"rooms": [1]})
+
+
+# --- ONNX -------------------------------------------------------------------------------------------------------------
+
+WORDLESS = FRAME.drop("remark")
+NO_WAY_BACK = ("power", "quantile_normal")
+
+
+@pytest.mark.parametrize("given", [r for r in RECIPES if r.get("target_scaling") not in NO_WAY_BACK], ids=str)
+def test_onnx_of_numbers(given, tmp_path):
+    """Every scaling, activation, normalisation, block, embedding and unit: ONNX Runtime says the same."""
+    model = fit(WORDLESS, Y, recipe=Recipe().with_fields(SMALL | given), task="regression")
+    onnx_file.write(model, tmp_path / "model.onnx")
+    rows, far = onnx_file.checked(model, tmp_path / "model.onnx")
+    assert rows == 1_000
+    assert far < 1e-4 * np.ptp(model.predict(numpy_files.made_rows(model)))
+
+
+@pytest.mark.parametrize("labels", [["no", "yes"], [False, True], ["a", "b", "c"], [3, 5, 7], [0.5, 1.5]])
+def test_onnx_of_classes(labels, tmp_path):
+    """Labels in their own type, and probabilities."""
+    y = np.array(labels)[np.digitize(Y, np.quantile(Y, np.arange(1, len(labels)) / len(labels)))]
+    model = fit(WORDLESS, y, recipe=Recipe().with_fields(SMALL), task="classification")
+    onnx_file.write(model, tmp_path / "model.onnx")
+    onnx_file.checked(model, tmp_path / "model.onnx")
+    found = onnx_file.run(model, tmp_path / "model.onnx", WORDLESS)
+    assert found["prediction"].tolist() == model.predict(WORDLESS).tolist()
+    np.testing.assert_allclose(found["probabilities"], model.predict_proba(WORDLESS), atol=1e-5)
+
+
+def test_onnx_of_an_ensemble(tmp_path):
+    """With its temperature and threshold."""
+    result = race(WORDLESS, Y > 8, recipes=6, epochs=4, fixed={"width": 8, "depth": 1}, metric="f1")
+    assert len(result.ensemble.members) > 1
+    onnx_file.write(result.ensemble, tmp_path / "model.onnx")
+    assert onnx_file.checked(result.ensemble, tmp_path / "model.onnx")[1] < 1e-5
+    found = onnx_file.run(result.ensemble, tmp_path / "model.onnx", WORDLESS)
+    assert found["prediction"].tolist() == result.ensemble.predict(WORDLESS).tolist()
+
+
+def test_what_onnx_has_not(tmp_path, monkeypatch):
+    """Free text, and units without a way back, are refused with the reason; so is a file that is there, or a library
+    that is not."""
+    recipe = Recipe().with_fields(SMALL)
+    with pytest.raises(SlalomError, match="remark is free text"):
+        onnx_file.write(fit(FRAME, Y, recipe=recipe), tmp_path / "model.onnx")
+    for name in NO_WAY_BACK:
+        model = fit(WORDLESS, Y, recipe=recipe.with_fields({"target_scaling": name}))
+        with pytest.raises(SlalomError, match=f"target_scaling {name} has no way back in ONNX"):
+            onnx_file.write(model, tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()
+    model = fit(WORDLESS, Y, recipe=recipe)
+    onnx_file.write(model, tmp_path / "model.onnx")
+    with pytest.raises(SlalomError, match="must be a new file"):
+        onnx_file.write(model, tmp_path / "model.onnx")
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(SlalomError, match=r"pip install 'slalom\[onnx\]'"):
+        onnx_file.write(model, tmp_path / "other.onnx")

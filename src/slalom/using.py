@@ -85,8 +85,8 @@ def predict(
 
 @click.command(short_help="Write a race's model as files that need no Slalom.")
 @click.argument("folder", type=FOLDER, metavar="DIR")
-@click.option("--to", "form", type=click.Choice(["numpy"]), required=True, help="What the files need.")
-@click.option("--out", type=FOLDER, required=True, metavar="FOLDER", help="A new folder for the files.")
+@click.option("--to", "form", type=click.Choice(["numpy", "onnx"]), required=True, help="What the files need.")
+@click.option("--out", type=FOLDER, required=True, metavar="PATH", help="A new folder, or for onnx a new file.")
 @click.option("--single", "which", flag_value="single", help="The winner's network.")
 @click.option("--ensemble", "which", flag_value="ensemble", help="Several.  [where the race showed a gain]")
 @click.option("--quiet", "-q", is_flag=True, help="Nothing on stdout.")
@@ -96,19 +96,25 @@ def export(folder: Path, form: str, out: Path, which: str | None, quiet: bool) -
 
     \b
     numpy   predict.py and rows.py, readable and with no need but NumPy; model.json and weights.npz
+    onnx    one file for any runtime of ONNX; wants pip install 'slalom[onnx]' to be written
 
     \b
     Examples:
       slalom export runs/houses --to numpy --out houses_model
       python houses_model/predict.py new_rows.csv
+      slalom export runs/houses --to onnx --out houses.onnx
     """
-    from slalom.exports import numpy_files
+    from slalom.exports import numpy_files, onnx_file
     from slalom.told import model_in
 
-    del form  # there is one so far
     model = model_in(folder, which)
-    names = numpy_files.write(model, out)
-    rows, far = numpy_files.checked(model, out)
+    if form == "onnx":
+        onnx_file.write(model, out)
+        rows, far = onnx_file.checked(model, out)
+        said = f"The model is in {out}"
+    else:
+        said = f"{', '.join(numpy_files.write(model, out))} are in {out}"
+        rows, far = numpy_files.checked(model, out)
     if not quiet:
-        shell.show(f"{', '.join(names)} are in {out}. Checked on {rows:,} made rows: they differ by at most {far:.2g}.")
+        shell.show(f"{said}. Checked on {rows:,} made rows: predictions differ by at most {far:.2g}.")
     return 0
