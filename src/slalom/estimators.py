@@ -120,8 +120,8 @@ class SlalomClassifier(ClassifierMixin, Racing):
         class_weight: Any = None,
     ) -> None:
         super().__init__(
-            seconds, recipes=recipes, epochs=epochs, recipe=recipe, metric=metric, fixed=fixed, space=space, also=also, columns=columns,
-            test=test, baselines=baselines, refit=refit, out=out, random_state=random_state,
+            seconds, recipes=recipes, epochs=epochs, recipe=recipe, metric=metric, fixed=fixed, space=space, also=also,
+            columns=columns, test=test, baselines=baselines, refit=refit, out=out, random_state=random_state,
         )  # fmt: skip
         self.class_weight = class_weight
 

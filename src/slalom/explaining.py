@@ -90,6 +90,7 @@ class _Explaining:
     found: Found = field(default_factory=dict)
     doing: str = ""
     spent: float = 0.0  # seconds of measuring
+    journal: Journal = field(init=False)
 
     def __post_init__(self) -> None:
         self.folder, self.settings, self.prepared, self.metric, self.winner, self.drawn = self.race
@@ -99,7 +100,7 @@ class _Explaining:
         """Measure, one thing after the other, while there is time; after Ctrl-C what was finished is told all the
         same."""
         with Journal(self.folder.journal) as journal:
-            self.found = journal.studies()
+            self.found, self.journal = journal.studies(), journal
             try:
                 self._measure(journal)
             finally:
@@ -114,12 +115,12 @@ class _Explaining:
                 continue
             self.doing = name
             made = measure() if perf_counter() < self.study.end else None
+            self.spent = perf_counter() - began
             if made is None:  # something shorter may still fit
                 continue
             about, predictions = made
             journal.write_study(name, about, predictions)
             self.found[name] = made
-            self.spent = perf_counter() - began
 
     def say(self, phase: str, alive: int, steps: int) -> None:
         """Tell the display."""
@@ -135,7 +136,7 @@ class _Explaining:
             ("winner", self.winner),
             *((part.field, part.without) for part in parts_of(self.winner, self.prepared)),
         ]:
-            yield f"grid {name}", lambda recipe=recipe: self._grid(recipe)  # type: ignore[misc]
+            yield f"grid {name}", lambda name=name, recipe=recipe: self._grid(name, recipe)  # type: ignore[misc]
             yield f"runs {name}", lambda name=name, recipe=recipe: self._runs(name, recipe)  # type: ignore[misc]
         for rung, sample in self.drawn.items():
             yield f"dropped {rung}", lambda sample=sample: self._finished(sample)  # type: ignore[misc]
@@ -147,11 +148,16 @@ class _Explaining:
         """Under which curvature is looked at."""
         return tuple(dict.fromkeys((*SCALINGS, self.winner.scaling)))
 
-    def _grid(self, recipe: Recipe) -> tuple[dict[str, Any], None] | None:
-        grid = self.study.grid(recipe)
-        if grid is None:
-            return None
-        return {"costs": [[rate, cost if math.isfinite(cost) else None] for rate, cost in grid.costs.items()]}, None
+    def _grid(self, name: str, recipe: Recipe) -> tuple[dict[str, Any], None] | None:
+        """A whole grid; the rates of one that is not whole are kept for the next call."""
+        begun, _ = self.found.get(f"begun grid {name}", ({"costs": []}, None))
+        costs, whole = self.study.grid(recipe, _costs(begun))
+        about = {"costs": [[rate, cost if math.isfinite(cost) else None] for rate, cost in costs.items()]}
+        if whole:
+            return about, None
+        if len(costs) > len(begun["costs"]):
+            self.journal.write_study(f"begun grid {name}", about, None)
+        return None
 
     def _runs(self, name: str, recipe: Recipe) -> tuple[dict[str, Any], bytes | None] | None:
         grid = self._grids().get(name)
@@ -193,7 +199,7 @@ class _Explaining:
     def _grids(self) -> dict[str, Grid]:
         """The grids so far, by field."""
         return {
-            name.partition(" ")[2]: Grid({rate: math.inf if cost is None else cost for rate, cost in about["costs"]})
+            name.partition(" ")[2]: Grid(_costs(about))
             for name, (about, _) in self.found.items()
             if name.startswith("grid ")
         }
@@ -264,3 +270,8 @@ class _Explaining:
         if (path / "report.html").exists():
             page = (path / "report.html").read_text(encoding="utf-8")
             self.folder.write("report.html", with_evidence(page, found, path))
+
+
+def _costs(about: dict[str, Any]) -> dict[float, float]:
+    """The costs of a grid out of the journal."""
+    return {rate: math.inf if cost is None else cost for rate, cost in about["costs"]}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slalom import seats
-from slalom.ablated import Grid, further, rates
+from slalom.ablated import further, rates
 from slalom.curvature import condition, sharpness
 from slalom.entry import Entry
 from slalom.executor import Threads, cores
@@ -39,18 +39,28 @@ class Study:
         self.executor = Threads(seats.workers(cores()), seats.take)
         seats.make(self.executor.workers)
 
-    def grid(self, recipe: Recipe, known: dict[float, float] | None = None) -> Grid | None:
-        """The learning rates around that of a recipe, two seeds each, further where the best lies at an edge; None
-        where the time is up before."""
+    def grid(self, recipe: Recipe, known: dict[float, float] | None = None) -> tuple[dict[float, float], bool]:
+        """(the cost of each learning rate around that of a recipe, two seeds each, further where the best lies at an
+        edge; whether they are all there): as many as there is time for, beside those that are known."""
         costs = dict(known or {})
-        wanted = [rate for rate in rates(recipe.learning_rate) if rate not in costs]
+        wanted = [rate for rate in rates(recipe.learning_rate) if rate not in costs] or further(costs)
         while wanted:
-            entries = self._trained([recipe.with_fields({"learning_rate": rate}) for rate in wanted], GRID)
-            if entries is None:
-                return None
-            costs |= {rate: entry.best[0] for rate, entry in zip(wanted, entries, strict=True)}
+            entries = self._fitting([recipe.with_fields({"learning_rate": rate}) for rate in wanted])
+            costs |= {entry.recipe.learning_rate: entry.best[0] for entry in entries}
+            if len(entries) < len(wanted):
+                return costs, False
             wanted = further(costs)
-        return Grid(costs)
+        return costs, True
+
+    def _fitting(self, recipes: list[Recipe]) -> list[Entry]:
+        """The first of these recipes, as many as there is time for, trained as racers of a grid."""
+        before = self.needed
+        for count in range(len(recipes), 0, -1):
+            self.needed = before  # where nothing fits, what the least of it needs is told
+            entries = self._trained(recipes[:count], GRID)
+            if entries is not None:
+                return entries
+        return []
 
     def replicates(self, recipe: Recipe, seeds: Sequence[int]) -> Replicates | None:
         """A recipe trained with each of these seeds, and what its best moments predict for the evidence rows; None

@@ -148,6 +148,39 @@ def test_it_goes_on_where_it_stopped(raced, monkeypatch):
     assert json.loads((raced / "report.json").read_text())["evidence"]["worths"][0]["part"] == "scaling"
 
 
+def test_a_grid_goes_on_rate_by_rate(raced, monkeypatch):
+    """Where there is time for a part of a grid its rates are kept, what the least step needs is told, and the next call
+    trains the others alone."""
+    trained, calls = study.Study._trained, []
+
+    def short(self, recipes, seeds, numbers=None):
+        if len(recipes) > 2 or len(calls) == 2:
+            self.needed = self.needed or float(len(recipes))
+            return None
+        calls.append([recipe.learning_rate for recipe in recipes])
+        return trained(self, recipes, seeds, numbers)
+
+    def spied(self, recipes, seeds, numbers=None):
+        calls.append([recipe.learning_rate for recipe in recipes])
+        return trained(self, recipes, seeds, numbers)
+
+    monkeypatch.setattr(study.Study, "_trained", short)
+    found = explain(raced, X, Y)
+    assert set(studies(raced)) == {"winner", "begun grid winner"}
+    assert 1.0 <= found.needed < 5.0  # and what the call itself took
+    assert "scaling" in found.missing
+    first = set(calls[1])
+    assert len(first) == 2
+    del calls[:]
+    monkeypatch.setattr(study.Study, "_trained", spied)
+    whole = explain(raced, X, Y)
+    assert not whole.missing
+    assert len(calls[0]) == 5
+    assert not first & set(calls[0])
+    kept = studies(raced)
+    assert first < {rate for rate, _ in kept["grid winner"][0]["costs"]}
+
+
 def test_no_time_measures_nothing_and_says_so(raced):
     """With next to no seconds nothing is measured, and the sentences name the parts and the command."""
     found = explain(raced, X, Y, seconds=0.01)
