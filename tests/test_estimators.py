@@ -24,7 +24,7 @@ from slalom import Recipe, SlalomClassifier, SlalomRegressor, race
 from slalom.errors import SlalomError
 
 # Small races: what is checked is not how good they are.
-QUICK = {"recipes": 2, "epochs": 30, "fixed": {"depth": 1, "width": 16, "rule": "adam", "batch_size": 16}}
+QUICK = {"recipes": 2, "epochs": 30, "fixed": {"depth": 1, "width": 16, "rule": "adam"}}
 IRIS, KINDS = load_iris(return_X_y=True, as_frame=True)
 NAMES = np.array(["setosa", "versicolor", "virginica"])[KINDS]
 DIABETES, PROGRESS = load_diabetes(return_X_y=True, as_frame=True)
@@ -153,6 +153,10 @@ def test_sample_and_class_weights():
     assert balanced == by_hand.predict_proba(x)[:, 1].mean()
     heavy = classifier(epochs=5, class_weight={0: 1, 1: 100}).fit(x, y)
     assert heavy.predict_proba(x)[:, 1].mean() > 0.8
+    three = np.where(x[:, 0] > 1, 2, y)
+    without = classifier(epochs=5, class_weight={0: 1, 1: 1, 2: 0}).fit(x, three)
+    assert without.classes_.tolist() == [0, 1]
+    assert without.predict_proba(x).shape == (600, 2)
 
 
 def test_random_state():

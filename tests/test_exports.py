@@ -1,6 +1,7 @@
 """Exported models: files that predict as the model does, without Slalom."""
 
 import csv
+import datetime
 import json
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 from slalom import Recipe, fit, race
 from slalom.errors import SlalomError
-from slalom.exports import numpy_files, onnx_file
+from slalom.exports import numpy_files, onnx_file, predict, rows
 
 rng = np.random.default_rng(0)
 N = 300
@@ -22,7 +23,9 @@ FRAME = pl.DataFrame(
         "rooms": [None if i % 9 == 0 else int(v) for i, v in enumerate(rng.integers(0, 9, N))],
         "kind": rng.choice(["a", "b", "true", None], N),
         "town": rng.choice(TOWNS, N),
-        "sold": pl.Series((rng.integers(0, 900, N) * 86_400_000_000 // 2).astype("datetime64[us]")),
+        "sold": pl.Series((rng.integers(0, 900, N) * 86_400_000_000 // 2).astype("datetime64[us]")).set(
+            pl.Series(np.arange(N) % 11 == 0), None
+        ),
         "new": rng.random(N) < 0.5,
         "odd": [7.0 if i % 3 else None for i in range(N)],
         "remark": [" ".join(rng.choice(["Old", "house", "near", "lake", "town"], 5)) for _ in range(N)],
@@ -53,8 +56,7 @@ RECIPES = [
 def test_numbers(given, tmp_path):
     """Every scaling, activation, normalisation, block, embedding and unit of a target: the files say the same."""
     model = fit(FRAME, Y, recipe=Recipe().with_fields(SMALL | given), task="regression")
-    numpy_files.write(model, tmp_path / "out")
-    rows, far = numpy_files.checked(model, tmp_path / "out")
+    _, rows, far = numpy_files.export(model, tmp_path / "out")
     made = numpy_files.made_rows(model)
     assert rows == len(made) == 1_000
     assert set(made.columns) == set(FRAME.columns)
@@ -68,8 +70,7 @@ def test_classes(labels, tmp_path):
     """Labels and probabilities, of two classes and more."""
     y = np.array(labels)[np.digitize(Y, np.quantile(Y, np.arange(1, len(labels)) / len(labels)))]
     model = fit(FRAME, y, recipe=Recipe().with_fields(SMALL), task="classification")
-    numpy_files.write(model, tmp_path / "out")
-    numpy_files.checked(model, tmp_path / "out")
+    numpy_files.export(model, tmp_path / "out")
     loaded = numpy_files._imported(tmp_path / "out").load(tmp_path / "out")
     columns = {column.name: column.to_list() for column in FRAME.iter_columns()}
     assert loaded.predict(columns) == model.predict(FRAME).tolist()
@@ -80,8 +81,7 @@ def test_an_ensemble(tmp_path):
     """The weighted mean of several networks, with their temperature and threshold."""
     result = race(FRAME, Y > 8, recipes=6, epochs=4, fixed={"width": 8, "depth": 1}, metric="f1")
     assert len(result.ensemble.members) > 1
-    numpy_files.write(result.ensemble, tmp_path / "out")
-    _, far = numpy_files.checked(result.ensemble, tmp_path / "out")
+    _, _, far = numpy_files.export(result.ensemble, tmp_path / "out")
     assert far < 1e-5
     held = json.loads((tmp_path / "out" / "model.json").read_text())
     assert held["threshold"] == result.ensemble.calibration.threshold
@@ -123,8 +123,38 @@ def test_the_command_and_a_process_without_slalom(exported):
     assert "must be a new or empty folder" in refused.stderr
 
 
-def test_files_that_differ_are_refused(tmp_path):
-    """The check sees a weight that is not the model's."""
+@pytest.mark.parametrize(
+    ("cell", "days"),
+    [
+        ("2024-05-01", 19844.0),
+        ("2024-5-1 12:30", 19844.0 + 12.5 / 24),
+        ("2024/05/01", 19844.0),
+        ("2024-05-01T12:00:00Z", 19844.5),
+        ("2024-05-01T12:00:00+02:00", 19844.0 + 10 / 24),
+        (datetime.date(2024, 5, 1), 19844.0),
+        (datetime.datetime(2024, 5, 1, 6), 19844.25),
+        (datetime.time(18), 0.75),
+        (datetime.timedelta(hours=36), 1.5),
+        (np.datetime64("2024-05-01"), 19844.0),
+        (np.timedelta64(36, "h"), 1.5),
+    ],
+)
+def test_dates_of_every_kind(cell, days):
+    """As days since 1970, or of a length."""
+    assert rows.days(cell) == pytest.approx(days, abs=1e-9)
+    assert not rows.absent(cell)
+
+
+def test_semicolons_and_decimal_commas(tmp_path):
+    """The CSV of a German program is read as Slalom reads it."""
+    (tmp_path / "t.csv").write_text('size;town\n1,5;"a;b"\n-2,25;c\n', encoding="utf-8-sig")
+    assert predict.read(tmp_path / "t.csv") == {"size": ["1.5", "-2.25"], "town": ["a;b", "c"]}
+    (tmp_path / "t.csv").write_text('size,town\n1.5,"1,5"\n')
+    assert predict.read(tmp_path / "t.csv") == {"size": ["1.5"], "town": ["1,5"]}
+
+
+def test_files_that_differ_are_refused(tmp_path, monkeypatch):
+    """The check sees a weight that is not the model's; nothing is left behind then."""
     model = fit(FRAME, Y, recipe=Recipe().with_fields(SMALL))
     numpy_files.write(model, tmp_path / "out")
     with np.load(tmp_path / "out" / "weights.npz") as held:
@@ -134,6 +164,17 @@ def test_files_that_differ_are_refused(tmp_path):
     np.savez(tmp_path / "out" / "weights.npz", **arrays)
     with pytest.raises(SlalomError, match="must predict as the model does"):
         numpy_files.checked(model, tmp_path / "out")
+    true = numpy_files.write
+
+    def wrong(model, folder):
+        names = true(model, folder)
+        np.savez(folder / "weights.npz", **arrays)
+        return names
+
+    monkeypatch.setattr(numpy_files, "write", wrong)
+    with pytest.raises(SlalomError, match="must predict as the model does"):
+        numpy_files.export(model, tmp_path / "other")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
     with pytest.raises(ValueError, match="'size'"):
         numpy_files._imported(tmp_path / "out").load(tmp_path / "out").predict({"rooms": [1]})
 
@@ -148,8 +189,7 @@ NO_WAY_BACK = ("power", "quantile_normal")
 def test_onnx_of_numbers(given, tmp_path):
     """Every scaling, activation, normalisation, block, embedding and unit: ONNX Runtime says the same."""
     model = fit(WORDLESS, Y, recipe=Recipe().with_fields(SMALL | given), task="regression")
-    onnx_file.write(model, tmp_path / "model.onnx")
-    rows, far = onnx_file.checked(model, tmp_path / "model.onnx")
+    rows, far = onnx_file.export(model, tmp_path / "model.onnx")
     assert rows == 1_000
     assert far < 1e-4 * np.ptp(model.predict(numpy_files.made_rows(model)))
 
@@ -159,8 +199,7 @@ def test_onnx_of_classes(labels, tmp_path):
     """Labels in their own type, and probabilities."""
     y = np.array(labels)[np.digitize(Y, np.quantile(Y, np.arange(1, len(labels)) / len(labels)))]
     model = fit(WORDLESS, y, recipe=Recipe().with_fields(SMALL), task="classification")
-    onnx_file.write(model, tmp_path / "model.onnx")
-    onnx_file.checked(model, tmp_path / "model.onnx")
+    onnx_file.export(model, tmp_path / "model.onnx")
     found = onnx_file.run(model, tmp_path / "model.onnx", WORDLESS)
     assert found["prediction"].tolist() == model.predict(WORDLESS).tolist()
     np.testing.assert_allclose(found["probabilities"], model.predict_proba(WORDLESS), atol=1e-5)
@@ -170,8 +209,7 @@ def test_onnx_of_an_ensemble(tmp_path):
     """With its temperature and threshold."""
     result = race(WORDLESS, Y > 8, recipes=6, epochs=4, fixed={"width": 8, "depth": 1}, metric="f1")
     assert len(result.ensemble.members) > 1
-    onnx_file.write(result.ensemble, tmp_path / "model.onnx")
-    assert onnx_file.checked(result.ensemble, tmp_path / "model.onnx")[1] < 1e-5
+    assert onnx_file.export(result.ensemble, tmp_path / "model.onnx")[1] < 1e-5
     found = onnx_file.run(result.ensemble, tmp_path / "model.onnx", WORDLESS)
     assert found["prediction"].tolist() == result.ensemble.predict(WORDLESS).tolist()
 
@@ -181,16 +219,17 @@ def test_what_onnx_has_not(tmp_path, monkeypatch):
     that is not."""
     recipe = Recipe().with_fields(SMALL)
     with pytest.raises(SlalomError, match="remark is free text"):
-        onnx_file.write(fit(FRAME, Y, recipe=recipe), tmp_path / "model.onnx")
+        onnx_file.export(fit(FRAME, Y, recipe=recipe), tmp_path / "model.onnx")
     for name in NO_WAY_BACK:
         model = fit(WORDLESS, Y, recipe=recipe.with_fields({"target_scaling": name}))
         with pytest.raises(SlalomError, match=f"target_scaling {name} has no way back in ONNX"):
-            onnx_file.write(model, tmp_path / "model.onnx")
+            onnx_file.export(model, tmp_path / "model.onnx")
     assert not (tmp_path / "model.onnx").exists()
     model = fit(WORDLESS, Y, recipe=recipe)
-    onnx_file.write(model, tmp_path / "model.onnx")
+    onnx_file.export(model, tmp_path / "model.onnx")
     with pytest.raises(SlalomError, match="must be a new file"):
-        onnx_file.write(model, tmp_path / "model.onnx")
+        onnx_file.export(model, tmp_path / "model.onnx")
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(SlalomError, match=r"pip install 'slalom\[onnx\]'"):
-        onnx_file.write(model, tmp_path / "other.onnx")
+        onnx_file.export(model, tmp_path / "other.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]

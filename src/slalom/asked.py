@@ -11,10 +11,10 @@ Given = dict[str, Any]
 REFIT = {None: False, "train": True, "all": "all"}  # option -> argument
 READING = ("separator", "decimal", "encoding")
 SIGNS = {"tab": "\t", "\\t": "\t", "comma": ",", "point": "."}  # words for signs that a shell makes hard to type
-OPTIONS = {"sample_weight": "weights"}  # that have another name than their argument
+OPTIONS = {"sample_weight": "weights", "no_test": "no-test"}  # that have another name than their argument
 ROLES = ("sample_weight", "group", "time")
 # What a continued race cannot have otherwise.
-KEPT = ("target", "seed", "task", "metric", "out", *ROLES, "columns", *READING)
+KEPT = ("target", "seed", "task", "metric", "out", "no_test", *ROLES, "columns", *READING)
 
 
 def wanted(given: Given) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def _continued(given: Given, amount: dict[str, Any], fixed: dict[str, Any]) -> d
 
     folder = given["extend"]
     for name in KEPT:
-        if given.get(name) is not None:
+        if given.get(name) is not None and given[name] is not False:
             option = OPTIONS.get(name, name)
             raise SlalomError(f"--{option} must not be given beside --continue. It stays as it was in {folder}.")
     settings = RunFolder.extend(folder).settings()

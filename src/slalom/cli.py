@@ -132,9 +132,9 @@ def race(**given: Any) -> int:
 
 
 def _explained(result: Any, given: dict[str, Any]) -> Any:
-    """The evidence of `--explain`, told unless JSON is wanted; None where it was interrupted, or had no parts to
-    measure."""
-    evidence = measuring.measured(result.out, seconds=given["explain"], quiet=given["quiet"])
+    """The evidence of `--explain`, told unless JSON is wanted; None where it was interrupted."""
+    rows = {"X": given["file"]} if given["file"] else {}
+    evidence = measuring.measured(result.out, seconds=given["explain"], quiet=given["quiet"], **rows)
     if evidence and not given["as_json"]:
         shell.show("\n" + measuring.said(evidence, result.out))
     return evidence

@@ -71,7 +71,7 @@ def compare(
     also = tuple(Recipe().with_fields(dict(fixed or {}) | {over: value}) for value in named)
     table = table_of(X, y, target)
     order = Order(recipes=recipes, epochs=epochs, seed=seed, task=task, metric=metric, also=also)
-    prepared, measure = prepared_for(order, table, [])
+    prepared, measure = prepared_for(order, table, [], look=False)
     means = means_of(measure)
     if means is None:
         raise SlalomError(f"metric must be a mean over rows or a function of such means. Got {measure.name}.")

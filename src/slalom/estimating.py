@@ -33,6 +33,7 @@ class Racing(BaseEstimator):
     best_score_: float
     leaderboard_: pl.DataFrame
     evidence_: Evidence | None
+    notes_: tuple[str, ...]
     n_features_in_: int
 
     def __init__(
@@ -77,7 +78,7 @@ class Racing(BaseEstimator):
             group=group, time=time, columns=self.columns,
         )  # fmt: skip
         self.model_, self.leaderboard_, self.evidence_ = result.model, result.leaderboard, result.evidence
-        self.best_recipe_, self.best_score_ = result.best.recipe, result.best.score
+        self.best_recipe_, self.best_score_, self.notes_ = result.best.recipe, result.best.score, result.notes
         return self
 
     def _seed(self) -> int:
@@ -88,6 +89,8 @@ class Racing(BaseEstimator):
 
     def _rows(self, X: Any, *, fitted: bool) -> pl.DataFrame:
         """The rows as a frame: of a frame of any make with its names, of anything else by position."""
+        if not fitted:
+            vars(self).pop("model_", None)  # a fit that fails leaves no older model behind
         named = hasattr(X, "columns")
         if not named:
             fewest = 1 if fitted else FEWEST_UNTESTED
@@ -159,6 +162,8 @@ ATTRIBUTES = """
         Every recipe, the best first.
     evidence_ : Evidence or None
         What is known of the winner from runs and rows that chose nothing.
+    notes_ : tuple of str
+        What was decided about the columns, and what is suspicious in the table.
     n_features_in_ : int
         Columns of the fit.
     feature_names_in_ : ndarray of shape (n_features_in_,)

@@ -34,7 +34,7 @@ class SlalomRegressor(RegressorMixin, Racing):
     ((3,), True)
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, time: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, group: Any = None, time: Any = None) -> Self:
         """Race recipes on these rows.
 
         Parameters
@@ -45,7 +45,7 @@ class SlalomRegressor(RegressorMixin, Racing):
             The numbers to predict.
         sample_weight : array-like of shape (n_samples,) or None
             What each row weighs in training.
-        groups : array-like of shape (n_samples,) or None
+        group : array-like of shape (n_samples,) or None
             Rows of one group are never both trained on and held out for choosing.
         time : array-like of shape (n_samples,) or None
             What was first trains, what came later chooses.
@@ -57,7 +57,7 @@ class SlalomRegressor(RegressorMixin, Racing):
         rows = self._rows(X, fitted=False)
         y = column_or_1d(given(y, self), warn=True)
         y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y", estimator=self).astype(np.float64)
-        return self._raced(rows, y, "regression", sample_weight, groups, time)
+        return self._raced(rows, y, "regression", sample_weight, group, time)
 
     def predict(self, X: Any) -> Array:
         """Predict numbers.
@@ -125,7 +125,7 @@ class SlalomClassifier(ClassifierMixin, Racing):
         )  # fmt: skip
         self.class_weight = class_weight
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, time: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, group: Any = None, time: Any = None) -> Self:
         """Race recipes on these rows.
 
         Parameters
@@ -136,7 +136,7 @@ class SlalomClassifier(ClassifierMixin, Racing):
             The labels.
         sample_weight : array-like of shape (n_samples,) or None
             What each row weighs in training.
-        groups : array-like of shape (n_samples,) or None
+        group : array-like of shape (n_samples,) or None
             Rows of one group are never both trained on and held out for choosing.
         time : array-like of shape (n_samples,) or None
             What was first trains, what came later chooses.
@@ -151,8 +151,10 @@ class SlalomClassifier(ClassifierMixin, Racing):
         check_classification_targets(y)
         classes, codes = np.unique(y, return_inverse=True)
         weights = self._weights(classes, codes, sample_weight)
-        self.classes_ = classes
-        return self._raced(rows, y, "classification", weights, groups, time)
+        self._raced(rows, y, "classification", weights, group, time)
+        known = self.model_.classes  # without those that only rows of weight 0 have
+        self.classes_ = classes[np.isin(classes.astype(str), np.asarray(known).astype(str))]
+        return self
 
     def _weights(self, classes: Array, codes: Array, sample_weight: Any) -> Any:
         """What each row weighs: its own weight times that of its class."""

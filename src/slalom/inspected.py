@@ -81,7 +81,7 @@ def _row(column: pl.Series, made: Columns) -> dict[str, Any]:
         "column": column.name,
         "type": _type(column.dtype),
         "missing": int(column.null_count()),
-        "different": int(column.n_unique()) - (column.null_count() > 0),
+        "different": 0 if column.dtype.is_nested() else int(column.n_unique()) - (column.null_count() > 0),
         "holds": _held(column),
         "becomes": " + ".join(map(_words, mine)) or "nothing",
     }
@@ -100,8 +100,8 @@ def _type(dtype: pl.DataType) -> str:
 def _held(column: pl.Series) -> str:
     """The range of numbers and dates, the most frequent words."""
     there = column.drop_nulls()
-    if not len(there):
-        return "nothing"
+    if not len(there) or there.dtype.is_nested():
+        return "lists" if len(there) else "nothing"
     if there.dtype.is_numeric():
         return f"{there.min():.6g} to {there.max():.6g}"
     if there.dtype.is_temporal():

@@ -61,7 +61,7 @@ def reopened(
         also=(winner, *raced),
         space={"scaling": [winner.scaling, *scalings], "target_scaling": [winner.target_scaling]},
     )  # fmt: skip
-    prepared, measure = prepared_for(given, table, [])
+    prepared, measure = prepared_for(given, table, [], look=False)
     if (measure.name, measure.greater) != (order["metric"], order["greater_is_better"]):
         raise SlalomError(f"metric must be that of the race in {folder}, {order['metric']}. Got {measure.name}.")
     fingerprint(opened, prepared)

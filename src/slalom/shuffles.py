@@ -63,7 +63,8 @@ def drawn(rows: Array, weights: Array, rng: np.random.Generator) -> Array:
     [7, 7, 8, 9]
     """
     n = len(rows)
-    upto = np.round(n * np.cumsum(weights, dtype=np.float64) / weights.sum(), 9)
+    whole = np.cumsum(weights, dtype=np.float64)
+    upto = np.round(n * whole / whole[-1], 9)
     marks = np.floor(np.concatenate([[0.0], upto]) + rng.random())
     marks[-1] = marks[0] + n
     return np.repeat(rows, np.diff(marks).astype(np.intp))

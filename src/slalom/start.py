@@ -36,21 +36,23 @@ from slalom.table import Table
 Shapes = list[dict[str, Any]]
 PROGRAM_RULES = 5  # of one program, at most
 BYTES_OF_RACERS = 2e9  # of the weights and memories of all racers together
-SUSPECTED = 200_000  # rows of a table, up to which it is looked at for what is suspicious
 RARE_CELLS = 2e6  # of a table times its folds, up to which every scaling is raced
 ONE_SHAPE = 20.0  # seconds, below which a race has one shape
 PARENTS = 5  # of the recipes of a further start, at least
 BYTES_A_PARAMETER = 20  # weights, up to three memories of a rule, the best weights
 
 
-def prepared_for(order: Order, table: Table, notes: list[str], sink: Sink | None = None) -> tuple[Prepared, Metric]:
-    """Decide the task and the metric, divide the rows, turn the columns into numbers."""
+def prepared_for(
+    order: Order, table: Table, notes: list[str], sink: Sink | None = None, *, look: bool = True
+) -> tuple[Prepared, Metric]:
+    """Decide the task and the metric, divide the rows, turn the columns into numbers. look: whether to say what is
+    suspicious in the table."""
     target = Target.fit(table.labels, order.task, name=table.target or "target")
     notes += target.notes
     metric = find_metric(order.metric, target.task)
     rows = _divided(order, table, target, notes)
     target = target.standardised(target.encode(table.labels), np.unique(np.concatenate(rows.train)))
-    if len(table.frame) <= SUSPECTED:
+    if look:
         classes, seen = target.classes if target.task == "classification" else None, np.concatenate(rows.train)
         taken = [name for name in table.frame.columns if table.about.kinds.get(name) != "drop"]
         notes += suspects(table.frame.select(taken), target.encode(table.labels), classes, np.unique(seen))
@@ -64,8 +66,8 @@ def prepared_for(order: Order, table: Table, notes: list[str], sink: Sink | None
     notes += prepared.columns.notes
     if metric is METRICS["auc"] and any(len(np.unique(prepared.labels[f.choose])) < 2 for f in prepared.folds):
         raise SlalomError(
-            "auc needs rows of two classes among those that recipes are chosen by. They are of one. Give other"
-            " validation rows, or take log_loss."
+            "auc needs rows of two classes among those that recipes are chosen by. They are of one. Divide the"
+            " rows otherwise, or take log_loss."
         )
     return prepared, metric
 

@@ -6,7 +6,9 @@ import polars as pl
 from slalom.data.base import as_words, counted, shown
 from slalom.types import Array
 
-ROWS = 20_000  # that columns are looked at by, at most
+ROWS, CELLS = 2_000, 400_000  # that columns are looked at by, at most
+COLUMNS = 500  # that are looked at, the first ones
+DUPLICATED = 200_000  # rows, up to which they are compared with each other
 FEWEST = 50  # rows, below which nothing is said of columns
 FEW_LEVELS = 50  # different values, up to which numbers are looked at like words
 RIGHT = 0.995  # share of the rows that a column's levels decide rightly, from which on it gives the answer away
@@ -19,7 +21,8 @@ SHOWN = 5
 def suspects(
     frame: pl.DataFrame, labels: Array, classes: Array | None = None, rows: Array | None = None
 ) -> tuple[str, ...]:
-    """What a person should know before a race, one sentence each: giveaways, duplicate rows, rare classes.
+    """What a person should know before a race, one sentence each: giveaways, duplicate rows (of 200,000 at most), rare
+    classes.
 
     frame: the columns, without the target. labels: [N] numbers, or codes of the classes, whose labels are given. rows:
     whose targets may be looked at; all if None.
@@ -28,37 +31,44 @@ def suspects(
     >>> suspects(pl.DataFrame({"copy": y * 2, "row": np.random.default_rng(0).permutation(100)}), y)
     ('Column "copy" gives the answer away: its values alone give the target. If it is not known when predictions are made, drop it.',)
     """  # noqa: E501 - a doctest
-    seen, known = (frame, labels) if rows is None else (frame[rows], labels[rows])
+    rows = np.arange(len(labels)) if rows is None else rows
     found = [
         f"Column {shown(name)} gives the answer away: {why}. If it is not known when predictions are made, drop it."
-        for name, why in giveaways(seen, known, classes is not None).items()
+        for name, why in giveaways(frame, labels, classes is not None, rows).items()
     ]
-    if twice := duplicates(frame, labels):
+    if len(labels) <= DUPLICATED and (twice := duplicates(frame, labels)):
         found.append(
             f"{counted(twice, 'row')} of {len(labels):,} {'is' if twice == 1 else 'are'} the same as another one,"
             " target included: scores are the better for it, since some of them train and others are scored."
         )
     if classes is not None:
-        found += _rare(known, classes)
+        found += _rare(labels[rows], classes)
     return tuple(found)
 
 
-def giveaways(frame: pl.DataFrame, labels: Array, classification: bool) -> dict[str, str]:
-    """Columns by each of which alone the target is known, and why."""
-    n = len(labels)
-    if n < FEWEST:
+def giveaways(frame: pl.DataFrame, labels: Array, classification: bool, rows: Array | None = None) -> dict[str, str]:
+    """Columns by each of which alone the target is known, and why: by some of these rows, all if None."""
+    rows = np.arange(len(labels)) if rows is None else rows
+    if len(rows) < FEWEST:
         return {}
-    rows = np.arange(n)[:: -(-n // ROWS)]
-    y, found = np.asarray(labels, np.float64)[rows], {}
-    index = pl.Series(rows)
-    for column in frame.iter_columns():
-        if column.dtype.is_nested():
+    most = min(ROWS, max(CELLS // max(frame.width, 1), FEWEST))
+    rows = rows[:: -(-len(rows) // most)]
+    y, index, found = np.asarray(labels, np.float64)[rows], pl.Series(rows), {}
+    ranks = pl.Series(y).rank().to_numpy()
+    for column in frame[:, :COLUMNS].iter_columns():
+        if not _looked_at(column.dtype):
             continue
         cells = column.gather(index)
-        why = _of_levels(cells, y, classification) or _of_order(cells, y, classification)
+        why = _of_levels(cells, y, classification) or _of_order(cells, y, ranks, classification)
         if why:
             found[column.name] = why
     return found
+
+
+def _looked_at(dtype: pl.DataType) -> bool:
+    """Whether a column is of numbers, truths, words or points in time."""
+    words = dtype in (pl.Boolean, pl.String, pl.Categorical, pl.Enum)
+    return words or dtype.is_numeric() or dtype == pl.Date or isinstance(dtype, pl.Datetime)
 
 
 def _of_levels(cells: pl.Series, y: Array, classification: bool) -> str:
@@ -78,8 +88,8 @@ def _of_levels(cells: pl.Series, y: Array, classification: bool) -> str:
     return "its values alone give the target" if whole > 0 and 1 - left / whole >= ALIKE else ""
 
 
-def _of_order(cells: pl.Series, y: Array, classification: bool) -> str:
-    """Why a column of numbers or dates gives the answer away."""
+def _of_order(cells: pl.Series, y: Array, of_y: Array, classification: bool) -> str:
+    """Why a column of numbers or dates gives the answer away. of_y: the ranks of y."""
     if not (cells.dtype.is_numeric() or cells.dtype.is_temporal()) or cells.null_count():
         return ""
     if cells.dtype.is_float() and cells.is_nan().any():
@@ -94,20 +104,20 @@ def _of_order(cells: pl.Series, y: Array, classification: bool) -> str:
         return f"sorted by it, the classes stand in {runs} runs" if 1 < runs <= count and not mixed else ""
     if len(np.unique(ranks)) < 3 or len(np.unique(y)) < 3:
         return ""
-    alike = abs(float(np.corrcoef(ranks, pl.Series(y).rank().to_numpy())[0, 1]))
+    alike = abs(float(np.corrcoef(ranks, of_y)[0, 1]))
     return "it orders all rows as the target does" if alike >= ALIKE else ""
 
 
 def duplicates(frame: pl.DataFrame, labels: Array) -> int:
     """How many rows are the same as one before them, target included."""
-    plain = frame.select(column.name for column in frame.iter_columns() if not column.dtype.is_nested())
-    both = plain.with_columns(pl.Series("\0target", np.asarray(labels)))
+    columns = [column for column in frame.iter_columns() if _looked_at(column.dtype)]
+    both = pl.DataFrame([*columns, pl.Series("\0target", np.asarray(labels))])
     return len(both) - both.hash_rows().n_unique()
 
 
 def alike(frame: pl.DataFrame) -> list[tuple[str, str]]:
     """Pairs of columns of numbers each of which is a line of the other: |correlation| = 1."""
-    numbers = [c for c in frame.iter_columns() if c.dtype.is_numeric() and not c.null_count()]
+    numbers = [c for c in frame[:, :COLUMNS].iter_columns() if c.dtype.is_numeric() and not c.null_count()]
     if len(numbers) < 2:
         return []
     x = np.stack([c.head(ROWS).cast(pl.Float64).to_numpy() for c in numbers], axis=1)

@@ -105,6 +105,7 @@ def table_of(
 def _read(X: Any, about: About) -> Any:
     """Rows as a frame, with notes; a file is read as it is said to be."""
     as_text = [str(name) for name, kind in about.kinds.items() if kind in ("category", "text")]
+    as_text += [about.roles["group"]] if isinstance(about.roles.get("group"), str) else []
     if isinstance(X, (str, Path)):
         return read(X, as_text=as_text, **about.reading)
     return frame_of(X, as_text=as_text)
@@ -130,10 +131,12 @@ def _with_roles(table: Table, asked: dict[str, Any]) -> Table:
         column, frame = _role(table, role, value)
         if isinstance(value, str):
             named[role] = value
-        found[role] = _weights(column) if role == ROLES[0] else _sortable(role, column)
+        found[role] = _weights(role, column) if role == ROLES[0] else _sortable(role, column)
         table = replace(table, frame=frame)
-    table = replace(table, roles=found, named=named)
     weights = found.get(ROLES[0])
+    if weights is not None and (weights == weights.max()).all():  # as if there were none
+        del found[ROLES[0]]
+    table = replace(table, roles=found, named=named)
     if weights is None or weights.all():
         return table
     there = weights > 0
@@ -143,7 +146,7 @@ def _with_roles(table: Table, asked: dict[str, Any]) -> Table:
         frame=table.frame.filter(pl.Series(there)),
         labels=table.labels[there],
         notes=(*table.notes, left),
-        roles={name: values[there] for name, values in found.items()},
+        roles={name: v[there] for name, v in found.items() if name != ROLES[0] or np.ptp(v[there])},
     )
 
 
@@ -151,28 +154,33 @@ def _role(table: Table, role: str, value: Any) -> tuple[pl.Series, pl.DataFrame]
     """(the cells of a role, the frame without them where they are no input)."""
     frame = table.frame
     if not isinstance(value, str):
-        cells = frame_of(_listed(value)).frame
+        cells = frame_of(_listed(value), as_text=["0"] if role == "group" else ()).frame
         if cells.width != 1 or len(cells) != len(frame):
             raise wrong(role, f"one value for each of the {len(frame)} rows", cells.shape)
-        return cells.to_series(), frame
+        return cells.to_series().alias(role), frame
     if value not in frame.columns:
         raise unknown(role, value, frame.columns)
     return frame[value], frame if role == "time" else frame.drop(value)
 
 
-def _weights(column: pl.Series) -> Array:
+def _weights(role: str, column: pl.Series) -> Array:
     """[N] weights of rows, 0 or more."""
+    if not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
+        raise wrong(role, "of numbers", column.drop_nulls().head(1).to_list())
     weights = as_floats(column).astype(np.float64)
     if not np.isfinite(weights).all() or (weights < 0).any():
         bad = weights[~np.isfinite(weights) | (weights < 0)]
         raise wrong("sample_weight", "finite and 0 or more", float(bad[0]))
     if not weights.any():
-        raise SlalomError("sample_weight must be above 0 for some rows. All weights are 0.")
+        raise SlalomError("sample_weight must be above 0 for some rows. Got weights that are all zero.")
     return weights
 
 
 def _sortable(role: str, column: pl.Series) -> Array:
     """[N] cells as numbers in their order."""
+    column = column.fill_nan(None) if column.dtype.is_float() else column
+    if role == "time" and column.dtype in (pl.String, pl.Categorical, pl.Enum):
+        raise wrong(role, "of numbers or of dates with the year first", column.drop_nulls().head(1).to_list())
     if gaps := column.null_count():
         raise SlalomError(f"{role} must have a value in every row. Missing: {counted(gaps, 'cell')}.")
     return column.rank("dense").to_numpy()

@@ -109,12 +109,11 @@ def export(folder: Path, form: str, out: Path, which: str | None, quiet: bool) -
 
     model = model_in(folder, which)
     if form == "onnx":
-        onnx_file.write(model, out)
-        rows, far = onnx_file.checked(model, out)
+        rows, far = onnx_file.export(model, out)
         said = f"The model is in {out}"
     else:
-        said = f"{', '.join(numpy_files.write(model, out))} are in {out}"
-        rows, far = numpy_files.checked(model, out)
+        names, rows, far = numpy_files.export(model, out)
+        said = f"{', '.join(names)} are in {out}"
     if not quiet:
         shell.show(f"{said}. Checked on {rows:,} made rows: predictions differ by at most {far:.2g}.")
     return 0

@@ -24,8 +24,14 @@ def test_no_group_is_on_two_sides(n, groups, skew, seed, test):
     if len(np.unique(of)) < 3:
         return
     s = split_by_group(of, seed=seed, test=test)
-    assert len(s.train) == min(5, len(set(of)) - len(set(of[s.test])))
+    counts = np.bincount(of)
+    giant = set(np.flatnonzero(2 * counts > n))
+    small = sum(count for group, count in enumerate(counts) if group not in giant)
+    assert len(s.train) == min(5, len(set(of) - giant) - len(set(of[s.test])))
     assert (len(s.test) > 0) == test
+    least = min(count for group, count in enumerate(counts) if count and group not in giant)
+    assert len(s.test) <= max(1.5 * max(1, round(0.2 * small)), least)
+    assert not any(giant & set(of[rows]) for rows in (s.test, *s.choose, *s.evidence))
     for train, choose, evidence in zip(s.train, s.choose, s.evidence, strict=True):
         assert min(len(train), len(choose)) > 0
         together = np.concatenate([train, choose, evidence, s.test])
@@ -38,7 +44,8 @@ def test_no_group_is_on_two_sides(n, groups, skew, seed, test):
     again = split_by_group(of, seed=seed, test=test)
     np.testing.assert_array_equal(np.concatenate(s.train), np.concatenate(again.train))
     held = np.concatenate([np.concatenate(s.choose), np.concatenate(s.evidence)])
-    np.testing.assert_array_equal(np.sort(held), np.setdiff1d(np.arange(n), s.test))  # once each, over the folds
+    always = np.flatnonzero(np.isin(of, list(giant)))
+    np.testing.assert_array_equal(np.sort(held), np.setdiff1d(np.arange(n), [*s.test, *always]))  # once each
 
 
 def test_shares_of_many_small_groups():
@@ -49,6 +56,19 @@ def test_shares_of_many_small_groups():
         assert abs(len(rows) - wanted) < 0.02 * wanted + 8
     other = split_by_group(np.repeat(np.arange(2_500), 4), seed=4)
     assert set(other.test) != set(s.test)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_giant_group_trains(seed):
+    """A group with most rows is never held out, and the others are dealt as if it were not there."""
+    of = np.concatenate([np.zeros(900, int), np.repeat(np.arange(1, 51), 2)])
+    s = split_by_group(of, seed=seed)
+    assert len(s.train) == 5
+    assert 16 <= len(s.test) <= 24
+    assert min(len(rows) for rows in s.train) >= 960
+    large = split_by_group(np.concatenate([np.zeros(5000, int), np.repeat(np.arange(1, 501), 2)]), seed=seed)
+    assert len(large.train[0]) > 5500
+    assert 150 <= len(large.choose[0]) + len(large.evidence[0]) <= 190
 
 
 def test_too_few_groups():

@@ -589,7 +589,7 @@ def test_the_same_column_twice():
     frame = pl.DataFrame({"a": [1.0, 2.0, None], "b": [1.0, 2.0, None], "c": [1.0, 2.0, 3.0], "w": ["x", "y", "x"]})
     columns = Columns.fit(frame)
     assert {name for name in columns.names if name[0] == "b"} == set()
-    assert 'Column "b" is dropped: it is the same as "a".' in columns.notes
+    assert 'Column "b" is dropped: it is the same as "a" on the training rows.' in columns.notes
     assert "c" in columns.names
     assert "b" in Columns.fit(frame, kinds={"b": "number"}).names
     assert "c" not in Columns.fit(frame, [0, 1]).names
@@ -627,8 +627,8 @@ def test_ids_that_are_categories():
     [
         ({"c": "number"}, "columns must be one of a, b. Got 'c'."),
         ({"a": "wrods"}, "columns: \"a\" must be one of number, category, date, text, drop. Got 'wrods'."),
-        ({"a": "number"}, "Column \"a\" must be a column of numbers, as in training. Got 'x'."),
-        ({"a": "date"}, "Column \"a\" must be a column of dates, as in training. Got 'x'."),
+        ({"a": "number"}, 'columns: "a" is no number. Column "a" must be a column of numbers. Got \'x\'.'),
+        ({"a": "date"}, 'columns: "a" is no date. Column "a" must be a column of dates. Got \'x\'.'),
     ],
 )
 def test_kinds_that_cannot_be(kinds, said):
@@ -636,3 +636,34 @@ def test_kinds_that_cannot_be(kinds, said):
     with pytest.raises(SlalomError) as error:
         Columns.fit(pl.DataFrame({"a": ["x", "y"], "b": [1, 2]}), kinds=kinds)
     assert str(error.value).startswith(said)
+
+
+@pytest.mark.parametrize("columns_a_piece", [1, 3, 7, 40])
+def test_pieces_cut_columns_anywhere(monkeypatch, columns_a_piece):
+    """Cycles, hashed words, places and numbers are the same wherever a piece begins and ends."""
+    rng = np.random.default_rng(0)
+    start = datetime.datetime(2023, 1, 2)
+    frame = pl.DataFrame(
+        {
+            "d": [start + datetime.timedelta(hours=int(h)) for h in rng.integers(0, 9999, 100)],
+            "t": [" ".join(rng.choice(["red", "green", "old", "house", "lake"], 6)) for _ in range(100)],
+            "k": rng.choice(list("abcdefg"), 100),
+            "n": [None if i % 5 == 0 else float(i) for i in range(100)],
+        }
+    )
+    columns = Columns.fit(frame)
+    monkeypatch.setattr("slalom.data.encoded.CELLS", 100 * columns_a_piece)
+    table = Encoded(columns, frame)
+    found = []
+    for run in table.pieces():
+        found.append(table.some(run))
+        table.done(run)
+    assert len(found) == -(-len(columns.names) // columns_a_piece)
+    np.testing.assert_array_equal(np.hstack(found), columns(frame))
+
+
+def test_words_that_repeat_are_levels():
+    """Job titles of three words are levels, since each stands in many rows; remarks are text."""
+    titles = [f"Vice President of {k}" for k in range(36)]
+    assert Columns.fit(pl.DataFrame({"a": titles * 20})).categories == (36,)
+    assert len(Columns.fit(pl.DataFrame({"a": titles})).names) == 32

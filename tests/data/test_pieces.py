@@ -66,6 +66,16 @@ def test_no_header(small, tmp_path):
     assert found.equals(read(path).frame)
 
 
+def test_pieces_without_a_header_begin_with_anything(small, tmp_path):
+    """A piece that begins with words and marks is no header; of one column, too."""
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["1,a,b", *["?,?,b"] * 200, *["?,a,b"] * 200]))
+    found = pl.concat(list(pieces(path)), how="vertical_relaxed")
+    assert found.shape == (401, 3)
+    path.write_text("\n".join(map(str, np.arange(5, 400) * 2)))
+    assert pl.concat(list(pieces(path)))["0"].to_list() == (np.arange(5, 400) * 2).tolist()
+
+
 def test_a_dialect_that_is_given(small, tmp_path):
     """It is that of every piece."""
     path = tmp_path / "t.csv"

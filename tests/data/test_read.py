@@ -427,6 +427,10 @@ def test_a_dialect_that_is_given(write):
     assert table.frame.rows() == [(1.5, "größe, ab")]
     assert read(write("a,b\n1,2\n"), separator=";").frame.columns == ["a,b"]
     assert read(write("a\tb\n1,5\t2\n"), decimal=".").frame.rows() == [("1,5", 2)]
+    german = write("a;b\n1.234;2\n2.500,5;3\n")
+    assert read(german, decimal=",").frame["a"].to_list() == ["1.234", "2.500,5"]
+    assert read(write("a;b\n1.234;2\n")).frame["a"].to_list() == [1.234]
+    assert read(write("a;b\n1.234;2\n"), decimal=",").frame["a"].to_list() == ["1.234"]  # not 1.234
 
 
 @pytest.mark.parametrize(
@@ -438,6 +442,9 @@ def test_a_dialect_that_is_given(write):
         ({"decimal": ",", "separator": ","}, "separator and decimal must differ"),
         ({"encoding": "latin-77"}, "encoding must be one that Python knows"),
         ({"encoding": "ascii"}, "must be text in ascii. Byte 4 is not."),
+        ({"encoding": "zlib"}, "encoding must be one that Python knows"),
+        ({"encoding": "punycode"}, "must be text in punycode"),
+        ({"separator": 5}, "separator must be text"),
     ],
 )
 def test_dialects_that_cannot_be(write, options, said):
@@ -481,7 +488,24 @@ def test_excel(tmp_path, monkeypatch):
     """The first sheet of a workbook; without the reader the sentence says what to install; a broken one is refused."""
     path = workbook(tmp_path / "t.xlsx", [["size", "town"], [1.5, "north"], [2, "south"]])
     assert read(path).frame.rows() == [(1.5, "north"), (2.0, "south")]
+    late = workbook(tmp_path / "late.xlsx", [["n", "m"], *[[i, i] for i in range(1_500)], ["oops", 1]])
+    assert read(late).frame["n"][-1] == "oops"
+    twice = workbook(tmp_path / "twice.xlsx", [["a", "a", "b"], [1, 2, 3]])
+    assert 'Got "a" more than once' in refusal(twice)
+    plain = workbook(tmp_path / "plain.xlsx", [[1.5, 2], [3, 4]])
+    assert read(plain).frame.columns == ["0", "1"]
     (tmp_path / "broken.xlsx").write_bytes(b"PK")
     assert "must be an Excel file that can be read" in refusal(tmp_path / "broken.xlsx")
     monkeypatch.setitem(sys.modules, "fastexcel", None)
     assert "pip install 'slalom[excel]'" in refusal(path)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "feather", "jsonl", "csv"])
+def test_names_are_no_patterns(tmp_path, ending):
+    """A file whose name holds brackets and stars is that file, and a pattern of names is none."""
+    write_to = {"parquet": "write_parquet", "feather": "write_ipc", "jsonl": "write_ndjson", "csv": "write_csv"}[ending]
+    for name in ("data[1]", "p1", "p2", "q*"):
+        getattr(FRAME, write_to)(tmp_path / f"{name}.{ending}")
+    assert len(read(tmp_path / f"data[1].{ending}").frame) == 3
+    assert len(read(tmp_path / f"q*.{ending}").frame) == 3
+    assert "There is none at this path" in refusal(tmp_path / f"p*.{ending}")

@@ -1,5 +1,7 @@
 """What is suspicious in a table."""
 
+import datetime
+
 import numpy as np
 import polars as pl
 import pytest
@@ -121,3 +123,20 @@ def test_nonsense_is_refused():
         inspect(HONEST, Y, reading={"sep": ","})
     with pytest.raises(SlalomError, match="y or target must be given"):
         inspect(HONEST)
+
+
+def test_columns_of_other_kinds():
+    """Lengths of time, bytes and lists are passed over; many columns and rows take no longer than a few."""
+    frame = pl.DataFrame(
+        {
+            "length": [datetime.timedelta(hours=int(h)) for h in rng.integers(0, 99, N)],
+            "bytes": [b"a", b"b"] * (N // 2),
+            "list": [[1, 2]] * N,
+        }
+    )
+    assert suspects(frame, Y) == ()
+    assert duplicates(frame.select("list"), np.zeros(N)) == N - 1
+    inspected = inspect(frame, Y, columns={"list": "drop", "bytes": "drop"})
+    assert inspected.columns["holds"].to_list()[2] == "lists"
+    wide = pl.DataFrame(rng.normal(size=(400, 3_000)))
+    assert giveaways(wide, rng.normal(size=400), False) == {}

@@ -31,7 +31,8 @@ def split_by_group(groups: Array, *, seed: int, test: bool = True) -> Split:
         training    the rest
 
     groups: [n] anything that can be sorted. No group is both in training and held out, or among the test rows and any
-    other; where one group alone is held out, its rows both choose and are evidence. test: whether there are test rows.
+    other; where one group alone is held out, its rows both choose and are evidence. A group with more than half of all
+    rows always trains, and the shares are those of the other rows. test: whether there are test rows.
     A function of its arguments. Raises SlalomError below 20 rows (10 without test) and with too few groups.
 
     >>> s = split_by_group(np.repeat(np.arange(50), 4), seed=0)
@@ -42,18 +43,22 @@ def split_by_group(groups: Array, *, seed: int, test: bool = True) -> Split:
     n = len(groups)
     refuse_short(n, test=test)
     members = _members(groups)
-    if len(members) < 2 + test:
-        raise wrong("group", f"of at least {2 + test} groups", len(members), "Leave it out, or bring more groups.")
+    always = [group for group, rows in enumerate(members) if 2 * len(rows) > n]
+    needed = 2 + test
+    if len(members) < needed:
+        raise wrong("group", f"of at least {needed} groups", len(members), "Leave it out, or bring more groups.")
     draw = generator(seed)
-    order = list(draw.permutation(len(members)))
-    tested = _taken(order, members, share(n, *TEST), draw, spare=2) if test else []
+    order = [int(group) for group in draw.permutation(len(members)) if group not in always]
+    spare = 2 - len(always)
+    tested = _taken(order, members, share(_count(order, members), *TEST), draw, spare=spare) if test else []
     left = [group for group in order if group not in set(tested)]
-    rows = sum(len(members[group]) for group in left)
-    if rows >= CROSS_FITTED_BELOW:
-        held = [_taken(left, members, share(rows, *CHOOSE) + share(rows, *EVIDENCE), draw, spare=1)]
+    rows = _count(left, members)
+    if rows + _count(always, members) >= CROSS_FITTED_BELOW:
+        wanted = share(rows, *CHOOSE) + share(rows, *EVIDENCE)
+        held = [_taken(left, members, wanted, draw, spare=spare - 1)]
     else:
         held = _dealt(left, members, min(FOLDS, len(left)))
-    everything = _rows(left, members)
+    everything = _rows(left + always, members)
     parts = [_two_kinds(fold, members, draw) for fold in held]
     train = tuple(np.setdiff1d(everything, _rows(fold, members)) for fold in held)
     return Split(train, tuple(c for c, _ in parts), tuple(e for _, e in parts), _rows(tested, members))
@@ -109,17 +114,23 @@ def _rows(chosen: list[int], members: list[Array]) -> Array:
     return np.sort(np.concatenate([members[group] for group in chosen])) if chosen else np.array([], np.intp)
 
 
+def _count(chosen: list[int], members: list[Array]) -> int:
+    """How many rows some groups have."""
+    return sum(len(members[group]) for group in chosen)
+
+
 def _taken(order: list[int], members: list[Array], rows: int, draw: np.random.Generator, spare: int) -> list[int]:
-    """Groups in random order with about so many rows, one at least; so many are left over."""
+    """Groups in random order with about so many rows, those that are too large passed over; the smallest one where all
+    are. So many are left over."""
     found: list[int] = []
     total = 0
     for group in draw.permutation(order):
         if len(found) >= len(order) - spare or total >= rows:
             break
-        if not found or total + len(members[group]) <= MOST_OF_A_SHARE * rows:
+        if total + len(members[group]) <= MOST_OF_A_SHARE * rows:
             found.append(int(group))
             total += len(members[group])
-    return found
+    return found or [min(order, key=lambda group: len(members[group]))]
 
 
 def _dealt(order: list[int], members: list[Array], folds: int) -> list[list[int]]:

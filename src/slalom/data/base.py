@@ -72,15 +72,19 @@ def missing_cells(text: pl.Series, marks: Collection[str] = BLANKS | DASHES) -> 
     return text.is_null() | text.str.strip_chars().str.to_lowercase().is_in(sorted(marks)).fill_null(True)
 
 
-def parse_numbers(text: pl.Series, decimal: str = ".") -> pl.Series | None:
+def parse_numbers(text: pl.Series, decimal: str = ".", *, surely: bool = False) -> pl.Series | None:
     """A text column as whole numbers or floats; None unless every cell that is there is a number.
 
-    decimal: "," also reads 1,5 as 1.5, in a column where no cell holds a point.
+    decimal: "," also reads 1,5 as 1.5, in a column where no cell holds a point. surely: with a point it is none of
+    numbers then.
 
     >>> parse_numbers(pl.Series(["1", None, " 2"])).to_list(), parse_numbers(pl.Series(["1", "x"]))
     ([1, None, 2], None)
     """
-    if decimal == "," and not text.str.contains(".", literal=True).any():
+    pointed = bool(text.str.contains(".", literal=True).any())
+    if decimal == "," and surely and pointed:
+        return None
+    if decimal == "," and not pointed:
         text = text.str.replace(",", ".", literal=True)
     for part in (text.head(_LOOK), text):
         bare = part.str.strip_chars()
@@ -123,12 +127,13 @@ def parse_dates(text: pl.Series) -> pl.Series | None:
     return dates if dates.null_count() == text.null_count() else None
 
 
-def settle(frame: pl.DataFrame, *, as_text: Collection[str] = (), decimal: str = ".") -> Table:
+def settle(frame: pl.DataFrame, *, as_text: Collection[str] = (), decimal: str = ".", surely: bool = False) -> Table:
     """Give every text column what it really holds: numbers, booleans, dates with the year first, or words.
 
     Missing marks (an empty or blank cell, NA, N/A, nan, null, ?) become null; `-` and `None` do so only in columns of
     numbers, booleans or dates, because among words they may be an answer. Words stay as they are, letter by letter.
-    as_text: names of columns that stay words even where all cells look like numbers.
+    as_text: names of columns that stay words even where all cells look like numbers. decimal, surely: as of
+    `parse_numbers`.
 
     >>> settle(pl.DataFrame({"a": ["1", " ", "3"]}))[1]
     ('Column "a": 1 cell such as " " counts as missing.',)
@@ -137,7 +142,7 @@ def settle(frame: pl.DataFrame, *, as_text: Collection[str] = (), decimal: str =
     notes: list[str] = []
     for column in frame.iter_columns():
         if column.dtype == pl.String:
-            column, said = _settled(column, column.name in as_text, decimal)
+            column, said = _settled(column, column.name in as_text, decimal, surely)
             notes += said
         elif column.dtype in (pl.Int128, pl.UInt128):
             column = column.cast(pl.Float64)
@@ -145,13 +150,13 @@ def settle(frame: pl.DataFrame, *, as_text: Collection[str] = (), decimal: str =
     return Table(pl.DataFrame(columns), tuple(notes))
 
 
-def _settled(column: pl.Series, stays_text: bool, decimal: str) -> tuple[pl.Series, list[str]]:
+def _settled(column: pl.Series, stays_text: bool, decimal: str, surely: bool) -> tuple[pl.Series, list[str]]:
     """One text column as what it holds, and the notes on it."""
     blank = missing_cells(column)
     text = column.set(blank, None) if blank.any() else column
     found = None
     if not stays_text and text.null_count() < len(text):
-        found = parse_numbers(text, decimal)
+        found = parse_numbers(text, decimal, surely=surely)
         for parse in (parse_truths, parse_dates):
             found = parse(text) if found is None else found
     notes = []

@@ -26,7 +26,8 @@ class Columns:
                   training rows had it; a level that was never seen: 0 in all places, or the shared place
         words of more than 30 levels that at least 5 rows have: one column of codes, see `Code`; all rarer levels share
                   one, if at least 5 rows have them (the 5,000 most frequent have one of their own)
-        text      more than 30 different cells of three words or more on average: hashed words, see `Text`
+        text      more than 30 different cells, half of all at least, of three words or more on average: hashed words,
+                  see `Text`
         dropped   constant on the training rows, without any value, the same as another column, words of which nearly
                   every row has its own (ids)
 
@@ -75,7 +76,9 @@ class Columns:
             kind = said_of.get(column.name)
             first = column.name if kind else seen.setdefault(_digest(column), column.name)
             if first != column.name:
-                notes.append(f"Column {shown(column.name)} is dropped: it is the same as {shown(first)}.")
+                notes.append(
+                    f"Column {shown(column.name)} is dropped: it is the same as {shown(first)} on the training rows."
+                )
                 continue
             made, said = decide(column, kind)
             treatments += made

@@ -7,7 +7,7 @@ import polars as pl
 
 from slalom.data.base import as_floats, as_words, counted, refuse_infinite, shown
 from slalom.data.treatments import Category, Code, Cycle, Number, Presence, Text, Treatment
-from slalom.errors import unknown, wrong
+from slalom.errors import SlalomError, unknown, wrong
 from slalom.types import Array
 
 KINDS_TO_NAME = ("number", "category", "date", "text", "drop")
@@ -54,7 +54,12 @@ def decide(column: pl.Series, said: str | None = None) -> tuple[list[Treatment],
     if not (dtype.is_numeric() or dtype.is_temporal() or dtype in (pl.Boolean, pl.String, pl.Categorical, pl.Enum)):
         raise wrong(f"Column {name}", "of numbers, text, booleans or dates", str(dtype), "Leave it out or flatten it.")
     of = said or ("boolean" if dtype == pl.Boolean else "date" if dtype.is_temporal() else "number")
-    return _decide_numbers(column, of)
+    try:
+        return _decide_numbers(column, of)
+    except SlalomError as error:
+        if said is None:
+            raise
+        raise SlalomError(f"columns: {name} is no {said}. {str(error).replace(', as in training', '')}") from None
 
 
 def _decide_numbers(column: pl.Series, of: str) -> tuple[list[Treatment], str]:
@@ -97,7 +102,8 @@ def _decide_words(words: pl.Series, said: str | None = None) -> tuple[list[Treat
     levels = counts["level"].to_list()
     if len(levels) == 1 and not missing:
         return [], f"{name} is dropped: it is constant on the training rows."
-    if said is None and len(levels) > MAX_LEVELS and _words_a_cell(levels) >= _TEXT_WORDS:
+    rarely = len(levels) > MAX_LEVELS and 2 * len(levels) >= len(there)
+    if said is None and rarely and _words_a_cell(levels) >= _TEXT_WORDS:
         return [
             Text(words.name)
         ], f"{name} holds free text: its words are counted in {Text(words.name).places} columns."

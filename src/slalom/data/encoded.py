@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from slalom.data.columns import Columns
-from slalom.data.treatments import Category
+from slalom.data.treatments import Category, Treatment
 from slalom.types import Array
 
 CELLS = 2**20  # of a piece, at most: 8 MB in float64
@@ -31,7 +31,7 @@ class Encoded:
         self._waiting = Counter[str]()
         for treatment in columns.treatments:
             self._waiting[treatment.name] += len(treatment.outputs)
-        self._found: dict[str, Array] = {}
+        self._found: dict[str, dict[int, Array]] = {}  # by column and first place of the treatment
         self._lock = threading.Lock()
 
     def pieces(self) -> list[range]:
@@ -45,17 +45,26 @@ class Encoded:
         out = np.empty((self.shape[0], len(run)))
         for name, treatment, first, wanted in self._inside(run):
             mine = out[:, wanted.start - run.start : wanted.stop - run.start]
-            if isinstance(treatment, Category) and len(wanted) < len(treatment.outputs):
-                mine[:] = self._places(name, treatment)[:, None] == np.arange(wanted.start - first, wanted.stop - first)
-            else:
+            inside = slice(wanted.start - first, wanted.stop - first)
+            if len(wanted) == len(treatment.outputs):
                 treatment.write(self._cells[name], mine)
+            elif isinstance(treatment, Category):
+                mine[:] = self._whole(name, first, treatment)[:, None] == np.arange(inside.start, inside.stop)
+            else:
+                mine[:] = self._whole(name, first, treatment)[:, inside]
         return out
 
-    def _places(self, name: str, treatment: Category) -> Array:
-        """The places of a column of words, found once for all pieces of it."""
-        if name not in self._found:
-            self._found[name] = treatment.places(self._cells[name])
-        return self._found[name]
+    def _whole(self, name: str, first: int, treatment: Treatment) -> Array:
+        """What a treatment makes of a column, found once for all pieces of it; of words their places alone."""
+        found = self._found.setdefault(name, {})
+        if first not in found:
+            if isinstance(treatment, Category):
+                found[first] = treatment.places(self._cells[name])
+            else:
+                made = np.empty((self.shape[0], len(treatment.outputs)))
+                treatment.write(self._cells[name], made)
+                found[first] = made
+        return found[first]
 
     def done(self, run: range) -> None:
         """Forget the cells of these columns: they are not asked for again."""

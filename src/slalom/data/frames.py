@@ -140,7 +140,11 @@ def _objects(name: str, cells: Array) -> pl.Series:
     if kinds <= {bool, np.bool_}:
         return pl.Series(name, [None if _is_missing(c) else bool(c) for c in cells], dtype=pl.Boolean)
     if any(issubclass(kind, (complex, np.complexfloating, list, tuple, dict, set, np.ndarray)) for kind in kinds):
-        odd = next(cell for cell in there if isinstance(cell, (complex, list, tuple, dict, set, np.ndarray)))
+        odd = next(
+            cell
+            for cell in there
+            if isinstance(cell, (complex, np.complexfloating, list, tuple, dict, set, np.ndarray))
+        )
         raise WrongKindError(
             f"Column {name!r} of X must hold numbers, text or dates. Got {odd!r:.60}: an argument must be a string or a"
             " number."

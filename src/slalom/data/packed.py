@@ -1,6 +1,7 @@
 """Packed files: the bytes in a .gz, or of the one file in a .zip, up to a limit."""
 
 import gzip
+import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -8,13 +9,15 @@ from pathlib import Path
 from slalom.errors import SlalomError
 
 PACKED = (".gz", ".zip")
-LIMIT = 16 * 2**30  # bytes; a small file can unpack to more than any memory
+MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+LIMIT = min(16 * 2**30, MEMORY // 2)  # bytes; a small file can unpack to more than any memory
 
 
 def unpacked(file: Path) -> tuple[bytes, str]:
     """(the bytes, the name of what was packed). Nothing is written.
 
-    Raises SlalomError where it cannot be read, holds several files, or unpacks to more than 16 GiB.
+    Raises SlalomError where it cannot be read, holds several files, or unpacks to more than half of
+    the machine's memory, or 16 GiB.
 
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp()) / "a.csv.gz"

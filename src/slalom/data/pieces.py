@@ -9,7 +9,7 @@ import polars as pl
 
 from slalom.data.base import settle
 from slalom.data.read import TEXT, read
-from slalom.data.text import Dialect, first_line, from_text, separator_of
+from slalom.data.text import Dialect, from_text, separator_of
 
 BYTES = 2**26  # of text that are read at once
 ROWS = 2**18  # of a Parquet file
@@ -46,7 +46,7 @@ def pieces(
 
 
 def _parquet(file: Path, as_text: Collection[str]) -> Iterator[pl.DataFrame]:
-    lazy = pl.scan_parquet(file)
+    lazy = pl.scan_parquet(file, glob=False)
     rows = lazy.select(pl.len()).collect().item()
     for first in range(0, rows, ROWS):
         yield settle(lazy.slice(first, ROWS).collect(), as_text=as_text).frame
@@ -60,16 +60,15 @@ def _wide(file: Path, encoding: str | None) -> bool:
 
 
 def _text(file: Path, as_text: Collection[str], dialect: Dialect) -> Iterator[pl.DataFrame]:
-    """Whole records at a time, under the header of the first."""
-    header, before = b"", 0
+    """Whole records at a time, under the names of the first."""
+    names, before = list[str](), 0
     for block in _records(file):
-        if not before:
+        if not names:
             dialect = dialect._replace(separator=dialect.separator or separator_of(block, file))
-            header = first_line(block, file, dialect.separator)
-            yield from_text(block, file, as_text, dialect).frame
-        elif block.strip():
-            lines = header.count(b"\n")
-            yield from_text(header + block, file, as_text, dialect, before - lines).frame
+        if not names or block.strip():
+            frame = from_text(block, file, as_text, dialect, before, names).frame
+            names = frame.columns
+            yield frame
         before += block.count(b"\n")
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -14,18 +13,18 @@ from slalom.errors import SlalomError, wrong
 
 TEXT = (".csv", ".tsv", ".txt")
 _FRAMES: dict[str, Callable[..., pl.DataFrame]] = {
-    ".parquet": pl.read_parquet,
-    ".feather": pl.read_ipc,
-    ".arrow": pl.read_ipc,
-    ".ipc": pl.read_ipc,
-    ".jsonl": lambda source: pl.read_ndjson(source, infer_schema_length=None),
-    ".ndjson": lambda source: pl.read_ndjson(source, infer_schema_length=None),
-    ".xlsx": lambda source: _excel(source),
+    ".parquet": lambda source: pl.read_parquet(source, glob=False),
+    ".feather": lambda source: pl.read_ipc(_held(source)),
+    ".arrow": lambda source: pl.read_ipc(_held(source)),
+    ".ipc": lambda source: pl.read_ipc(_held(source)),
+    ".jsonl": lambda source: pl.read_ndjson(_held(source), infer_schema_length=None),
+    ".ndjson": lambda source: pl.read_ndjson(_held(source), infer_schema_length=None),
 }
 _WORDS = {
     ".parquet": "a Parquet", ".feather": "a Feather", ".arrow": "an Arrow", ".ipc": "an Arrow",
-    ".jsonl": "a JSON lines", ".ndjson": "a JSON lines", ".xlsx": "an Excel",
+    ".jsonl": "a JSON lines", ".ndjson": "a JSON lines",
 }  # fmt: skip
+EXCEL = ".xlsx"
 
 
 def read(
@@ -65,8 +64,12 @@ def read(
         return from_text(_bytes(file) if data is None else data, file, as_text, dialect)
     if kind in _FRAMES:
         return _framed(file, data, kind, as_text)
+    if kind == EXCEL:
+        return _excel(file, data, as_text)
     held = f"{name} in {file.name}" if packed else file.name
-    raise wrong(str(file), f"one of {', '.join((*TEXT, *_FRAMES))}, or one of these in a {' or '.join(PACKED)}", held)
+    raise wrong(
+        str(file), f"one of {', '.join((*TEXT, *_FRAMES, EXCEL))}, or one of these in a {' or '.join(PACKED)}", held
+    )
 
 
 def _checked(file: Path) -> Path:
@@ -105,16 +108,26 @@ def _framed(file: Path, data: bytes | None, kind: str, as_text: Collection[str])
     return Table(frame, (first, *settled))
 
 
-def _excel(source: Any) -> pl.DataFrame:
-    """The first sheet of a workbook."""
+def _held(source: Path | bytes) -> bytes:
+    """The bytes of a file: a path would be read as a pattern of names."""
+    return source if isinstance(source, bytes) else source.read_bytes()
+
+
+def _excel(file: Path, data: bytes | None, as_text: Collection[str]) -> Table:
+    """The first sheet of a workbook, its header and columns found as those of a text are."""
     try:
         import fastexcel
     except ImportError:
         raise SlalomError("Excel files need a reader that is not installed: pip install 'slalom[excel]'.") from None
     try:
-        return pl.read_excel(source, engine="calamine")
-    except fastexcel.FastExcelError as error:
-        raise ValueError(str(error)) from None
+        cells = pl.read_excel(
+            _bytes(file) if data is None else data, engine="calamine", has_header=False, infer_schema_length=None
+        )
+    except (fastexcel.FastExcelError, pl.exceptions.PolarsError, ValueError) as error:
+        raise SlalomError(f"{file} must be an Excel file that can be read. Got: {_first_line(error)}.") from None
+    table = from_text(cells.write_csv(include_header=False).encode(), file, as_text, Dialect(","))
+    first = f"{file.name}: {counted(table.frame.height, 'row')} and {counted(table.frame.width, 'column')}."
+    return Table(table.frame, (first, *table.notes[1:]))
 
 
 def _first_line(error: Exception) -> str:

@@ -18,7 +18,7 @@ _SEPARATORS = "\t;|,"  # the comma last: it also stands inside numbers and words
 _SEPARATOR_WORDS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas"}
 _BLANK_LINES = re.compile(rb"(?:[ \t]*\r?\n)+")
 _SAMPLE_LINES = 50
-_HEAD = 2**20  # bytes, in which a header ends
+_HEAD = 2**20  # bytes, by which a layout is found
 
 
 class Dialect(NamedTuple):
@@ -30,6 +30,9 @@ class Dialect(NamedTuple):
 
     def checked(self) -> "Dialect":
         """The same, refused where it cannot be (SlalomError)."""
+        for name, value in self._asdict().items():
+            if not isinstance(value, (str, type(None))):
+                raise wrong(name, "text", value)
         if self.separator is not None and (len(self.separator.encode()) != 1 or self.separator in '"\r\n'):
             raise wrong("separator", "one sign, as in , or ; or a tab", self.separator)
         if self.decimal not in (None, ".", ","):
@@ -37,9 +40,11 @@ class Dialect(NamedTuple):
         if self.decimal is not None and self.decimal == self.separator:
             raise SlalomError(f"separator and decimal must differ. Both are {self.decimal!r}.")
         try:
-            codecs.lookup(self.encoding or "utf-8")
+            known = codecs.lookup(self.encoding or "utf-8")._is_text_encoding
         except LookupError:
-            raise wrong("encoding", "one that Python knows, as in utf-8, cp1252, utf-16", self.encoding) from None
+            known = False
+        if not known:
+            raise wrong("encoding", "one that Python knows, as in utf-8, cp1252, utf-16", self.encoding)
         return self
 
 
@@ -53,14 +58,20 @@ class _Layout(NamedTuple):
     line: int = 0  # lines of the file before the header, less one where a header had to be added
 
 
-def from_text(data: bytes, file: Path, as_text: Collection[str], dialect: Dialect, before: int = 0) -> Table:
-    """The table in the bytes of a text file; see `read`. before: lines of the file that are not among them."""
+def from_text(
+    data: bytes, file: Path, as_text: Collection[str], dialect: Dialect, before: int = 0, names: Collection[str] = ()
+) -> Table:
+    """The table in the bytes of a text file; see `read`. before: lines of the file that are not among them. names: of
+    the columns, where these bytes have no header of their own."""
     data, notes = _as_utf8(data, file, dialect.encoding)
     if not data or data.isspace():
         raise SlalomError(f"{file} must hold a table. Got an empty file.")
     above = _BLANK_LINES.match(data)
     data = data[above.end() :] if above else data
-    layout = _sniff(data, file, dialect.separator)
+    if names:
+        layout = _Layout(dialect.separator or ",", tuple(names), False, ())
+    else:
+        layout = _sniff(data, file, dialect.separator)
     layout = layout._replace(line=before + (above[0].count(b"\n") if above else 0))
     if not layout.has_header:
         data = layout.separator.join(layout.names).encode() + b"\n" + data
@@ -69,7 +80,7 @@ def from_text(data: bytes, file: Path, as_text: Collection[str], dialect: Dialec
     if frame.height == 0:
         raise SlalomError(f"{file} must hold a header and rows. Got a header only.")
     decimal = dialect.decimal or ("." if layout.separator == "," else ",")
-    frame, settled = settle(frame, as_text=as_text, decimal=decimal)
+    frame, settled = settle(frame, as_text=as_text, decimal=decimal, surely=bool(dialect.decimal))
     word = _SEPARATOR_WORDS.get(layout.separator, f"the sign {shown(layout.separator)}")
     by = f", separated by {word}" if frame.width > 1 else ""
     first = f"{file.name}: {counted(frame.height, 'row')} and {counted(frame.width, 'column')}{by}."
@@ -82,21 +93,8 @@ def separator_of(data: bytes, file: Path) -> str:
     return _sniff(_begun(data), file).separator
 
 
-def first_line(data: bytes, file: Path, separator: str | None) -> bytes:
-    """The header of the text that these bytes are the beginning of, with its line end and what stands above it; nothing
-    where there is none."""
-    begun = _begun(data)
-    if not _sniff(begun, file, separator).has_header:
-        return b""
-    at, end = data.find(begun[:1]), 0
-    while True:
-        end = data.find(b"\n", max(end, at)) + 1
-        if not end or data.count(b'"', at, end) % 2 == 0:
-            return data[at : end or len(data)]
-
-
 def _begun(data: bytes) -> bytes:
-    """The bytes behind a mark and blank lines, as far as a header is looked for."""
+    """The bytes behind a mark and blank lines, as far as a layout is looked for."""
     data = data[:_HEAD].removeprefix(b"\xef\xbb\xbf")
     above = _BLANK_LINES.match(data)
     return data[above.end() :] if above else data
@@ -108,8 +106,9 @@ def _as_utf8(data: bytes, file: Path, encoding: str | None = None) -> tuple[byte
     if encoding:
         try:
             data = data.decode(encoding).removeprefix("\ufeff").encode()
-        except UnicodeDecodeError as error:
-            raise SlalomError(f"{file} must be text in {encoding}. Byte {error.start} is not.") from None
+        except UnicodeError as error:
+            where = f"Byte {error.start} is not" if isinstance(error, UnicodeDecodeError) else f"Got: {error}"
+            raise SlalomError(f"{file} must be text in {encoding}. {where}.") from None
     elif data.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
             data = data.decode("utf-16").encode()

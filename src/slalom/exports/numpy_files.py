@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import io
 import json
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -24,10 +25,25 @@ FAR = 1e-4  # of the spread of predictions: the largest difference that rounding
 SOURCES = ("rows.py", "predict.py")
 
 
-def write(model: Model | Ensemble, folder: Path) -> list[str]:
-    """Write the files into a folder that must be new or empty; their names (SlalomError)."""
+def export(model: Model | Ensemble, folder: Path) -> tuple[list[str], int, float]:
+    """Write the files into a folder that must be new or empty, once they are checked: (their names, how many rows they
+    were checked on, the largest difference), see `checked` (SlalomError)."""
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise SlalomError(f"--out must be a new or empty folder. {folder} already holds something.")
+    fresh = folder.with_name(folder.name + ".tmp")
+    shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        names, found = write(model, fresh), checked(model, fresh)
+        if folder.exists():
+            folder.rmdir()
+        fresh.replace(folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return names, *found
+
+
+def write(model: Model | Ensemble, folder: Path) -> list[str]:
+    """Write the files into a folder; their names."""
     single = isinstance(model, Model)
     members = [model] if isinstance(model, Model) else list(model.members)
     about: dict[str, Any] = {"weights": [1.0] if isinstance(model, Model) else list(model.weights), "members": []}

@@ -20,15 +20,28 @@ from slalom.types import Array
 OPSET, OPSET_ML, IR = 18, 3, 10
 
 
+def export(model: Model | Ensemble, file: Path) -> tuple[int, float]:
+    """Write a file that must not be there yet, once it is checked: (on how many rows, the largest difference), see
+    `checked` (SlalomError)."""
+    if file.exists():
+        raise SlalomError(f"--out must be a new file. {file} is there already.")
+    fresh = file.with_name(file.name + ".tmp")
+    try:
+        write(model, fresh)
+        found = checked(model, fresh)
+        fresh.replace(file)
+    finally:
+        fresh.unlink(missing_ok=True)
+    return found
+
+
 def write(model: Model | Ensemble, file: Path) -> None:
-    """Write the file, which must not be there (SlalomError; also where a part of the model has no ONNX).
+    """Write the file (SlalomError where a part of the model has no ONNX).
 
     Inputs: one a column, [N, 1]: float64 for numbers, truths and dates (days since 1970-01-01; NaN where missing),
     text for words ("" where missing). Outputs: `prediction` [N], and for classes `probabilities` [N, C].
     """
     onnx = _library("onnx")
-    if file.exists():
-        raise SlalomError(f"--out must be a new file. {file} is there already.")
     g, first = Graph(), model if isinstance(model, Model) else model.members[0]
     kinds = {t.name: is_text(t) for t in first.columns.treatments}
     types = onnx.TensorProto
@@ -46,9 +59,7 @@ def write(model: Model | Ensemble, file: Path) -> None:
     made = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=IR, producer_name="slalom")
     onnx.checker.check_model(made, full_check=True)
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(file.name + ".tmp")
-    temporary.write_bytes(made.SerializeToString())
-    temporary.replace(file)
+    file.write_bytes(made.SerializeToString())
 
 
 def checked(model: Model | Ensemble, file: Path) -> tuple[int, float]:

@@ -12,6 +12,7 @@ Beside this file stand rows.py, model.json (columns, scaling, the shape of the n
 import csv
 import json
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -214,14 +215,24 @@ def load(folder):
     return Model(json.loads((folder / "model.json").read_text(encoding="utf-8")), held)
 
 
-def main(file):
-    """Predict every row of a CSV file with a header."""
+def read(file):
+    """The columns of a CSV file with a header, by name. Its separator is the sign that its header has most of; behind
+    any other than a comma 1,5 is 1.5."""
     with open(file, encoding="utf-8-sig", newline="") as handle:
-        header, *records = [record for record in csv.reader(handle) if record]
-    model = load(Path(__file__).parent)
+        separator = max(",;\t|", key=handle.readline().count)
+        handle.seek(0)
+        header, *records = [record for record in csv.reader(handle, delimiter=separator) if record]
     columns = {name: [record[i] for record in records] for i, name in enumerate(header)}
+    if separator == ",":
+        return columns
+    number = re.compile(r"\s*[-+]?\d*,\d+(e[-+]?\d+)?\s*", re.IGNORECASE)
+    return {n: [c.replace(",", ".") if number.fullmatch(c) else c for c in cells] for n, cells in columns.items()}
+
+
+def main(file):
+    """Predict every row of a CSV file."""
     print("prediction")
-    for value in model.predict(columns):
+    for value in load(Path(__file__).parent).predict(read(file)):
         print(value)
 
 

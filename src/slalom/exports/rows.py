@@ -1,10 +1,9 @@
 """Rows for a network that Slalom trained: cells as numbers, words as places, columns in their scaling; NumPy alone."""
 
-import itertools
 import math
 import re
 import zlib
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time, timedelta, timezone
 from statistics import NormalDist
 
 import numpy as np
@@ -15,9 +14,16 @@ DASHES = {"-", "none"}  # missing where a number or a date should be
 # --- cells ------------------------------------------------------------------------------------------------------------
 
 
+def absent(cell):
+    """Whether a cell says that there is nothing."""
+    if isinstance(cell, str):
+        return cell.strip().lower() in BLANKS | DASHES
+    return cell is None or cell != cell  # NaN and NaT are not equal to themselves
+
+
 def number(cell, of):
     """A cell as a number, NaN where it is missing; dates count in days since 1970-01-01."""
-    if cell is None or (isinstance(cell, str) and cell.strip().lower() in BLANKS | DASHES):
+    if absent(cell):
         return math.nan
     if of == "date":
         return days(cell)
@@ -28,23 +34,33 @@ def number(cell, of):
 
 
 def days(cell):
-    """A date, a point in time, a time of day or text of these, in days."""
+    """A date, a point in time, a length, a time of day or text of the first two, in days."""
     if isinstance(cell, str):
-        text = cell.strip().replace("/", "-")
-        parts = text.replace("T", " ").rstrip("Z").split(" ")
-        year, month, day = map(int, parts[0].split("-"))
-        clock = [float(part) for part in parts[1].split(":")] if len(parts) > 1 else []
-        seconds = sum(part * size for part, size in zip(clock, (3600, 60, 1)))
-        return (date(year, month, day) - date(1970, 1, 1)).days + seconds / 86400
+        cell = point(cell.strip().replace("/", "-"))
     if isinstance(cell, np.datetime64):
         return (cell - np.datetime64("1970-01-01", "us")) / np.timedelta64(86_400_000_000, "us")
+    if isinstance(cell, np.timedelta64):
+        return cell / np.timedelta64(86_400_000_000, "us")
+    if isinstance(cell, timedelta):
+        return cell.total_seconds() / 86400
     if isinstance(cell, datetime):
-        return (cell.replace(tzinfo=cell.tzinfo or UTC)).timestamp() / 86400
+        return cell.replace(tzinfo=cell.tzinfo or timezone.utc).timestamp() / 86400
     if isinstance(cell, date):
         return float((cell - date(1970, 1, 1)).days)
     if isinstance(cell, time):
         return (cell.hour * 3600 + cell.minute * 60 + cell.second + cell.microsecond / 1e6) / 86400
     raise TypeError(f"{cell!r} is no date.")
+
+
+def point(text):
+    """A point in time from text such as 2024-05-01, 2024-5-1 12:30 or 2024-05-01T12:30:00.5+02:00."""
+    try:
+        return datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
+    except ValueError:
+        day, _, clock = text.replace("T", " ").rstrip("Z").partition(" ")
+        year, month, day = map(int, day.split("-"))
+        parts = [float(part) for part in clock.split(":")] if clock else []
+        return datetime(year, month, day) + timedelta(seconds=sum(p * s for p, s in zip(parts, (3600, 60, 1))))
 
 
 def word(cell):
@@ -66,7 +82,7 @@ def encoded(treatment, cells):
     if kind == "text":
         return hashed([word(cell) or "" for cell in cells], treatment["places"])
     if kind == "presence":
-        return np.array([[float(word(cell) is None or str(cell).strip().lower() in DASHES)] for cell in cells])
+        return np.array([[float(absent(cell))] for cell in cells])
     x = np.array([number(cell, "date" if kind == "cycle" else treatment["of"]) for cell in cells])
     if kind == "number":
         return np.where(np.isnan(x), treatment["fill"], x)[:, None]
@@ -92,7 +108,7 @@ def hashed(texts, places):
     out = np.zeros((len(texts), places))
     for row, text in zip(out, texts):
         words = re.findall(r"[^\W_]+", text.lower())
-        found = words + [f"{a} {b}" for a, b in itertools.pairwise(words)]
+        found = words + [f"{a} {b}" for a, b in zip(words, words[1:])]
         for h in (zlib.crc32(one.encode()) for one in found):
             row[h % places] += -1 if h >> 31 else 1
         row /= math.sqrt(max(len(found), 1))
