@@ -60,7 +60,9 @@ def test_numbers(given, tmp_path):
     made = numpy_files.made_rows(model)
     assert rows == len(made) == 1_000
     assert set(made.columns) == set(FRAME.columns)
-    assert far < 1e-4 * np.ptp(model.predict(made))
+    found = model.predict(made)
+    assert np.isfinite(found).sum() > 50
+    assert far < 1e-4 * np.ptp(found[np.isfinite(found)])
     assert made["kind"].null_count() > 50
     assert (made["kind"] == "a level that there is not").sum() > 50
 
@@ -191,7 +193,8 @@ def test_onnx_of_numbers(given, tmp_path):
     model = fit(WORDLESS, Y, recipe=Recipe().with_fields(SMALL | given), task="regression")
     rows, far = onnx_file.export(model, tmp_path / "model.onnx")
     assert rows == 1_000
-    assert far < 1e-4 * np.ptp(model.predict(numpy_files.made_rows(model)))
+    found = model.predict(numpy_files.made_rows(model))
+    assert far < 1e-4 * np.ptp(found[np.isfinite(found)])
 
 
 @pytest.mark.parametrize("labels", [["no", "yes"], [False, True], ["a", "b", "c"], [3, 5, 7], [0.5, 1.5]])

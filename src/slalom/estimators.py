@@ -44,7 +44,7 @@ class SlalomRegressor(RegressorMixin, Racing):
         y : array-like of shape (n_samples,)
             The numbers to predict.
         sample_weight : array-like of shape (n_samples,) or None
-            What each row weighs in training.
+            What each row weighs, in training and in choosing.
         group : array-like of shape (n_samples,) or None
             Rows of one group are never both trained on and held out for choosing.
         time : array-like of shape (n_samples,) or None
@@ -135,7 +135,7 @@ class SlalomClassifier(ClassifierMixin, Racing):
         y : array-like of shape (n_samples,)
             The labels.
         sample_weight : array-like of shape (n_samples,) or None
-            What each row weighs in training.
+            What each row weighs, in training and in choosing.
         group : array-like of shape (n_samples,) or None
             Rows of one group are never both trained on and held out for choosing.
         time : array-like of shape (n_samples,) or None

@@ -86,7 +86,8 @@ def race(
     out: the folder to leave everything in; it must not hold anything yet. extend: the folder of a finished race that
     more recipes are added to, on the same data. refit: whether the winner is trained once more at the end on all rows
     that are not test rows ("all": on those too); scores stay those of the model before.
-    sample_weight: how often a row is met in training; scores count every row once, rows of weight 0 are left out.
+    sample_weight: how often a row is met in training and chooses; evidence and test rows count once each, and rows of
+    weight 0 are left out.
     group: rows of one group are never both in training and held out. time: what was first trains, what came later is
     held out. All three: a column's name (an input only of time) or an array [N]. columns: what columns are, where it is
     not to be found out: number, category, date, text, drop; reading: separator, decimal, encoding of a text file.

@@ -65,6 +65,6 @@ def drawn(rows: Array, weights: Array, rng: np.random.Generator) -> Array:
     n = len(rows)
     whole = np.cumsum(weights, dtype=np.float64)
     upto = np.round(n * whole / whole[-1], 9)
-    marks = np.floor(np.concatenate([[0.0], upto]) + rng.random())
-    marks[-1] = marks[0] + n
+    marks = np.minimum(np.floor(np.concatenate([[0.0], upto]) + rng.random()), n)  # n + u may round up
+    marks[-1] = n
     return np.repeat(rows, np.diff(marks).astype(np.intp))

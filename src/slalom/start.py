@@ -4,6 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,10 +29,12 @@ from slalom.racer import Racer
 from slalom.recipe import Recipe
 from slalom.seats import Placed, kind_of_device, workers
 from slalom.shuffles import Shuffles
+from slalom.shuffles import drawn as drawn_by_weight
 from slalom.space import LIKELY_SCALINGS, PLAIN, SCALINGS, TARGET_SCALINGS, Space
 from slalom.step import Kind, Structure, kind_of
 from slalom.suspects import suspects
 from slalom.table import Table
+from slalom.types import Array
 
 Shapes = list[dict[str, Any]]
 PROGRAM_RULES = 5  # of one program, at most
@@ -51,6 +54,8 @@ def prepared_for(
     notes += target.notes
     metric = find_metric(order.metric, target.task)
     rows = _divided(order, table, target, notes)
+    if (weights := table.roles.get("sample_weight")) is not None:
+        rows = _weighed(rows, weights, order.seed)
     target = target.standardised(target.encode(table.labels), np.unique(np.concatenate(rows.train)))
     if look:
         classes, seen = target.classes if target.task == "classification" else None, np.concatenate(rows.train)
@@ -87,6 +92,14 @@ def _divided(order: Order, table: Table, target: Target, notes: list[str]) -> Sp
     if moment is not None:
         return split_by_time(moment, test=order.test)
     return split(len(table.frame), codes, seed=order.seed, test=order.test)
+
+
+def _weighed(rows: Split, weights: Array, seed: int) -> Split:
+    """The same division, with the choosing rows of each fold drawn by their weight, as many as there are: what chooses
+    then weighs rows as training does."""
+    draws = [np.random.default_rng([seed, 7, fold]) for fold in range(len(rows.choose))]
+    chosen = (np.sort(drawn_by_weight(c, weights[c], draw)) for c, draw in zip(rows.choose, draws, strict=True))
+    return replace(rows, choose=tuple(chosen))
 
 
 def scalings_of(order: Order, cells: int) -> set[str]:

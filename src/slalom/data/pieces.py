@@ -83,7 +83,7 @@ def _records(file: Path) -> Iterator[bytes]:
             while end and quotes % 2:
                 last, end = end, block.rfind(b"\n", 0, end - 1) + 1
                 quotes -= block.count(b'"', end, last)
-            if end and (begun or block.strip().count(b"\n")):  # the first holds a header and, perhaps, a row
+            if end and (begun or block[:end].strip().count(b"\n")):  # the first holds a header and, perhaps, a row
                 begun = True
                 yield block[:end]
                 left = block[end:]

@@ -76,7 +76,7 @@ def from_text(
     if not layout.has_header:
         data = layout.separator.join(layout.names).encode() + b"\n" + data
         layout = layout._replace(line=layout.line - 1)
-    frame, blank = _parse(data, layout, as_text, file)
+    frame, blank = _parse(data, layout, as_text, file, typed=dialect.decimal != ",")
     if frame.height == 0:
         raise SlalomError(f"{file} must hold a header and rows. Got a header only.")
     decimal = dialect.decimal or ("." if layout.separator == "," else ",")
@@ -218,12 +218,17 @@ def _named(first: list[str]) -> tuple[list[str], list[str]]:
     return names, notes
 
 
-def _parse(data: bytes, layout: _Layout, as_text: Collection[str], file: Path) -> tuple[pl.DataFrame, int]:
-    """The cells as a frame with the layout's names, and how many blank lines were left out."""
+def _parse(
+    data: bytes, layout: _Layout, as_text: Collection[str], file: Path, *, typed: bool
+) -> tuple[pl.DataFrame, int]:
+    """The cells as a frame with the layout's names, and how many blank lines were left out. typed: whether 1.5 is a
+    number."""
     texts = {name: pl.String for name in as_text if name in layout.names}
     frame = None
     ways: list[dict[str, Any]] = [{"schema_overrides": texts, "infer_schema_length": 10_000}, {"infer_schema": False}]
-    for how in ways:  # a surprise after the rows that were looked at: all as text, and `settle` finds the numbers
+    for how in ways[
+        not typed :
+    ]:  # a surprise after the rows that were looked at: all as text, and `settle` finds the numbers
         try:
             frame = pl.read_csv(data, separator=layout.separator, **how)
             break

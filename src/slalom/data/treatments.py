@@ -10,6 +10,8 @@ import polars as pl
 from slalom.data.base import as_floats, as_words, missing_cells, refuse_infinite
 from slalom.types import Array
 
+DIGITS = 9  # of sines and cosines: sin π is 0, and no scaling makes a column of its rounding
+
 
 class Treatment(Protocol):
     """What one input column becomes; a dataclass of plain data."""
@@ -80,8 +82,8 @@ class Cycle:
     def write(self, column: pl.Series, out: Array) -> None:
         x = as_floats(column, "date")
         angle = 2 * np.pi * ((np.floor(x) if self.whole else x) % self.period) / self.period
-        out[:, 0] = np.nan_to_num(np.sin(angle))
-        out[:, 1] = np.nan_to_num(np.cos(angle))
+        out[:, 0] = np.nan_to_num(np.round(np.sin(angle), DIGITS))
+        out[:, 1] = np.nan_to_num(np.round(np.cos(angle), DIGITS))
 
 
 @dataclass(frozen=True)

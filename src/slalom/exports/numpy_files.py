@@ -81,7 +81,7 @@ def checked(model: Model | Ensemble, folder: Path) -> tuple[int, float]:
     else:
         ours, theirs = model.predict_proba(rows), loaded.predict_proba(columns)
     finite = np.isfinite(ours)
-    far = float(np.abs(ours - theirs)[finite].max(initial=0.0))
+    far = float(np.abs(ours[finite] - theirs[finite]).max(initial=0.0))
     if (np.isfinite(theirs) != finite).any() or far > FAR * max(float(np.ptp(ours[finite])), 1e-12):
         raise SlalomError(
             f"The files must predict as the model does. They differ by up to {far:.3g}: please report this."

@@ -71,7 +71,7 @@ def checked(model: Model | Ensemble, file: Path) -> tuple[int, float]:
     ours = model.predict(rows) if model.classes is None else model.predict_proba(rows)
     theirs = found["prediction" if model.classes is None else "probabilities"]
     finite = np.isfinite(ours)
-    far = float(np.abs(ours - theirs)[finite].max(initial=0.0))
+    far = float(np.abs(ours[finite] - theirs[finite]).max(initial=0.0))
     if not np.isfinite(theirs[finite]).all() or far > FAR * max(float(np.ptp(ours[finite])), 1e-12):
         raise SlalomError(
             f"The file must predict as the model does. They differ by up to {far:.3g}: please report this."
@@ -89,8 +89,8 @@ def run(model: Model | Ensemble, file: Path, rows: pl.DataFrame) -> dict[str, Ar
             words = as_words(cells).fill_null("").to_list()
             given[treatment.name] = np.array(words, object)[:, None]
         else:
-            of = getattr(treatment, "of", "number")
-            given.setdefault(treatment.name, np.asarray(as_floats(cells, of), np.float64)[:, None])
+            of = "date" if cells.dtype.is_temporal() else "number"
+            given[treatment.name] = np.asarray(as_floats(cells, of), np.float64)[:, None]
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(names, given), strict=True))
 

@@ -47,7 +47,7 @@ class Graph:
                 name, self._onnx.TensorProto.STRING, array.shape, [str(one).encode() for one in array.ravel()]
             )
         else:
-            held = self._onnx.numpy_helper.from_array(np.ascontiguousarray(array), name)
+            held = self._onnx.numpy_helper.from_array(np.asarray(array, order="C"), name)
         self.constants.append(held)
         return name
 

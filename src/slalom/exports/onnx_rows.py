@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from slalom.data import Columns
-from slalom.data.treatments import Category, Code, Cycle, Number, Presence, Text, Treatment
+from slalom.data.treatments import DIGITS, Category, Code, Cycle, Number, Presence, Text, Treatment
 from slalom.errors import SlalomError
 from slalom.exports.onnx_graph import Graph
 from slalom.types import Array
@@ -31,12 +31,12 @@ def _column(g: Graph, treatment: Treatment, x: str) -> str:
     if isinstance(treatment, Presence):
         return g.cast(g("IsNaN", x), "double")
     if isinstance(treatment, Cycle):
-        turns = g("Mul", g("Floor", x) if treatment.whole else x, 2 * math.pi / treatment.period)
-        missing = g("IsNaN", turns)
-        # float32 has the angle once whole turns are gone
-        inside = g.cast(g("Sub", turns, g("Mul", g("Floor", g("Mul", turns, 0.5 / math.pi)), 2 * math.pi)), "float")
-        pair = [g.cast(g(kind, inside), "double") for kind in ("Sin", "Cos")]
-        return g.joined([g("Where", missing, 0.0, part) for part in pair])
+        part = g("Mod", g("Floor", x) if treatment.whole else x, treatment.period, fmod=1)
+        angle, missing = g("Mul", part, 2 * math.pi / treatment.period), g("IsNaN", x)
+        waves = [g("Sin", angle), g("Sin", g("Add", angle, math.pi / 2))]  # not every runtime has a cosine of float64
+        whole = 10.0**DIGITS
+        rounded = [g("Div", g("Round", g("Mul", wave, whole)), whole) for wave in waves]
+        return g.joined([g("Where", missing, 0.0, wave) for wave in rounded])
     if isinstance(treatment, (Category, Code)):
         return _levels(g, treatment, x)
     assert isinstance(treatment, Text)

@@ -87,7 +87,7 @@ def encoded(treatment, cells):
     if kind == "number":
         return np.where(np.isnan(x), treatment["fill"], x)[:, None]
     angle = 2 * np.pi * ((np.floor(x) if treatment["whole"] else x) % treatment["period"]) / treatment["period"]
-    return np.nan_to_num(np.stack([np.sin(angle), np.cos(angle)], axis=1))
+    return np.nan_to_num(np.round(np.stack([np.sin(angle), np.cos(angle)], axis=1), 9))
 
 
 def levels(treatment, words):
