@@ -90,7 +90,7 @@ class Racing(BaseEstimator):
     def _rows(self, X: Any, *, fitted: bool) -> pl.DataFrame:
         """The rows as a frame: of a frame of any make with its names, of anything else by position."""
         if not fitted:
-            vars(self).pop("model_", None)  # a fit that fails leaves no older model behind
+            self.__dict__.pop("model_", None)  # a fit that fails leaves no older model behind
         named = hasattr(X, "columns")
         if not named:
             fewest = 1 if fitted else FEWEST_UNTESTED
@@ -106,7 +106,7 @@ class Racing(BaseEstimator):
 
     def _by_name(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The columns of the fit, found by name; others are ignored, which is said."""
-        names = list(self.feature_names_in_)  # type: ignore[attr-defined]
+        names = list(self.feature_names_in_)
         if missing := [name for name in names if name not in frame.columns]:
             listed = ", ".join(shown(name) for name in missing[:5])
             raise SlalomError(f"X must have the columns of the fit. It lacks {listed}.")

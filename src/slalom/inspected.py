@@ -103,9 +103,10 @@ def _held(column: pl.Series) -> str:
     if not len(there) or there.dtype.is_nested():
         return "lists" if len(there) else "nothing"
     if there.dtype.is_numeric():
-        return f"{there.min():.6g} to {there.max():.6g}"
+        numbers = there.cast(pl.Float64).to_numpy()
+        return f"{numbers.min():.6g} to {numbers.max():.6g}"
     if there.dtype.is_temporal():
-        return f"{there.min()} to {there.max()}"
+        return f"{there.min()!s} to {there.max()!s}"
     counts = as_words(there).alias("level").value_counts(sort=True)
     listed = ", ".join(shown(level, 20) for level in counts["level"].head(LEVELS))
     return listed + (", …" if len(counts) > LEVELS else "")

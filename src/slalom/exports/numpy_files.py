@@ -44,11 +44,12 @@ def export(model: Model | Ensemble, folder: Path) -> tuple[list[str], int, float
 
 def write(model: Model | Ensemble, folder: Path) -> list[str]:
     """Write the files into a folder; their names."""
-    single = isinstance(model, Model)
-    members = [model] if isinstance(model, Model) else list(model.members)
-    about: dict[str, Any] = {"weights": [1.0] if isinstance(model, Model) else list(model.weights), "members": []}
-    about["temperature"] = 1.0 if single else model.calibration.temperature  # a single one has its own
-    about["threshold"] = model.threshold if isinstance(model, Model) else model.calibration.threshold
+    about: dict[str, Any] = {"members": []}
+    if isinstance(model, Model):  # whose temperature is its own
+        members, about["weights"], about["temperature"], about["threshold"] = [model], [1.0], 1.0, model.threshold
+    else:
+        members, about["weights"] = list(model.members), list(model.weights)
+        about["temperature"], about["threshold"] = model.calibration
     arrays: dict[str, Array] = {}
     for k, member in enumerate(members):
         plain, own = member.parts()
@@ -57,7 +58,7 @@ def write(model: Model | Ensemble, folder: Path) -> list[str]:
         arrays |= {f"{k}/{name}": array for name, array in own.items()}
     folder.mkdir(parents=True, exist_ok=True)
     packed = io.BytesIO()
-    np.savez(packed, **arrays)  # type: ignore[arg-type]
+    np.savez(packed, **arrays)
     (folder / "weights.npz").write_bytes(packed.getvalue())
     (folder / "model.json").write_text(json.dumps(about, indent=1, allow_nan=False), encoding="utf-8")
     here = Path(__file__).parent

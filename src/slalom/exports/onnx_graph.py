@@ -43,9 +43,8 @@ class Graph:
         """The name of an array; numbers are float64 unless they are an array of another type."""
         array, name = np.asarray(value), f"c{len(self.constants)}"
         if array.dtype.kind in "UO":
-            held = self._onnx.helper.make_tensor(
-                name, self._onnx.TensorProto.STRING, array.shape, [str(one).encode() for one in array.ravel()]
-            )
+            texts: list[Any] = [str(one).encode() for one in array.ravel()]
+            held = self._onnx.helper.make_tensor(name, self._onnx.TensorProto.STRING, array.shape, texts)
         else:
             held = self._onnx.numpy_helper.from_array(np.asarray(array, order="C"), name)
         self.constants.append(held)

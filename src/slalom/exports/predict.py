@@ -120,6 +120,11 @@ ACTIVATIONS = {
 }
 
 
+def activation(net):
+    """The function between the layers of a net."""
+    return ACTIVATIONS[net["activation"]]
+
+
 def outputs(net, w, x):
     """What the net answers [C, N] to scaled columns x [N, D]. w: its arrays by name."""
     x, front = x.T, 0
@@ -188,7 +193,7 @@ def dense(w, i, x):
 
 def dense_layers(net, w, x, first):
     """Hidden layers: dense, normalisation before or behind the activation; then a dense layer."""
-    act = ACTIVATIONS[net["activation"]]
+    act = activation(net)
     for i in range(first, first + net["depth"]):
         x = dense(w, i, x)
         x = act(normed(net, w, i, x)) if net["placement"] == "before" else normed(net, w, i, act(x))
@@ -197,7 +202,7 @@ def dense_layers(net, w, x, first):
 
 def residual(net, w, x, first):
     """Blocks whose answer is added to what they are given."""
-    act, x = ACTIVATIONS[net["activation"]], dense(w, first, x)
+    act, x = activation(net), dense(w, first, x)
     for i in range(first + 1, first + 1 + 2 * net["depth"], 2):
         x = x + dense(w, i + 1, act(dense(w, i, normed(net, w, i - 1, x))))
     last = first + 2 * net["depth"]
