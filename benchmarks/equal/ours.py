@@ -49,8 +49,9 @@ def _raced(task: Task, **besides: Any) -> Any:
     import slalom
 
     train, validation, _ = task.frames
+    seconds = (1 - SHARE) * task.left() - SAVING
     result = slalom.race(
-        train, task.y, validation=(validation, task.y_validation), seed=task.seed, seconds=(1 - SHARE) * task.left() - SAVING,
+        train, task.y, validation=(validation, task.y_validation), seed=task.seed, seconds=seconds,
         task="classification" if task.classes else "regression", **besides,
     )  # fmt: skip
     task.tell(tried=result.about["recipes"], winner=result.best.name, race_seconds=result.about["seconds"])
