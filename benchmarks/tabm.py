@@ -106,6 +106,8 @@ def main() -> None:
     parser.add_argument("--rtdl", type=Path)
     parser.add_argument("--set", default="diabetes")
     parser.add_argument("--seconds", type=float, default=60.0, help="of all settings together")
+    parser.add_argument("--heads", type=int, nargs="*", default=HEADS)
+    parser.add_argument("--widths", type=int, nargs="*", default=WIDTHS)
     given = parser.parse_args()
     data = sets.loaders(given.rtdl, None)[given.set]()
     parts, classes = data.rows(0), len(data.classes)
@@ -119,7 +121,7 @@ def main() -> None:
     y = [torch.tensor((data.target[rows] - mean) / spread) for rows in parts]
     y = [part.long() if classes else part.float() for part in y]
     best = None
-    settings = [(heads, width) for heads in HEADS for width in WIDTHS]
+    settings = [(heads, width) for heads in given.heads for width in given.widths]
     for heads, width in settings:
         cost, net, epochs = trained(x, y, columns.numeric, classes, heads, width, given.seconds / len(settings))
         print(

@@ -52,9 +52,12 @@ def test_a_table_is_inspected(tmp_path: Path) -> None:
         (("inspect", "rows.csv", "--target", "price", "--columns", "nothing.toml"), "--columns must be a TOML file"),
         (("inspect", "rows.csv", "--target", "price", "--separator", ";;"), "separator must be one sign"),
         (("race", "rows.csv", "--target", "price", "--group", "shops"), "Did you mean 'shop'?"),
-        (("race", "rows.csv", "--target", "price", "--weights", "shop"), "must be a column of numbers"),
+        (
+            ("race", "rows.csv", "--target", "price", "--weights", "shop"),
+            "sample_weight must be of numbers. Got ['shop 0']",
+        ),
         (("race", "rows.csv", "--target", "price", "--explain", "0"), "--explain"),
-        (("export", "rows.csv", "--to", "numpy", "--out", "x"), "must be a run folder or a model folder"),
+        (("export", "nowhere", "--to", "numpy", "--out", "x"), "must be a run folder or a model folder"),
     ],
 )
 def test_nonsense_is_refused(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
