@@ -33,6 +33,7 @@ FRAME = pl.DataFrame(
 )
 Y = FRAME["size"].to_numpy() + 2 * (FRAME["kind"].to_numpy() == "a") + 5
 WORDLESS = FRAME.drop("remark")
+LIKE = {"width": 8, "depth": 1, "rule": "adam", "batch_size": 32, "embedding": "none", "block": "plain"}  # one program
 NO_WAY_BACK = ("power", "quantile_normal")  # targets in these units, in ONNX
 SMALL = {"depth": 2, "width": 16, "epochs": 3, "batch_size": 32, "learning_rate": 0.01}
 RECIPES = [
@@ -93,7 +94,7 @@ def test_classes(labels, tmp_path):
 
 def test_an_ensemble(tmp_path):
     """The weighted mean of several networks, with their temperature and threshold."""
-    result = race(FRAME, Y > 8, recipes=6, epochs=4, fixed={"width": 8, "depth": 1}, metric="f1")
+    result = race(FRAME, Y > 8, recipes=6, epochs=4, fixed=LIKE, metric="f1")
     assert len(result.ensemble.members) > 1
     _, _, far = numpy_files.export(result.ensemble, tmp_path / "out")
     assert far < 1e-5
@@ -209,7 +210,7 @@ def test_onnx_of_classes(labels, tmp_path):
 
 def test_onnx_of_an_ensemble(tmp_path):
     """With its temperature and threshold."""
-    result = race(WORDLESS, Y > 8, recipes=6, epochs=4, fixed={"width": 8, "depth": 1}, metric="f1")
+    result = race(WORDLESS, Y > 8, recipes=6, epochs=4, fixed=LIKE, metric="f1")
     assert len(result.ensemble.members) > 1
     assert onnx_file.export(result.ensemble, tmp_path / "model.onnx")[1] < 1e-5
     found = onnx_file.run(result.ensemble, tmp_path / "model.onnx", WORDLESS)
