@@ -51,17 +51,24 @@ def command() -> None:
 @command.command(short_help="Race recipes on a table; keep the best model.")
 @click.argument("file", type=FOLDER, required=False)
 @click.option("--target", metavar="COLUMN", help="The column to predict.")
-@click.option("--seconds", type=float, help="A hard limit on everything.  [60, unless recipes are counted]")
+@click.option("--seconds", type=float, help="A hard limit on the race.  [60, unless recipes are counted]")
 @click.option("--seed", type=int, help="Of the division of rows, the recipes drawn and first weights.  [0]")
 @click.option("--out", type=FOLDER, help="A new folder for everything.  [runs/NAME-OF-FILE]")
 @click.option("--task", type=click.Choice(["auto", "regression", "classification"]), help="What is predicted.  [auto]")
 @click.option("--metric", metavar="NAME", help="What chooses the winner.  [rmse, or log_loss for classes]")
 @shell.reading
-@click.option("--weights", "sample_weight", metavar="COLUMN", help="What each row weighs in training; no input.")
+@click.option(
+    "--weights", "sample_weight", metavar="COLUMN", help="What each row weighs in training and choosing; no input."
+)
 @click.option("--group", metavar="COLUMN", help="Rows of one group are never both trained on and held out; no input.")
-@click.option("--time", metavar="COLUMN", help="What was first trains, what came later is held out.")
+@click.option("--time", metavar="COLUMN", help="Train on the earliest rows, hold out the latest; stays an input.")
 @click.option("--no-test", is_flag=True, help="Hold no test rows back.")
-@click.option("--recipes", type=int, metavar="N", help="Exactly N recipes, none dropped; goes with --epochs.")
+@click.option(
+    "--recipes",
+    type=int,
+    metavar="N",
+    help="Exactly N recipes, none dropped (with --seconds: at most); goes with --epochs.",
+)
 @click.option("--epochs", type=int, metavar="E", help="Exactly E epochs for each.")
 @click.option("--recipe", type=FOLDER, metavar="FILE.toml", help="Just this one recipe.")
 @click.option(

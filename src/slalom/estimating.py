@@ -118,7 +118,8 @@ class Racing(BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = tags.input_tags.categorical = tags.input_tags.sparse = True
-        tags.non_deterministic = self.recipes is None and self.recipe is None  # how much fits into seconds differs
+        counted = self.recipes is not None or self.recipe is not None
+        tags.non_deterministic = self.seconds is not None or not counted  # how much fits into seconds differs
         return tags
 
 
@@ -128,8 +129,8 @@ SETTINGS = """
     seconds : float or None, default=None
         A hard limit on the whole fit; 60 where nothing else says how much to run.
     recipes, epochs : int or None, default=None
-        Exactly so many recipes for so many epochs each, none dropped: the same `random_state` then gives the same
-        model.
+        Exactly so many recipes for so many epochs each, none dropped: without `seconds` the same `random_state` then
+        gives the same model.
     recipe : Recipe or None, default=None
         Train just this one.
     metric : str, callable or None, default=None
@@ -143,7 +144,8 @@ SETTINGS = """
     baselines : bool, default=False
         Whether the mean or majority, a linear model and boosted trees stand in the leaderboard.
     refit : bool or "all", default=False
-        Whether the winner is trained once more on all rows; its predictions are then those of the single network.
+        Whether the winner is trained once more on all rows, where it was not (below 5,000 rows it is in any case); the
+        single network then predicts.
     out : path or None, default=None
         A new folder for everything the race leaves.
     random_state : int, RandomState or None, default=None

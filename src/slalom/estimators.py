@@ -83,7 +83,8 @@ class SlalomClassifier(ClassifierMixin, Racing):
 
     {settings}
     class_weight : dict, "balanced" or None, default=None
-        What each class weighs in training, times `sample_weight`; balanced: n / (classes · n of the class).
+        What each class weighs in training and choosing, times `sample_weight`; balanced: n / (classes · n of the
+        class). Probabilities are those of rows that are weighed so.
 
     {attributes}
     classes_ : ndarray of shape (n_classes,)

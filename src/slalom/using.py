@@ -1,4 +1,4 @@
-"""The commands on tables: `inspect` what one is understood to be, `predict` its rows."""
+"""The commands on tables and models: `inspect` a table, `predict` its rows, `export` a model."""
 
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ def inspect(file: Path, target: str | None, task: str | None, as_json: bool, **g
     "--interval",
     type=float,
     metavar="LEVEL",
-    help="Intervals, or sets of classes, that should hold this share of rows.",
+    help="Intervals, or sets of classes, that should hold this share of rows: 0.50, 0.51, … 0.99.",
 )
 @click.option("--single", "which", flag_value="single", help="By the winner's network.")
 @click.option(
@@ -85,7 +85,7 @@ def predict(
 
 @click.command(short_help="Write a race's model as files that need no Slalom.")
 @click.argument("folder", type=FOLDER, metavar="DIR")
-@click.option("--to", "form", type=click.Choice(["numpy", "onnx"]), required=True, help="What the files need.")
+@click.option("--to", "form", type=click.Choice(["numpy", "onnx"]), required=True, help="Which format to write.")
 @click.option("--out", type=FOLDER, required=True, metavar="PATH", help="A new folder, or for onnx a new file.")
 @click.option("--single", "which", flag_value="single", help="The winner's network.")
 @click.option("--ensemble", "which", flag_value="ensemble", help="Several.  [where the race showed a gain]")
