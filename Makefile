@@ -18,7 +18,7 @@ test: $(VENV)/dev.stamp ## the fast tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: $(VENV)/dev.stamp ## the slow tests alone; that there are none (5) is no failure
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -n 2 --dist load -m slow || [ $$? -eq 5 ]
 
 test-all: test test-slow ## all tests
 
