@@ -1,6 +1,5 @@
 """Turns a table into numbers: fitted on the training rows, the same at prediction, readable as JSON."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -13,6 +12,8 @@ from slalom.data.decided import checked_kinds, decide
 from slalom.data.treatments import KINDS, Category, Code, Number, Text, Treatment
 from slalom.errors import SlalomError, nearest, wrong
 from slalom.types import Array
+
+_FIRST = 1_000  # cells by which columns are told apart before they are compared whole
 
 
 @dataclass(frozen=True)
@@ -70,16 +71,15 @@ class Columns:
         treatments: list[Treatment] = []
         notes: list[str] = []
         said_of = checked_kinds(kinds or {}, inputs.columns)
-        seen: dict[tuple[str, bytes], str] = {}
-        for column in inputs.iter_columns():
-            column = column if index is None else column.gather(index)
-            kind = said_of.get(column.name)
-            first = column.name if kind else seen.setdefault(_digest(column), column.name)
-            if first != column.name:
-                notes.append(
-                    f"Column {shown(column.name)} is dropped: it is the same as {shown(first)} on the training rows."
-                )
+        seen: dict[tuple[Any, ...], list[str]] = {}
+        for name in inputs.columns:
+            column, kind = _of(inputs[name], index), said_of.get(name)
+            alike = [] if kind or column.dtype.is_nested() else seen.setdefault(_beginning(column), [])
+            first = next((one for one in alike if column.equals(_of(inputs[one], index), check_names=False)), None)
+            if first is not None:
+                notes.append(f"Column {shown(name)} is dropped: it is the same as {shown(first)} on the training rows.")
                 continue
+            alike.append(name)
             made, said = decide(column, kind)
             treatments += made
             notes += [said] if said else []
@@ -190,8 +190,11 @@ def _embeddable(treatment: Treatment) -> bool:
     return isinstance(treatment, Number) and not treatment.two
 
 
-def _digest(column: pl.Series) -> tuple[str, bytes]:
-    """What two columns have in common that are the same, cell by cell; of columns of lists the name alone."""
-    if column.dtype.is_nested():
-        return "nested", column.name.encode()
-    return str(column.dtype), hashlib.blake2b(column.hash().to_numpy().tobytes(), digest_size=16).digest()
+def _of(column: pl.Series, index: pl.Series | None) -> pl.Series:
+    """The training rows of a column."""
+    return column if index is None else column.gather(index)
+
+
+def _beginning(column: pl.Series) -> tuple[Any, ...]:
+    """What two columns have in common that are the same, cell by cell: their type, gaps and first cells."""
+    return str(column.dtype), column.null_count(), column.head(_FIRST).hash().sum()
