@@ -146,6 +146,7 @@ def tested(model: Model, prepared: Prepared, metric: Metric) -> tuple[float | No
     score, found = metric.score_of(metric.cost(y, answer, model.threshold)), None
     if math.isfinite(score) and (estimate := of_rows(metric, y, answer, model.threshold)):
         ends = sorted(metric.score_of(end) for end in (estimate.low, estimate.high))
+        ends = [min(end, 1.0) if metric.greater else max(end, 0.0) for end in ends]  # no score lies beyond
         found = (ends[0], ends[1]) if all(map(math.isfinite, ends)) else None
     return score, found
 

@@ -200,3 +200,15 @@ def test_a_column_that_gives_the_answer_away_is_told():
     found = race(np.column_stack([X, 3 * Y]), Y, **SMALL)
     assert any('Column "3" gives the answer away' in note for note in found.notes)
     assert not any("away" in note for note in race(X, Y, **SMALL).notes)
+
+
+def test_the_test_score_has_an_interval():
+    """Over rows, around the score and never beyond what a score can be; none without test rows."""
+    given = SMALL | {"epochs": 20}
+    for y, metric in ((Y, "rmse"), (Y > 0, "log_loss"), (Y > 0, "accuracy")):
+        found = race(np.tile(X, (3, 1)), np.tile(y, 3), metric=metric, **given)
+        low, high = found.best.test_ends
+        assert low <= found.best.test <= high
+        assert (high <= 1) if metric == "accuracy" else (low >= 0)
+        assert found.summary()["test_interval"] == [low, high]
+    assert race(X, Y, test=False, **SMALL).best.test_ends is None
