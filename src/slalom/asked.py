@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from slalom.errors import SlalomError, wrong
+from slalom.table import READING, ROLES
 
 Given = dict[str, Any]
 REFIT = {None: False, "train": True, "all": "all"}  # option -> argument
-READING = ("separator", "decimal", "encoding")
 SIGNS = {"tab": "\t", "\\t": "\t", "comma": ",", "point": "."}  # words for signs that a shell makes hard to type
 OPTIONS = {"sample_weight": "weights", "no_test": "no-test"}  # that have another name than their argument
-ROLES = ("sample_weight", "group", "time")
 # What a continued race cannot have otherwise.
 KEPT = ("target", "seed", "task", "metric", "out", "no_test", *ROLES, "columns", *READING)
 
