@@ -5,8 +5,9 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 
-from slalom import explain, race
+from slalom import baselines, explain, race
 from slalom.errors import SlalomError
 from slalom.shuffles import Shuffles, drawn
 
@@ -200,6 +201,20 @@ def test_a_column_that_gives_the_answer_away_is_told():
     found = race(np.column_stack([X, 3 * Y]), Y, **SMALL)
     assert any('Column "3" gives the answer away' in note for note in found.notes)
     assert not any("away" in note for note in race(X, Y, **SMALL).notes)
+
+
+@pytest.mark.parametrize("classes", [0, 2])
+def test_baselines_weigh_rows(classes):
+    """Each baseline follows the heavier of two populations that disagree; without weights none does."""
+    x = np.column_stack([rng.normal(size=400), np.arange(400) % 7])
+    up = np.arange(400) % 2 == 0
+    y = up.astype(float)
+    for model in baselines._models(classes, 2):
+        for weights, low, high in ((np.where(up, 99.0, 1.0), 0.9, 1.0), (None, 0.3, 0.7)):
+            fitted = clone(model)
+            baselines._fit(fitted, x, y, weights)
+            found = fitted.predict_proba(x)[:, 1] if classes else fitted.predict(x)
+            assert low < found.mean() <= high
 
 
 def test_the_test_score_has_an_interval():
