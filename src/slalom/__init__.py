@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from slalom.racing import race
     from slalom.recipe import Recipe
     from slalom.result import Best, Gain, Result
+    from slalom.resuming import resume
     from slalom.transformers import FeatureScaler
 
 _HOME = {
     "race": "slalom.racing",
+    "resume": "slalom.resuming",
     "FeatureScaler": "slalom.transformers",
     "fit": "slalom.fitting",
     "explain": "slalom.explaining",
@@ -79,6 +81,7 @@ __all__ = [
     "leaderboard",
     "load",
     "race",
+    "resume",
     "rules",
     "scaling",
     "schedules",

@@ -40,7 +40,7 @@ def wanted(given: Given) -> dict[str, Any]:
     out = given.get("out") or (None if given.get("dry_run") else free_folder(file))
     named = {name: given[name] for name in ("task", "metric") if given.get(name)}
     named |= {"refit": REFIT[given.get("refit")], "test": not given.get("no_test")}
-    named |= {role: given[role] for role in ROLES if given.get(role)} | about(given)
+    named |= {role: given[role] for role in ROLES if given.get(role)} | about(given) | kept(given)
     return {"X": file, "target": given["target"], "seed": given.get("seed") or 0, "out": out, "fixed": fixed} | (
         amount | named | own
     )
@@ -51,6 +51,11 @@ def about(given: Given) -> Given:
     found: Given = {"columns": kinds_of(given["columns"])} if given.get("columns") else {}
     reading = {name: SIGNS.get(given[name], given[name]) for name in READING if given.get(name)}
     return found | ({"reading": reading} if reading else {})
+
+
+def kept(given: Given) -> Given:
+    """How often racers are kept, where that is given."""
+    return {"every": given["every"]} if given.get("every") is not None else {}
 
 
 def kinds_of(file: Path) -> dict[str, str]:
@@ -143,7 +148,7 @@ def _continued(given: Given, amount: dict[str, Any], fixed: dict[str, Any]) -> d
         "fixed": order.get("fixed", {}) | fixed, "space": order.get("space", {}), **_amount(folder, order, amount),
         "refit": REFIT[given["refit"]] if given.get("refit") else order.get("refit", False),
         "test": order.get("test", True), "baselines": order.get("baselines", True),
-        **data.get("roles", {}), "columns": data.get("columns"),
+        **data.get("roles", {}), **kept(given), "columns": data.get("columns"),
         "reading": data.get("reading"),
     }  # fmt: skip
 

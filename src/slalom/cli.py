@@ -1,11 +1,12 @@
 """The command line: what a race, its folder and the parts of recipes have to say; the commands that measure apart.
 
 Results go to stdout, progress to stderr. Exit codes: 0; 1 the race failed; 2 something given cannot be used; 130
-interrupted.
+interrupted; 143 terminated.
 """
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,7 +16,7 @@ from slalom import measuring, shell, using
 from slalom.errors import RaceFailed, SlalomError
 from slalom.measuring import FAILED, FOLDER, INTERRUPTED
 
-REFUSED = 2
+REFUSED, TERMINATED = 2, 143
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
@@ -43,6 +44,7 @@ def command() -> None:
       slalom predict runs/houses new_rows.csv --out predictions.csv
       slalom leaderboard runs/houses
       slalom race --continue runs/houses --seconds 120
+      slalom resume runs/houses
       slalom list rules
       slalom bench
     """
@@ -93,6 +95,10 @@ def command() -> None:
     help="Behind the race, measure for so long what each part of the winner is worth.",
 )  # fmt: skip
 @click.option("--continue", "extend", type=FOLDER, metavar="DIR", help="Add recipes to the race in this folder.")
+@click.option(
+    "--checkpoint", "every", type=click.FloatRange(min=0), metavar="SECONDS",
+    help="How often racers are kept, for `slalom resume`.  [20]",
+)  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say what would run, its memory and time; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
@@ -118,24 +124,64 @@ def race(**given: Any) -> int:
 
         asked = wanted(given)
         asked |= {"began": shell.process_start(), "progress": progress}
-        from slalom.racing import preview
-
         if given["dry_run"]:
-            plan, result, interrupted = preview(**asked), None, False
-        else:
-            plan, (result, interrupted) = {}, _raced(asked)
-    from slalom import told
+            from slalom.racing import preview
 
-    if result is None:
+            plan, ended = preview(**asked), None
+        else:
+            from slalom.racing import race as run_race
+
+            plan, ended = {}, _raced(run_race, asked)
+    if ended is None:
+        from slalom import told
+
         shell.show(shell.as_json(plan) if given["as_json"] else told.plan(plan))
         return 0
+    return _told(ended, given)
+
+
+@command.command(short_help="Go on with a race that was cut off.")
+@click.argument("folder", type=FOLDER, metavar="DIR")
+@click.argument("file", type=FOLDER, required=False)
+@click.option("--force", is_flag=True, help="Also with other versions, another device or other rows than at its start.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
+def resume(folder: Path, file: Path | None, **given: Any) -> int:
+    """Go on with the race in DIR where its process died, was interrupted or found the disk full, to its end.
+
+    A race of so many recipes and epochs ends as it would have without a stop, bit for bit; one with a limit in seconds
+    has those that were left. The rows are read again from where the race had them; FILE says where they are now.
+
+    \b
+    Examples:
+      slalom resume runs/houses
+      slalom resume copied/houses moved/houses.csv
+    """
+    from slalom.display import display
+
+    with display(quiet=given["quiet"]) as progress:
+        from slalom.resuming import resume as go_on
+
+        rows = {} if file is None else {"X": file}
+        asked = {"folder": folder, "force": given["force"], "progress": progress, "began": shell.process_start()} | rows
+        ended = _raced(go_on, asked)
+    return _told(ended, given | {"explain": None, "file": file})
+
+
+def _told(ended: tuple[Any, int], given: dict[str, Any]) -> int:
+    """Tell of a race that ended, (its result, 0 or the code that it was cut off with); the exit code."""
+    from slalom import told
+
+    result, cut_off = ended
     if not given["as_json"]:
-        shell.show(told.result(result, shell.columns(), interrupted=interrupted, program=shell.program()))
-    whole = told.has_winner(result) and not interrupted
+        shell.show(told.result(result, shell.columns(), interrupted=bool(cut_off), program=shell.program()))
+    whole = told.has_winner(result) and not cut_off
     evidence = _explained(result, given) if whole and given["explain"] else None
     if given["as_json"]:
         shell.show(shell.as_json(result.summary() | ({"evidence": evidence.plain()} if evidence else {})))
-    return INTERRUPTED if interrupted or (whole and given["explain"] and not evidence) else 0 if whole else FAILED
+    if whole and given["explain"] and not evidence:
+        return INTERRUPTED
+    return cut_off or (0 if whole else FAILED)
 
 
 def _explained(result: Any, given: dict[str, Any]) -> Any:
@@ -147,15 +193,15 @@ def _explained(result: Any, given: dict[str, Any]) -> Any:
     return evidence
 
 
-def _raced(asked: dict[str, Any]) -> tuple[Any, bool]:
-    """(the result, whether Ctrl-C ended the race)."""
-    from slalom.racing import race as run_race
+def _raced(door: Callable[..., Any], asked: dict[str, Any]) -> tuple[Any, int]:
+    """(the result, 0 or the code of what cut the race off: Ctrl-C, or being told to end)."""
     from slalom.result import Interrupted
 
+    told = shell.end_on_term()
     try:
-        return run_race(**asked), False
+        return door(**asked), 0
     except Interrupted as stopped:
-        return stopped.result, True
+        return stopped.result, TERMINATED if told() else INTERRUPTED
 
 
 @command.command(short_help="Show the leaderboard of a race.")
@@ -240,9 +286,13 @@ def run(arguments: list[str]) -> int:
     except RaceFailed as error:
         shell.complain(str(error))
         return FAILED
-    except (KeyboardInterrupt, click.Abort):
-        shell.complain("Interrupted before there was anything to keep.")
-        return INTERRUPTED
+    except (KeyboardInterrupt, click.Abort) as stopped:
+        kept = getattr(stopped, "kept", None) or "before there was anything to keep"
+        shell.complain(f"Interrupted {kept}.")
+        return TERMINATED if isinstance(stopped, shell.Terminated) else INTERRUPTED
+    except OSError as error:
+        shell.complain(f"{error.filename or 'A file'} cannot be read or written: {error.strerror or error}.")
+        return FAILED
     except Exception as error:  # noqa: BLE001 - the last floor: a person gets a sentence, SLALOM_DEBUG the traceback
         shell.complain(f"slalom failed: {type(error).__name__}: {error} (SLALOM_DEBUG=1 shows where).")
         return FAILED

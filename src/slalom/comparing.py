@@ -23,7 +23,8 @@ from slalom.start import entered, fewest_rows, prepared_for
 from slalom.statistics import Means
 from slalom.study import Study
 from slalom.table import table_of
-from slalom.track import Status, Track
+from slalom.status import Status
+from slalom.track import Track
 
 SEARCHES = 3
 EPSILON = {"low": 1e-10, "high": 1e-3}  # of every rule that has one: where it is never searched, rankings turn over

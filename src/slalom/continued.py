@@ -30,8 +30,9 @@ def _without_horizon(plain: dict[str, Any]) -> str:
     return json.dumps({**plain, "epochs": 0}, sort_keys=True)
 
 
-def earlier(folder: RunFolder, order: Order, metric: Metric) -> Earlier:
-    """The recipes of the race that is continued, whose numbers come before those of this one.
+def earlier(folder: RunFolder, order: Order, metric: Metric, wave: int | None = None) -> Earlier:
+    """The recipes of the race that is continued, whose numbers come before those of this one. wave: the number of this
+    one where it is resumed, and has rows of its own in the journal.
 
     Raises SlalomError where this race's scores could not be compared with that one's.
     """
@@ -45,20 +46,22 @@ def earlier(folder: RunFolder, order: Order, metric: Metric) -> Earlier:
                 " compare only on the same choosing rows by the same metric."
             )
     with Journal(folder.journal) as journal:
-        rows = journal.recipes()
+        rows = [row for row in journal.recipes() if wave is None or row["wave"] < wave]
     first = max((row["number"] for row in rows), default=-1) + 1
     return Earlier(first, frozenset(_without_horizon(row["recipe"]) for row in rows))
 
 
-def fingerprint(folder: RunFolder, prepared: Prepared) -> str:
-    """A hash of the encoded rows and of their division; a race is only extended on the same ones (SlalomError)."""
+def fingerprint(folder: RunFolder, prepared: Prepared, expected: str | None = None) -> str:
+    """A hash of the encoded rows and of their division; a race is only extended on the same ones, and resumed on those
+    that it began with, `expected` (SlalomError)."""
     made = hashlib.blake2b(prepared.digest, digest_size=16)
     made.update(np.ascontiguousarray(prepared.labels).data)
     if prepared.weights is not None:
         made.update(np.ascontiguousarray(prepared.weights).data)
     for rows in prepared.split.train:
         made.update(np.ascontiguousarray(rows, np.int64).data)
-    if folder.extends and folder.settings()["data"]["fingerprint"] != made.hexdigest():
+    before = expected or (folder.settings()["data"]["fingerprint"] if folder.extends else None)
+    if before and before != made.hexdigest():
         raise SlalomError(
             f"The data must be the same as in {folder.path}. Rows, columns, target, weights or the division of rows"
             " differ: start a new race."

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import jax
 import numpy as np
@@ -24,6 +24,22 @@ HOPELESS = 1000.0  # a choosing loss so many times that of a constant prediction
 
 
 T = TypeVar("T")
+
+
+class Keeper(Protocol):
+    """Who keeps racers on their way, for the case that the process dies."""
+
+    def due(self) -> bool:
+        """Whether it wants to keep them now."""
+        ...
+
+    def mark(self, racers: Sequence[Racer]) -> None:
+        """Note them as they stand."""
+        ...
+
+    def save(self) -> None:
+        """Write down what was noted."""
+        ...
 
 
 class Asked(NamedTuple):
@@ -87,11 +103,15 @@ class Crew:
         knobs = [racer.knobs._replace(order=np.int32(self.orders.index(order_of(racer)))) for racer in self.filled]  # type: ignore[union-attr]
         self.knobs: Knobs = jax.device_put(self._stacked(knobs), device())
 
-    def advance(self, stop: int, checks: Sequence[int], halted: Callable[[], bool], patience: float = math.inf) -> int:
+    def advance(
+        self, stop: int, checks: Sequence[int], halted: Callable[[], bool], patience: float = math.inf,
+        keeper: Keeper | None = None,
+    ) -> int:  # fmt: skip
         """Take the racers to step `stop`, scored at the checks on the way; returns how many updates of racers were
-        made, fewer than asked for if halted. patience: steps after which a racer that was not better is stopped."""
-        self.patience = patience
-        began, racers = time.perf_counter(), self.racers
+        made, fewer than asked for if halted. patience: steps after which a racer that was not better is stopped.
+        keeper: is shown the racers whenever it wants to keep them, and where they end."""
+        self.patience, self._since = patience, time.perf_counter()
+        racers = self.racers
         start = step = racers[0].step
         asked: Asked | None = None  # the score under way: taken in while the next call runs
         for check in [*[c for c in checks if start < c < stop], stop]:
@@ -106,13 +126,24 @@ class Crew:
                 self._take(asked)
                 asked = None
                 jax.block_until_ready(before)  # one call runs while the next one is made ready, no more
+                if keeper and step < check and keeper.due():
+                    self._leave(step)
+                    keeper.mark(racers)
+                    keeper.save()
             if step < check or all(racer.over_at is not None for racer in racers):
                 break
             asked = self._ask(step)
-        if step > start and not (asked and asked.step == step):
+        between = step > start and not (asked and asked.step == step)
+        if between:  # two checks: who goes on from here is not scored here
+            self._take(asked)
+            self._leave(step)
+            if keeper:
+                keeper.mark(racers)
             asked = self._ask(step)
         self._take(asked)
-        self._leave(step, time.perf_counter() - began)
+        self._leave(step)
+        if keeper and not between:
+            keeper.mark(racers)
         return sum(racer.step - start for racer in racers)
 
     def moment(self) -> Moment:
@@ -248,8 +279,10 @@ class Crew:
         prepared.kept += rows.nbytes
         return rows
 
-    def _leave(self, step: int, seconds: float) -> None:
+    def _leave(self, step: int) -> None:
         """Hand the states back to the racers."""
+        now = time.perf_counter()
+        seconds, self._since = now - self._since, now
         whole = jax.tree.map(np.asarray, self.state)
         for k, racer in enumerate(self.racers):
             racer.state = jax.tree.map(lambda a: a[k].copy(), whole)  # noqa: B023

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from slalom.board import clean, number
 
 if TYPE_CHECKING:
-    from slalom.track import Status
+    from slalom.status import Status
 
 EVERY = 5.0  # seconds between two plain lines of one phase
 REFRESH = 4  # times a second that the live display is drawn

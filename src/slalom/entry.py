@@ -12,6 +12,8 @@ FINISHED, STOPPED, DIVERGED, OUT_OF_TIME = "finished", "stopped early", "diverge
 FURTHER = range(11, 16)  # seeds of the named winner that chose nothing; finalists have 1 to 5
 CONTENDERS = 40  # recipes that may be members of the ensemble
 OF_EACH = 3  # and so many of each structure
+SPARE = 5  # dropped recipes whose best weights are kept in any case, should all survivors diverge
+SPARE_BYTES = 2**28  # of the best weights of dropped recipes that may be members of the ensemble
 
 
 @dataclass(eq=False)
@@ -107,6 +109,19 @@ def contenders(ranked: Sequence[Entry]) -> list[Entry]:
         if place < CONTENDERS or seen[entry.heat.structure] <= OF_EACH:
             found.append(entry)
     return found
+
+
+def forget(started: Sequence[Entry], best: Sequence[Entry]) -> None:
+    """Free the weights of those that ended, but for the best moments of those that may be members of the ensemble, and
+    of a few that come next should all survivors diverge. Of the best their last weights stay as well, which may be what
+    the winner is calibrated by."""
+    ended = sorted((entry for entry in started if entry.outcome), key=lambda e: (e.best[0], e.number))
+    kept, room = set(contenders(ended)), SPARE_BYTES
+    for place, entry in enumerate(ended):
+        room -= sum(racer.best.nbytes for racer in entry.racers if racer.best) if entry in kept else 0
+        for racer in entry.racers:
+            racer.state = racer.state if entry in best else None
+            racer.best = racer.best if place < SPARE or (entry in kept and room >= 0) else None
 
 
 def _mean_curve(racers: Sequence[Racer]) -> dict[int, float]:

@@ -24,7 +24,7 @@ from slalom.reopened import Reopened, Sample, reopened
 from slalom.report import with_evidence
 from slalom.result import finite
 from slalom.study import Study
-from slalom.track import Status
+from slalom.status import Status
 from slalom.weighed import FRESH, Replicates, kept, parts_of
 
 SCALINGS = ("none", "min_max", "z_score", "sigmoid", "robust")  # under which curvature is looked at, and the winner's

@@ -1,7 +1,13 @@
 """The folder a race leaves behind: race.toml, the journal, the model, the leaderboard and the report."""
 
+import fcntl
 import json
+import os
+import shlex
+import shutil
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +16,10 @@ import polars as pl
 import tomli_w
 
 from slalom.errors import SlalomError
+
+
+UNFINISHED, ORDER = "unfinished", "order.toml"  # what a race is resumed from, until it has ended
+EVERY = 20.0  # seconds between two checkpoints
 
 
 @dataclass(frozen=True)
@@ -37,11 +47,75 @@ class RunFolder:
         """A folder that holds a finished race (SlalomError where it does not)."""
         path = Path(path)
         if not (path / "race.toml").exists() or not (path / "journal.sqlite").exists():
+            if (path / UNFINISHED / ORDER).exists():
+                raise SlalomError(f"{path} holds a race that has not ended: slalom resume {shlex.quote(str(path))}.")
             raise SlalomError(f"{path} must be the folder of a race. It has no race.toml and journal.sqlite in it.")
         return cls(path, extends=True)
 
+    @classmethod
+    def unfinished(cls, path: str | Path) -> tuple["RunFolder", dict[str, Any]]:
+        """A folder that holds a race that has not ended, and what was written down when it began (SlalomError)."""
+        path = Path(path)
+        file = path / UNFINISHED / ORDER
+        if not file.exists():
+            ended = (path / "race.toml").exists()
+            raise SlalomError(
+                f"{path} must hold a race that was cut off. "
+                + ("Its race has ended: slalom race --continue adds to it." if ended else "It holds none.")
+            )
+        try:
+            begun = toml(file, file.read_text(encoding="utf-8"))
+            return cls(path, extends=bool(begun["extends"])), begun
+        except (OSError, UnicodeDecodeError, KeyError) as error:
+            raise SlalomError(f"{file} cannot be read: {error}.") from None
+
+    def begin(self, begun: dict[str, Any]) -> None:
+        """Write down what a race was asked to do, before it does it."""
+        if self.path:
+            (self.path / UNFINISHED).mkdir(exist_ok=True)
+            self.write(f"{UNFINISHED}/{ORDER}", tomli_w.dumps(_present(begun)))
+
+    def end(self) -> None:
+        """Forget what was kept to resume the race."""
+        if self.path:
+            (self.path / UNFINISHED / ORDER).unlink(missing_ok=True)  # first: what is half deleted is no race
+            shutil.rmtree(self.path / UNFINISHED, ignore_errors=True)
+
+    @property
+    def checkpoints(self) -> Path | None:
+        """Where a race that has not ended keeps its racers."""
+        return self.path / UNFINISHED if self.path else None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for this process; refused where another one does (SlalomError). The lock of a process that
+        died is none: the system lets go of it."""
+        if self.path is None:
+            yield
+            return
+        handle = os.open(self.path, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise SlalomError(f"{self.path} is in use{self._user()}. Wait for it, or choose another.") from None
+            except OSError:  # a file system without locks
+                pass
+            yield
+        finally:
+            os.close(handle)
+
+    def _user(self) -> str:
+        """Which process works in the folder, as far as it said so."""
+        assert self.path
+        try:
+            begun = tomllib.loads((self.path / UNFINISHED / ORDER).read_text(encoding="utf-8"))
+            return f" by process {begun['process']['id']}, since {begun['process']['began']}"
+        except (OSError, ValueError, KeyError, TypeError):
+            return " by another process"
+
     def make(self) -> None:
-        """Make the folder; from here on something is written."""
+        """Make the folder; from here on something is written (SlalomError where it cannot be)."""
         if self.path:
             try:
                 self.path.mkdir(parents=True, exist_ok=True)
@@ -95,9 +169,34 @@ class RunFolder:
     def write(self, name: str, text: str) -> None:
         """Write a text file, whole or not at all."""
         assert self.path
-        temporary = self.path / (name + ".tmp")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(self.path / name)
+        write(self.path / name, text.encode())
+
+
+def write(file: Path, data: bytes) -> None:
+    """Write a file whole or not at all, also where the machine loses its power."""
+    temporary = file.with_name(file.name + ".tmp")
+    try:
+        with temporary.open("wb") as handle:
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(file)
+        _sync(file.parent)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in a folder on the disk, where the system can."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def toml(file: Path, text: str) -> dict[str, Any]:

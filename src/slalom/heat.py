@@ -69,7 +69,8 @@ class Heat:
 
     @property
     def program(self) -> Program:
-        """The program at this thread's seat."""
+        """The program at this thread's seat, compiled where it is not yet (of a race that is resumed)."""
+        self.compile()
         assert self.programs is not None
         return self.programs.here()
 

@@ -1,5 +1,6 @@
 """The trained model: predicts from raw tables in NumPy alone, and lives in a folder of safetensors and JSON."""
 
+import hashlib
 import json
 import math
 from dataclasses import dataclass, fields
@@ -14,6 +15,7 @@ from slalom import scaling
 from slalom.conformal import Conformal, from_plain, to_plain
 from slalom.data import Columns, Target, frame_of
 from slalom.errors import SlalomError
+from slalom.folder import write
 from slalom.losses import predictions
 from slalom.metrics import decided
 from slalom.net import Net
@@ -122,8 +124,10 @@ class Model:
         folder.mkdir(parents=True, exist_ok=True)
         about, arrays = self.parts()
         arrays = {name: np.asarray(value, order="C") for name, value in arrays.items()}
-        _replace(folder / "weights.safetensors", safetensors.numpy.save(arrays))
-        _replace(folder / "model.json", json.dumps(about, indent=1, allow_nan=False).encode())
+        data = safetensors.numpy.save(arrays)
+        about["digest"] = _digest(data)  # of the weights: the two files belong together
+        write(folder / "weights.safetensors", data)
+        write(folder / "model.json", json.dumps(about, indent=1, allow_nan=False).encode())
 
     def parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """All that a model is: (plain data, as JSON has it; its arrays by name)."""
@@ -164,13 +168,16 @@ class Model:
         folder = folder / "model" if (folder / "model" / "model.json").exists() else folder
         try:
             about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-            arrays = safetensors.numpy.load_file(folder / "weights.safetensors")
+            data = (folder / "weights.safetensors").read_bytes()
+            arrays = safetensors.numpy.load(data)
         except FileNotFoundError:
             raise SlalomError(f"{folder} must be a run folder or a model folder. It has no model in it.") from None
         except (ValueError, OSError, safetensors.SafetensorError) as error:
             raise SlalomError(f"{folder} holds a model that cannot be read: {error}.") from None
         if not isinstance(about, dict):
             raise SlalomError(f"{folder} holds a damaged model: model.json must be one object.")
+        if about.get("digest", _digest(data)) != _digest(data):
+            raise SlalomError(f"{folder} holds a damaged model: weights.safetensors is not the file that was saved.")
         if about.get("format") not in (*OLDER, FORMAT):
             known = ", ".join(map(str, OLDER)) + f" and {FORMAT}"
             raise SlalomError(
@@ -266,8 +273,5 @@ def _like(value: Array, expected: Array) -> Array:
     return value
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()

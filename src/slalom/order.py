@@ -7,6 +7,7 @@ from typing import Any
 
 from slalom.errors import SlalomError, unknown, wrong
 from slalom.fields import check_fields, named
+from slalom.folder import EVERY
 from slalom.plan import PLANS
 from slalom.recipe import Recipe
 from slalom.space import check_space
@@ -30,10 +31,13 @@ class Order:
     refit: bool | str = False
     test: bool = True
     baselines: bool = True
+    every: float = EVERY
 
     def __post_init__(self) -> None:
         if self.seconds is not None and not (isinstance(self.seconds, (int, float)) and 0 < self.seconds < math.inf):
             raise wrong("seconds", "a positive number", self.seconds)
+        if not (isinstance(self.every, (int, float)) and 0 <= self.every):
+            raise wrong("every", "a number of seconds, 0 or more", self.every)
         for name in ("recipes", "epochs", "seed"):
             value, least = getattr(self, name), 0 if name == "seed" else 1
             if value is None and name != "seed":

@@ -52,6 +52,7 @@ class Racer:
     diverged_at: int | None = None  # the step of the score that said so; it then counts as ended
     stopped_at: int | None = None  # the step of the score at which it had not been better for too long
     seconds: float = 0.0  # its share of its lanes' time
+    waiting: list[Array] | None = None  # what a checkpoint kept of its state, until its program is there
 
     @property
     def diverged(self) -> bool:

@@ -1,37 +1,42 @@
 """The race: the door that takes a data set and hands back a trained model, its recipe, and how all the others did."""
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from slalom import seats
 from slalom.baselines import Numbers
+from slalom.checkpoints import Checkpoints, Kept
 from slalom.compared import Rivals
 from slalom.continued import earlier, fingerprint
-from slalom.corrected import Corrected
 from slalom.ending import Ended, Ending
 from slalom.entry import FINISHED, Entry
 from slalom.errors import SlalomError
 from slalom.executor import Threads, cores
-from slalom.finish import CONSTANT, about_wave, best_of, crowned, recipe_rows
-from slalom.folder import RunFolder
+from slalom.finish import about_wave, recipe_rows, structure_of
+from slalom.folder import EVERY, RunFolder
 from slalom.journal import Journal
 from slalom.metrics import Metric
-from slalom.model import Model
 from slalom.order import Order
 from slalom.outline import outline
 from slalom.prepare import Prepared, Sink
-from slalom.promised import promised, seconds_of, tied
 from slalom.recipe import Recipe
-from slalom.repeated import best_again, race_settings
+from slalom.repeated import begun, race_settings
 from slalom.report import page
 from slalom.result import ENSEMBLE, Best, Interrupted, Result, finite, leaderboard
+from slalom.resumed import plain
+from slalom.resumed import resume as resume_track
 from slalom.start import drawn, end_of, entered, further, plan_of, prepared_for
 from slalom.table import ROLES, About, Table, table_of
-from slalom.track import Status, Track
+from slalom.status import Status
+from slalom.track import Track
+from slalom.winning import beside, named
 
 DEFAULT_SECONDS = 60.0
 UNDIVIDED = 12.0  # seconds of racers that are too few to divide
@@ -66,6 +71,7 @@ def race(
     reading: dict[str, str] | None = None,
     test: bool = True,
     baselines: bool = True,
+    every: float = EVERY,
     progress: Callable[[Status], None] | None = None,
     began: float | None = None,
 ) -> Result:
@@ -91,7 +97,8 @@ def race(
     group: rows of one group are never both in training and held out. time: what was first trains, what came later is
     held out. All three: a column's name (an input only of time) or an array [N]. columns: what columns are, where it is
     not to be found out: number, category, date, text, drop; reading: separator, decimal, encoding of a text file.
-    test, baselines: whether there are any. progress: called with a `Status` a few times a second. began: the
+    test, baselines: whether there are any. every: seconds between two checkpoints in the folder, from which `resume`
+    goes on where the process died. progress: called with a `Status` a few times a second. began: the
     perf_counter() at which the seconds started.
 
     Raises SlalomError where something given cannot be used, before anything is written.
@@ -105,7 +112,7 @@ def race(
         X, y, target=target, validation=validation, task=task, metric=metric, seconds=seconds, recipes=recipes,
         epochs=epochs, recipe=recipe, fixed=fixed, space=space, also=also, plan=plan, seed=seed, out=out, extend=extend,
         refit=refit, sample_weight=sample_weight, group=group, time=time, columns=columns,
-        reading=reading, test=test, baselines=baselines, progress=progress, began=began,
+        reading=reading, test=test, baselines=baselines, every=every, progress=progress, began=began,
     ).run()  # fmt: skip
 
 
@@ -156,6 +163,7 @@ class Race:
     progress: Callable[[Status], None] | None = None
     notes: list[str] = field(default_factory=list)
     best: float | None = None  # score so far
+    resumes: dict[str, Any] | None = None  # wave and fingerprint of the race that is resumed
 
     def run(self) -> Result:
         """Prepare, race, save, and sum up; what cannot race is refused before anything is written."""
@@ -164,20 +172,36 @@ class Race:
 
     def _run(self, numbers: Numbers) -> Result:
         prepared, metric, track = self._start(numbers.put if self.order.baselines else None)
-        mark = fingerprint(self.folder, prepared)
+        mark = fingerprint(self.folder, prepared, (self.resumes or {}).get("fingerprint"))
         self.folder.make()
+        with self.folder.locked():
+            result = self._held(prepared, metric, track, numbers, mark)
+            if track.interrupted:
+                raise Interrupted(result)
+            self.folder.end()
+        return result
+
+    def _held(self, prepared: Prepared, metric: Metric, track: Track, numbers: Numbers, mark: str) -> Result:
+        """The race in a folder that is no other process's."""
         rivals = Rivals(numbers, prepared, there=self.order.baselines)
         try:
             with Journal(self.folder.journal) as journal:
-                wave = len(journal.waves())
+                wave = self.resumes["wave"] if self.resumes else len(journal.waves())
+                if not self.resumes:
+                    self.folder.begin(begun(self.order, self.table, mark, metric) | self._kept(mark, wave))
                 track.at_rung = lambda entries: journal.write(*recipe_rows(track, wave))
                 ranked = track.run()
                 journal.write(*recipe_rows(track, wave))
-                best, single, stays = self._winner(prepared, metric, track, ranked)
+                self._say("finishing", 0, track.racer_steps)
+                best, single, stays = named(
+                    self.folder, prepared, metric, track, ranked, self.notes, self.order.seconds,
+                    lambda: self._limit(len(ranked)),
+                )  # fmt: skip
                 limit = self._limit(len(ranked))
                 ending = Ending(self.order, self.folder, prepared, metric, track, ranked, limit)
                 ended = ending.run(best, single, self.notes, journal, stays=stays)
-                self._baselines(metric, track, rivals, journal)
+                rows = beside(rivals, metric, track, self._limit(len(track.started)))
+                journal.write_baselines(row for row in rows if row["outcome"] == FINISHED or not self.folder.extends)
                 result = self._result(prepared, metric, track, journal, best, ended)
                 settings = race_settings(self.order, self.table, mark, track, result)
                 if self.folder.extends:  # what repeats the first race stays; the journal tells of its waves
@@ -191,9 +215,12 @@ class Race:
             self.folder.write_report(page(result), result.summary())
             if result.evidence:
                 self.folder.write_json("evidence.json", finite(result.evidence.plain()))
-        if track.interrupted:
-            raise Interrupted(result)
         return result
+
+    def _kept(self, mark: str, wave: int) -> dict[str, Any]:
+        """What a race is resumed by, beside its order and its rows."""
+        process = {"id": os.getpid(), "began": datetime.now(UTC).isoformat(timespec="seconds")}
+        return {"fingerprint": mark, "wave": wave, "extends": self.folder.extends, "process": process}
 
     def preview(self) -> dict[str, Any]:
         """What would run, for `--dry-run`: rows, rungs, structures, memory and time; nothing is trained or written."""
@@ -205,13 +232,16 @@ class Race:
         order = self.order
         self.notes += self.table.notes
         prepared, metric = prepared_for(order, self.table, self.notes, sink)
-        before = earlier(self.folder, order, metric)
+        before = earlier(self.folder, order, metric, self.resumes["wave"] if self.resumes else None)
         plan, shapes = plan_of(order, prepared, self.notes)
         recipes = drawn(order, prepared, plan, shapes, before.first, before.holds)
         heats, entries = entered(recipes, before.first, prepared, metric, order.seed)
         executor = Threads(seats.workers(cores()), seats.take)
         seats.make(executor.workers)
-        track = Track(plan, heats, entries, executor, end_of(order, prepared, plan, heats, self.began))
+        kept, keeper = self._checkpoints()
+        track = Track(plan, heats, entries, executor, end_of(order, prepared, plan, heats, self.began), keeper=keeper)
+        keeper.track = partial(plain, track, before.first + len(recipes), self.began, perf_counter)
+        resume_track(track, kept, lambda recipe: structure_of(recipe, prepared), len(prepared.folds))
 
         def report(phase: str, alive: int, racer_steps: int) -> None:
             cost = track.best_cost()
@@ -230,51 +260,18 @@ class Race:
                 track.first, track.last = (now + share * (track.end - now) for share in (FIRST_START, LAST_START))
         return prepared, metric, track
 
+    def _checkpoints(self) -> tuple[Kept, Checkpoints]:
+        """(what is kept of a race that is resumed, who keeps its racers from here on); its seconds began earlier."""
+        keeper = Checkpoints(self.folder.checkpoints, self.order.every)
+        kept = keeper.load() if self.resumes else Kept({}, {}, ())
+        self.began -= float(kept.track.get("seconds", 0.0))
+        if kept.damaged:
+            self.notes.append(f"checkpoints that are damaged were left out: {', '.join(kept.damaged)}.")
+        return kept, keeper
+
     def _limit(self, recipes: int) -> float:
         """When everything but the last writing, of so many recipes, must be done."""
         return self.began + self.order.seconds - 1.0 - 2e-4 * recipes if self.order.seconds else math.inf
-
-    def _winner(
-        self, prepared: Prepared, metric: Metric, track: Track, ranked: list[Entry]
-    ) -> tuple[Best, Model, bool]:
-        """The winner, saved: of this race, or (True) of the one that is continued where that is better."""
-        self._say("finishing", 0, track.racer_steps)
-        try:
-            winner = crowned(ranked, prepared, metric, track, self._limit(len(ranked)))
-        except KeyboardInterrupt:  # while the winner is trained once more
-            track.interrupted = True
-            winner = crowned(ranked, prepared, metric, track, 0.0)
-        if winner.note:
-            self.notes.append(winner.note)
-        kept = self.folder.settings()["best"] if self.folder.extends else None
-        if kept and kept["name"] != CONSTANT and kept["cost"] <= winner.cost:
-            assert self.folder.path
-            model = Model.load(self.folder.path)
-            return best_again(kept, model.recipe), model, True
-        if self.folder.model:
-            winner.model.save(self.folder.model)
-        found, ties = self._promised(track, ranked)
-        return best_of(winner, prepared, metric, found, ties), winner.model, False
-
-    def _promised(self, track: Track, ranked: list[Entry]) -> tuple[Corrected | None, tuple[str, ...]]:
-        """(the search score corrected, the finalists that tie with the winner), as far as there is time."""
-        if track.interrupted or perf_counter() > self._limit(len(ranked)):
-            return None, ()
-        try:
-            ties = tuple(f"recipe {entry.number}" for entry in tied(ranked))
-            return promised(track, seconds_of(self.order.seconds)), ties
-        except KeyboardInterrupt:
-            track.interrupted = True
-            return None, ()
-
-    def _baselines(self, metric: Metric, track: Track, rivals: Rivals, journal: Journal) -> None:
-        """Take in the baselines; Ctrl-C while they are waited for takes those that are done."""
-        try:
-            rows = rivals.rows(metric, 0.0 if track.interrupted else self._limit(len(track.started)))
-        except KeyboardInterrupt:
-            track.interrupted = True
-            rows = rivals.rows(metric, 0.0)
-        journal.write_baselines(row for row in rows if row["outcome"] == FINISHED or not self.folder.extends)
 
     def _result(
         self, prepared: Prepared, metric: Metric, track: Track, journal: Journal, best: Best, ended: Ended

@@ -49,7 +49,7 @@ def reopened(
     if metric is None and not is_named(order["metric"]):
         raise SlalomError(f"metric must be given: the race in {folder} was chosen by a function, {order['metric']}.")
     winner = Recipe.from_plain(best["recipe"])
-    table = _table(opened, settings["data"], X, y, validation, roles or {})
+    table = rows_of(opened, settings["data"], X, y, validation, roles or {})
     with Journal(opened.journal, read_only=True) as journal:
         drawn = _drawn(journal.recipes(), order["seed"], winner.epochs)
     rows = len(table.labels)
@@ -89,10 +89,10 @@ def _drawn(rows: list[dict[str, Any]], seed: int, epochs: int) -> dict[int, Samp
     return found
 
 
-def _table(
-    opened: RunFolder, data: dict[str, Any], X: Any, y: Any, validation: Any, roles: dict[str, Any]
+def rows_of(
+    opened: RunFolder, data: dict[str, Any], X: Any, y: Any, validation: Any, roles: dict[str, Any], door: str = "explain"
 ) -> Table:  # fmt: skip
-    """The rows of the race: those that are given, or its file's."""
+    """The rows of a race: those that are given, or its file's. door: what is called, for what is said."""
     for role in data.get("given", []):
         if roles.get(role) is None:
             raise SlalomError(f"{role} must be given, as it was to the race in {opened.path}: it was no column.")
@@ -102,7 +102,7 @@ def _table(
         if not source or not target or data.get("validation_rows"):
             raise SlalomError(
                 f"X, y{' and validation' if data.get('validation_rows') else ''} must be given: the race in"
-                f" {opened.path} had rows from Python. slalom.explain({str(opened.path)!r}, X, y, …)."
+                f" {opened.path} had rows from Python. slalom.{door}({str(opened.path)!r}, X, y, …)."
             )
         return table_of(source, None, target, about=about)
     return table_of(X, y, target if y is None else None, validation, about)

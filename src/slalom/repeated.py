@@ -7,9 +7,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from slalom.errors import SlalomError
 from slalom.fields import named
 from slalom.heat import Heat
-from slalom.metrics import Metric
+from slalom.metrics import Metric, is_named
 from slalom.order import Order
 from slalom.recipe import Recipe
 from slalom.result import ENSEMBLE, Best, Result
@@ -17,14 +18,30 @@ from slalom.table import Table
 from slalom.track import Track
 
 
+KEPT = ("seed", "task", "seconds", "recipes", "epochs", "space", "plan", "refit", "test", "baselines", "every")
+
+
 def race_settings(order: Order, table: Table, fingerprint: str, track: Track, result: Result) -> dict[str, Any]:
     """race.toml: everything that is needed to repeat the race."""
     best, metric = result.best, result.metric
-    kept = ("seed", "task", "seconds", "recipes", "epochs", "space", "plan", "refit", "test", "baselines")
+    return {
+        **begun(order, table, fingerprint, metric),
+        "plan": {
+            "rungs": [{"recipes": rung.recipes, "epochs": rung.epochs} for rung in track.plan.rungs],
+            "structures": heat_settings(track.heats),
+            "workers": track.executor.workers,
+        },
+        "best": _best(best, metric),
+        ENSEMBLE: result.gain.plain() if result.gain else None,
+    }
+
+
+def begun(order: Order, table: Table, fingerprint: str, metric: Metric) -> dict[str, Any]:
+    """What is known of a race when it begins, and all that is needed to begin it again."""
     return {
         "slalom": version("slalom"),
         "data": _data(table, fingerprint),
-        "order": {name: getattr(order, name) for name in kept}
+        "order": {name: getattr(order, name) for name in KEPT}
         | {
             "fixed": named(order.fixed, to_write=True),
             "metric": metric.name,
@@ -32,15 +49,22 @@ def race_settings(order: Order, table: Table, fingerprint: str, track: Track, re
             "recipe": order.recipe.to_plain() if order.recipe else None,
             "also": [recipe.to_plain() for recipe in order.also],
         },
-        "plan": {
-            "rungs": [{"recipes": rung.recipes, "epochs": rung.epochs} for rung in track.plan.rungs],
-            "structures": heat_settings(track.heats),
-            "workers": track.executor.workers,
-        },
         "environment": environment(),
-        "best": _best(best, metric),
-        ENSEMBLE: result.gain.plain() if result.gain else None,
     }
+
+
+def order_of(settings: dict[str, Any], metric: Any = None) -> Order:
+    """The order of a race as its settings hold it. metric: the function that chose, where it was one.
+
+    Raises SlalomError where that has to be given, or a part of a recipe was a Python object.
+    """
+    kept = settings["order"]
+    if metric is None and not is_named(kept["metric"]):
+        raise SlalomError(f"metric must be given: the race was to be chosen by a function, {kept['metric']}.")
+    given = {name: kept[name] for name in KEPT if name in kept}
+    recipes = {"recipe": Recipe.from_plain(kept["recipe"])} if "recipe" in kept else {}
+    also = tuple(Recipe.from_plain(plain) for plain in kept.get("also", ()))
+    return Order(**given, **recipes, also=also, fixed=dict(kept.get("fixed", {})), metric=metric or kept["metric"])
 
 
 def _data(table: Table, fingerprint: str) -> dict[str, Any]:

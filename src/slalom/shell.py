@@ -4,9 +4,12 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import sys
+import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,24 @@ def reading(command: Any) -> Any:
     """The same, and what its columns are."""
     said = "What columns are: number, category, date, text or drop.  [found out]"
     return dialect(click.option("--columns", type=click.Path(path_type=Path), metavar="FILE.toml", help=said)(command))
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: what Ctrl-C ends this ends as well, and the exit code is another."""
+
+
+def end_on_term() -> Callable[[], bool]:
+    """Have SIGTERM end what runs as Ctrl-C does; a function that says whether it came."""
+    came: list[int] = []
+
+    def handler(signum: int, frame: Any) -> None:
+        came.append(signum)
+        if len(came) == 1:  # once: what is being saved is not cut off
+            raise Terminated
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
+    return lambda: bool(came)
 
 
 def process_start() -> float:

@@ -27,7 +27,7 @@ def result(result: Result, width: int, *, interrupted: bool = False, program: st
         "\n".join(board.wrapped(sentence, width) for sentence in _evidence(result)),
         board.wrapped(counts(result), width),
         "\n".join(board.wrapped(f"- {note}", width) for note in result.notes),
-        _next(result.out, program),
+        _next(result.out, program, interrupted=interrupted),
     ]
     return "\n\n".join(part for part in said if part)
 
@@ -39,11 +39,12 @@ def _evidence(result: Result) -> list[str]:
     return [*standing(result.evidence, brief=True), *intervals(result.evidence), *mattered(result.evidence)]
 
 
-def _next(out: Path | None, program: str) -> str:
+def _next(out: Path | None, program: str, *, interrupted: bool = False) -> str:
     if out is None:
         return ""
     folder = shlex.quote(str(out))
-    return (
+    first = f"Go on:     {program} resume {folder}\n" if interrupted else ""
+    return first + (
         f"The model, leaderboard.csv and report.html are in {folder}\n"
         f"Why:       {program} explain {folder} --seconds 300\n"
         f"Predict:   {program} predict {folder} NEW_ROWS.csv --out predictions.csv\n"

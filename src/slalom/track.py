@@ -5,10 +5,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
+from slalom.checkpoints import Checkpoints, restored
 from slalom.crew import Crew, together
-from slalom.entry import DIVERGED, FINISHED, FURTHER, OUT_OF_TIME, STOPPED, Entry, contenders
+from slalom.entry import DIVERGED, FINISHED, FURTHER, OUT_OF_TIME, STOPPED, Entry, forget
 from slalom.executor import Executor, Task
 from slalom.heat import Heat
 from slalom.pace import FINALISTS, Pace
@@ -18,19 +18,6 @@ from slalom.step import Kind
 
 TASKS = 4  # a core and rung, at least, where there are racers enough
 LEAST = 18  # recipes of a further start, of which two come to their end
-SPARE = 5  # dropped recipes whose best weights are kept in any case, should all survivors diverge
-SPARE_BYTES = 2**28  # of the best weights of dropped recipes that may be members of the ensemble
-
-
-class Status(NamedTuple):
-    """What a display shows while a race runs."""
-
-    phase: str
-    alive: int  # recipes racing
-    best: float | None  # best score so far, in the metric's own direction
-    racer_steps: int
-    seconds: float  # since the start
-    left: float | None  # seconds until the limit
 
 
 @dataclass(eq=False)
@@ -51,6 +38,10 @@ class Track:
     racer_steps: int = 0  # updates of living racers
     place_steps: int = 0  # updates of all places, as computed
     began: float | None = None  # time.perf_counter() before the first step
+    keeper: Checkpoints = field(default_factory=lambda: Checkpoints(None))
+    start: int = 0  # that runs, from 1 on
+    rung: int = 0  # of it, from 0 on
+    size: int = 0  # of its entries that passed the first rung
     interrupted: bool = False
     started: list[Entry] = field(default_factory=list)
     starts: list[tuple[list[Entry], list[int]]] = field(default_factory=list)  # who began; how many passed each rung
@@ -62,6 +53,10 @@ class Track:
 
     def __post_init__(self) -> None:
         self.pace = Pace(self.plan, self.executor.workers)
+
+    def begin(self, entries: list[Entry]) -> None:
+        """Count these entries as started, of a race that is resumed."""
+        self.started, self._begun = entries, set(entries)
 
     def halted(self) -> bool:
         """Whether racers must stop where they are."""
@@ -77,6 +72,7 @@ class Track:
         except KeyboardInterrupt:  # the first Ctrl-C ends the race where it is
             self.interrupted = True
             self.executor.wait(5.0)
+            self.keeper.save()  # as they stand: the race may be resumed
         except BaseException:
             self.interrupted = True  # racers must not go on behind the caller's back
             raise
@@ -90,14 +86,15 @@ class Track:
 
     def _through_rungs(self) -> None:
         """One start after the other, each through all rungs, while there are recipes and time for them."""
-        waiting, starts = self.entries, 0
+        waiting = self.entries
         while waiting and not self.halted():
-            starts += 1
-            self._until = min(self.first if starts == 1 else math.inf, self._last_start())
+            self.start += 1
+            self._until = min(self.first if self.start == 1 else math.inf, self._last_start())
             self._upto, self._before = self.pace.upto(waiting), self.pace.modelled
-            if starts > 1 and sum(cost <= self._left() for cost in self._upto.values()) < LEAST:
+            many = self.start == 1 or self.rung or any(entry in self._begun for entry in waiting)
+            if not many and sum(cost <= self._left() for cost in self._upto.values()) < LEAST:
                 return
-            if not self._one_start(waiting, f"start {starts}, " if starts > 1 else ""):
+            if not self._one_start(waiting, f"start {self.start}, " if self.start > 1 else ""):
                 return
             over = self.halted() or time.perf_counter() > self._last_start()
             self.entries = waiting = [] if over else self.more(self.ranked())
@@ -145,23 +142,26 @@ class Track:
         left = (self._until - time.perf_counter()) * self.executor.workers / self.pace.slowness
         return left + self.pace.modelled - self._before
 
-    def _one_start(self, alive: list[Entry], name: str) -> bool:
-        """Take recipes that have not started through the rungs; False where that came to no end."""
-        started = 0
-        for i, rung in enumerate(self.plan.rungs):
-            phase = f"{name}rung {i + 1} of {len(self.plan.rungs)}"
-            if not self._race(alive, rung.epochs, first=i == 0, phase=phase):
+    def _one_start(self, waiting: list[Entry], name: str) -> bool:
+        """Take recipes through the rungs, from the present one on; False where that came to no end."""
+        rungs = self.plan.rungs
+        alive = [entry for entry in waiting if not entry.outcome] if self.rung else waiting
+        for i in range(self.rung, len(rungs)):
+            self.rung = i
+            if not self._race(alive, rungs[i].epochs, first=i == 0, phase=f"{name}rung {i + 1} of {len(rungs)}"):
                 return False
             if i == 0:
                 alive = [entry for entry in self.started if not entry.outcome]
-                started = len(alive)
+                self.size = len(alive)
                 self.starts.append(([entry for entry in self.started if entry in self._upto], []))
-            alive = self._settle(alive, i, started)
-            if i + 1 < len(self.plan.rungs) and not self.halted():
+            alive = self._settle(alive, i, self.size)
+            if i + 1 < len(rungs) and not self.halted():
                 self.starts[-1][1].append(len(alive))
             self.at_rung(self.started)
             if self.halted() or not alive:
                 break
+        if not self.halted():
+            self.rung = 0
         return True
 
     def stop(self) -> list[Entry]:
@@ -176,8 +176,8 @@ class Track:
         share = -(-sum(len(entry.racers) for entry in alive) // (TASKS * self.executor.workers))
         for heat in self.heats:
             mine = [entry for entry in alive if entry.heat is heat]
-            crews = self._crews(heat, mine, epochs, first=first, share=share)
-            if first and mine:
+            crews = self._crews(heat, mine, epochs, first=first, share=share) if mine else []
+            if mine and (first or heat.programs is None):
                 tasks.append(Task(-1, self._compiling(heat, crews), "compile"))
             else:
                 tasks.extend(crews)
@@ -197,20 +197,24 @@ class Track:
             if self.halted():
                 return ()
             heat.compile()
+            for entry in list(self.started):  # of a race that is resumed
+                for racer in entry.racers if entry.heat is heat else ():
+                    restored(racer, heat)
             return crews
 
         return work
 
     def _crews(self, heat: Heat, entries: Sequence[Entry], epochs: int, *, first: bool, share: int) -> list[Task]:
-        """The racers of a heat as tasks: crews of one rule, in the order of their numbers, as many as one call takes,
-        but at most `share`, so that all cores have something to do.
+        """The racers of a heat that are not there yet as tasks: crews of one rule and step, in the order of their
+        numbers, as many as one call takes, but at most `share`, so that all cores have something to do.
 
         On the first rung crews start in the order of the recipes' numbers, later seed after seed the longest first.
         """
-        groups: dict[Kind, list[tuple[Entry, Racer]]] = {}
-        pairs = [(entry, racer) for entry in entries for racer in entry.racers]
+        groups: dict[tuple[Kind, int], list[tuple[Entry, Racer]]] = {}
+        stop = epochs * heat.steps_per_epoch(0)
+        pairs = [(e, racer) for e in entries for racer in e.racers if racer.over_at is None and racer.step < stop]
         for entry, racer in sorted(pairs, key=lambda pair: pair[1].replicate):
-            groups.setdefault(racer.kind, []).append((entry, racer))
+            groups.setdefault((racer.kind, racer.step), []).append((entry, racer))
         tasks = []
         for group in groups.values():
             for crew in together(heat, group, share, racer_of=lambda pair: pair[1]):
@@ -232,12 +236,14 @@ class Track:
             self.began = self.began or began
             laid_out = Crew(heat, racers)
             patience = self.patience * heat.horizon(racers[0])
-            made = laid_out.advance(stop, self.pace.checks(heat), self.halted, patience)
+            made = laid_out.advance(stop, self.pace.checks(heat), self.halted, patience, self.keeper)
             with self._lock:
                 self.racer_steps += made
                 self.place_steps += laid_out.place_steps
                 self.pace.modelled += whole * max(racer.step - start for racer in racers) / (stop - start)
                 self.pace.measured += time.perf_counter() - began
+            if self.keeper.due():
+                self.keeper.save()
 
         return work
 
@@ -275,7 +281,7 @@ class Track:
         stay = self.pace.stay(ranked, i, started, self._until - time.perf_counter())
         for entry in ranked[stay:]:
             entry.outcome = f"dropped at rung {i + 1}"
-        self._forget()
+        forget(self.started, self._finished()[:FINALISTS])
         return sorted(ranked[:stay], key=lambda entry: entry.number)
 
     def _ended(self, entry: Entry) -> str:
@@ -283,15 +289,3 @@ class Track:
         if entry.diverged or entry.stopped:
             return DIVERGED if entry.diverged else STOPPED
         return FINISHED if entry.epochs >= self.plan.epochs else OUT_OF_TIME
-
-    def _forget(self) -> None:
-        """Free the weights of those that ended, but for the best moments of those that may be members of the ensemble,
-        and of a few that come next should all survivors diverge. Of the best their last weights stay as well, which may
-        be what the winner is calibrated by."""
-        ended = sorted((entry for entry in self.started if entry.outcome), key=lambda e: (e.best[0], e.number))
-        kept, room, best = set(contenders(ended)), SPARE_BYTES, set(self._finished()[:FINALISTS])
-        for place, entry in enumerate(ended):
-            room -= sum(racer.best.nbytes for racer in entry.racers if racer.best) if entry in kept else 0
-            for racer in entry.racers:
-                racer.state = racer.state if entry in best else None
-                racer.best = racer.best if place < SPARE or (entry in kept and room >= 0) else None

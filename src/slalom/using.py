@@ -9,6 +9,7 @@ from slalom import shell
 from slalom.errors import SlalomError
 
 FOLDER = click.Path(path_type=Path)
+FORMS = ["numpy", "torch", "onnx", "torch-training", "keras-training"]
 
 
 @click.command(short_help="Say what a table is understood to be, column by column.")
@@ -85,34 +86,51 @@ def predict(
 
 @click.command(short_help="Write a race's model as files that need no Slalom.")
 @click.argument("folder", type=FOLDER, metavar="DIR")
-@click.option("--to", "form", type=click.Choice(["numpy", "onnx"]), required=True, help="Which format to write.")
+@click.option("--to", "form", type=click.Choice(FORMS), required=True, help="Which format to write.")
 @click.option("--out", type=FOLDER, required=True, metavar="PATH", help="A new folder, or for onnx a new file.")
 @click.option("--single", "which", flag_value="single", help="The winner's network.")
 @click.option("--ensemble", "which", flag_value="ensemble", help="Several.  [where the race showed a gain]")
 @click.option("--quiet", "-q", is_flag=True, help="Nothing on stdout.")
 def export(folder: Path, form: str, out: Path, which: str | None, quiet: bool) -> int:
     """Write the model in DIR, with all that makes numbers of raw columns, as files that predict without Slalom, and
-    check them against it on 1,000 made rows with missing cells and unseen words.
+    check them against it on 1,000 made rows with missing cells and unseen words. Or write a script that trains the
+    winner again from the raw file.
 
     \b
-    numpy   predict.py and rows.py, readable and with no need but NumPy; model.json and weights.npz
-    onnx    one file for any runtime of ONNX; wants pip install 'slalom[onnx]' to be written
+    numpy            predict.py and rows.py, readable and with no need but NumPy;
+                     model.json and weights.npz
+    torch            the same with torch_net.py, whose nets are modules of PyTorch
+    onnx             one file for any runtime of ONNX; wants pip install 'slalom[onnx]'
+                     to be written
+    torch-training   train.py, a script for PyTorch that trains the same recipe again
+                     from the raw file of the race, and rows.npz, which rows train
+    keras-training   the same for Keras
 
     \b
     Examples:
       slalom export runs/houses --to numpy --out houses_model
       python houses_model/predict.py new_rows.csv
       slalom export runs/houses --to onnx --out houses.onnx
+      slalom export runs/houses --to torch-training --out again
+      python again/train.py
     """
-    from slalom.exports import numpy_files, onnx_file
+    from slalom.exports import numpy_files, onnx_file, scripts
     from slalom.told import model_in
 
+    library, _, training = form.partition("-")
+    if training:
+        if which:
+            raise SlalomError(f"--{which} says nothing to --to {form}: a script trains the winner's network.")
+        file, rows = scripts.export(folder, library, out)
+        if not quiet:
+            shell.show(f"{file} trains the winner again. What it makes of the {rows:,} rows is what Slalom made of them.")
+        return 0
     model = model_in(folder, which)
     if form == "onnx":
         rows, far = onnx_file.export(model, out)
         said = f"The model is in {out}"
     else:
-        names, rows, far = numpy_files.export(model, out)
+        names, rows, far = numpy_files.export(model, out, form)
         said = f"{', '.join(names)} are in {out}"
     if not quiet:
         shell.show(f"{said}. Checked on {rows:,} made rows: predictions differ by at most {far:.2g}.")

@@ -6,6 +6,7 @@ from slalom.baselines import NAMES, Baseline
 from slalom.program import Programs
 
 racing = importlib.import_module("slalom.racing")
+winning = importlib.import_module("slalom.winning")
 heats = importlib.import_module("slalom.heat")
 compared = importlib.import_module("slalom.compared")
 COMPILED = {}
@@ -42,11 +43,11 @@ def by_number(entry):
 
 def seen_by(monkeypatch, key=None):
     """A list that holds the entries of the last race, which no result shows: the best first, or in another order."""
-    seen, crowned = [], racing.crowned
+    seen, crowned = [], winning.crowned
 
     def spy(ranked, *args):
         seen[:] = sorted(ranked, key=key) if key else ranked
         return crowned(ranked, *args)
 
-    monkeypatch.setattr(racing, "crowned", spy)
+    monkeypatch.setattr(winning, "crowned", spy)
     return seen

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from slalom import crew, seats, track
 from slalom.cost import CHECK, RACER
-from slalom.entry import Entry
+from slalom.entry import SPARE, Entry, forget
 from slalom.executor import Queue, Threads
 from slalom.finish import about_wave
-from slalom.pace import MEASURED, SAFETY, Pace
+from slalom.pace import FINALISTS, MEASURED, SAFETY, Pace
 from slalom.plan import Plan, Rung, flat
 from slalom.racer import Moment
 from slalom.track import Track
@@ -219,11 +219,11 @@ def test_a_race_bounded_by_seconds_fills_them(tmp_path):
     assert 8 < found["seconds"] < 13
 
 
-@pytest.mark.parametrize(("room", "kept"), [(2**28, 43), (0, track.SPARE), (20 * 80, 20)])
+@pytest.mark.parametrize(("room", "kept"), [(2**28, 43), (0, SPARE), (20 * 80, 20)])
 def test_best_weights_are_kept_for_the_ensemble(shapes, monkeypatch, room, kept):
     """Of recipes that ended the 40 best and the three best of each structure keep their best weights, while those take
     no more memory than is set aside; a few keep them in any case, and nobody keeps the state of the training."""
-    monkeypatch.setattr(track, "SPARE_BYTES", room)
+    monkeypatch.setattr("slalom.entry.SPARE_BYTES", room)
     ended = entries(shapes[0], 50) + entries(shapes[1], 9, first=50)
     for entry in ended:
         entry.outcome, one = "dropped at rung 1", entry.racers[0]
@@ -231,7 +231,7 @@ def test_best_weights_are_kept_for_the_ensemble(shapes, monkeypatch, room, kept)
         memory = NamedTuple("Memory", [("mean", np.ndarray)])(np.zeros(10, np.float32))
         one.best = Moment(float(entry.number), 5, ({"w": np.zeros(10, np.float32)},), (memory,))
     assert ended[0].racers[0].best.nbytes == 80
-    Track(PLAN, list(shapes), ended, OneByOne(1), math.inf, started=ended)._forget()
+    forget(ended, Track(PLAN, list(shapes), ended, OneByOne(1), math.inf, started=ended)._finished()[:FINALISTS])
     there = [entry.number for entry in ended if entry.racers[0].best]
     assert there == ([*range(40), 50, 51, 52] if kept == 43 else list(range(kept)))
     assert all(entry.racers[0].state is None for entry in ended)
@@ -244,5 +244,5 @@ def test_the_best_keep_their_last_weights(shapes):
     for entry in ended:
         entry.outcome = "dropped at rung 1" if entry.number in (0, 2) else "finished"
         entry.racers[0].costs, entry.racers[0].state = {5: float(entry.number)}, object()
-    Track(PLAN, list(shapes), ended, OneByOne(1), math.inf, started=ended)._forget()
+    forget(ended, Track(PLAN, list(shapes), ended, OneByOne(1), math.inf, started=ended)._finished()[:FINALISTS])
     assert [entry.number for entry in ended if entry.racers[0].state] == [1, 3, 4]

@@ -1,4 +1,4 @@
-"""Files of a model that need NumPy alone: two of Python, weights, and what they are; checked as they are written."""
+"""Files of a model that need NumPy alone, or PyTorch beside it: Python, weights, and what they are; all checked."""
 
 import importlib
 import importlib.util
@@ -22,18 +22,24 @@ from slalom.types import Array
 
 ROWS = 1_000  # that an export is checked on
 FAR = 1e-4  # of the spread of predictions: the largest difference that rounding explains
-SOURCES = ("rows.py", "predict.py")
+SOURCES = {"numpy": ("rows.py", "predict.py"), "torch": ("rows.py", "torch_net.py", "predict.py")}
+NET, REST = "# --- the net -", "# --- from a folder"  # between them stands what a net is in predict.py
 
 
-def export(model: Model | Ensemble, folder: Path) -> tuple[list[str], int, float]:
+def export(model: Model | Ensemble, folder: Path, form: str = "numpy") -> tuple[list[str], int, float]:
     """Write the files into a folder that must be new or empty, once they are checked: (their names, how many rows they
-    were checked on, the largest difference), see `checked` (SlalomError)."""
+    were checked on, the largest difference), see `checked` (SlalomError).
+
+    form: numpy, or torch, whose nets are modules of PyTorch.
+    """
+    if form == "torch" and importlib.util.find_spec("torch") is None:
+        raise SlalomError("Files for PyTorch need it to be checked, and it is not installed: pip install torch.")
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise SlalomError(f"--out must be a new or empty folder. {folder} already holds something.")
     fresh = folder.with_name(folder.name + ".tmp")
     shutil.rmtree(fresh, ignore_errors=True)
     try:
-        names, found = write(model, fresh), checked(model, fresh)
+        names, found = write(model, fresh, form), checked(model, fresh)
         if folder.exists():
             folder.rmdir()
         fresh.replace(folder)
@@ -42,7 +48,7 @@ def export(model: Model | Ensemble, folder: Path) -> tuple[list[str], int, float
     return names, *found
 
 
-def write(model: Model | Ensemble, folder: Path) -> list[str]:
+def write(model: Model | Ensemble, folder: Path, form: str = "numpy") -> list[str]:
     """Write the files into a folder; their names."""
     about: dict[str, Any] = {"members": []}
     if isinstance(model, Model):  # whose temperature is its own
@@ -61,11 +67,21 @@ def write(model: Model | Ensemble, folder: Path) -> list[str]:
     np.savez(packed, **arrays)
     (folder / "weights.npz").write_bytes(packed.getvalue())
     (folder / "model.json").write_text(json.dumps(about, indent=1, allow_nan=False), encoding="utf-8")
-    here = Path(__file__).parent
-    for name in SOURCES:
-        text = (here / name).read_text(encoding="utf-8").replace("from slalom.exports.rows import", "from rows import")
-        (folder / name).write_text(text, encoding="utf-8")
-    return [*SOURCES, "model.json", "weights.npz"]
+    for name in SOURCES[form]:
+        (folder / name).write_text(_source(name, form), encoding="utf-8")
+    return [*SOURCES[form], "model.json", "weights.npz"]
+
+
+def _source(name: str, form: str) -> str:
+    """The text of a file as it stands in an export."""
+    text = (Path(__file__).parent / name).read_text(encoding="utf-8")
+    text = text.replace("from slalom.exports.rows import", "from rows import")
+    if form != "torch" or name != "predict.py":
+        return text
+    head, rest = text.split(NET)[0], text.split(REST)[1]
+    head = head.replace("sigmoid, unscaled\n", "sigmoid, unscaled\nfrom torch_net import outputs\n")
+    head = head.replace("ERF = np.vectorize(math.erf, otypes=[float])\n", "").replace("and NumPy, and", "NumPy and PyTorch, and")
+    return head.replace("stand rows.py, model.json", "stand rows.py, torch_net.py, model.json") + REST + rest
 
 
 def checked(model: Model | Ensemble, folder: Path) -> tuple[int, float]:
@@ -137,10 +153,12 @@ def _numbers(treatment: Number, values: Array) -> pl.Series:
 
 def _imported(folder: Path) -> ModuleType:
     """The module predict.py of a folder."""
-    names = {"rows": folder / "rows.py", "slalom_exported": folder / "predict.py"}
-    before = sys.modules.get("rows")
+    names = {"rows": folder / "rows.py", "torch_net": folder / "torch_net.py", "slalom_exported": folder / "predict.py"}
+    before = {name: sys.modules[name] for name in names if name in sys.modules}
     try:
         for name, file in names.items():
+            if not file.exists():
+                continue
             spec = importlib.util.spec_from_file_location(name, file)
             assert spec
             assert spec.loader
@@ -149,6 +167,6 @@ def _imported(folder: Path) -> ModuleType:
             spec.loader.exec_module(module)
         return sys.modules.pop("slalom_exported")
     finally:
-        sys.modules.pop("rows", None)
-        if before is not None:
-            sys.modules["rows"] = before
+        for name in names:
+            sys.modules.pop(name, None)
+        sys.modules.update(before)

@@ -1,0 +1,224 @@
+"""Checkpoints: racers as they are on their way, written to files from which a race goes on where its process died.
+
+One file holds some racers, all that changed since the file before: their weights, the memory of their rules, their best
+moments as arrays, everything else as JSON in the head, and beside it how far the race is. Its name ends in the digest
+of its bytes; a file that is not what its name says is left out, and the one before counts. Files are written under
+another name, synced and renamed.
+"""
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from slalom.folder import EVERY, write
+from slalom.heat import Heat
+from slalom.racer import Moment, Racer
+from slalom.schedules.plateau import PlateauMemory
+from slalom.types import Array
+
+SHARE = 20.0  # times as long as the last file took, at least, until the next
+SUFFIX = ".safetensors"
+PLAIN = ("step", "remark", "diverged_at", "stopped_at", "seconds", "falls")
+
+Key = tuple[int, int, int]  # recipe, fold, replicate
+
+
+class Snapshot(NamedTuple):
+    """A racer at the end of a call: what is plain, and its arrays by name."""
+
+    plain: dict[str, Any]
+    arrays: dict[str, Array]
+
+
+def key_of(racer: Racer) -> Key:
+    """What a racer is the only one of."""
+    return racer.number, racer.fold, racer.replicate
+
+
+def taken(racer: Racer) -> Snapshot:
+    """A racer as it stands; nothing that is kept changes later."""
+    plain = {name: getattr(racer, name) for name in PLAIN} | {"costs": sorted(racer.costs.items())}
+    plain["falls"] = list(racer.falls)
+    arrays = {f"state.{i}": leaf for i, leaf in enumerate(jax.tree.leaves(racer.state))}
+    arrays |= {f"rows.{step}": rows for step, rows in racer.rows.items()}
+    if racer.plateau is not None:
+        plain["plateau"] = list(racer.plateau)
+    if racer.best:
+        plain["best"] = [racer.best.cost, racer.best.step]
+        moment = racer.best.weights, racer.best.memory
+        arrays |= {f"best.{i}": leaf for i, leaf in enumerate(jax.tree.leaves(moment))}
+    return Snapshot(plain, arrays)
+
+
+def put(racer: Racer, kept: Snapshot, heat: Heat) -> None:
+    """Give a racer what was kept of it; its state once its program is there (`restored`).
+
+    Raises ValueError where that does not fit it.
+    """
+    plain, net = kept.plain, heat.structure.net
+    for name in PLAIN:
+        setattr(racer, name, plain[name])
+    racer.falls = [(step, factor) for step, factor in plain["falls"]]
+    racer.costs = {int(step): float(cost) for step, cost in plain["costs"]}
+    racer.rows = {int(name[5:]): rows for name, rows in kept.arrays.items() if name.startswith("rows.")}
+    heat.prepared.kept += sum(rows.nbytes for rows in racer.rows.values())
+    if "plateau" in plain:
+        racer.plateau = PlateauMemory(*plain["plateau"])
+    if "best" in plain:
+        like = net.init(np.random.default_rng(0))
+        weights, memory = _filled(like, [v for n, v in _numbered(kept.arrays, "best.")])
+        racer.best = Moment(float(plain["best"][0]), int(plain["best"][1]), weights, memory)
+    racer.waiting = [v for _, v in _numbered(kept.arrays, "state.")] or None
+
+
+def restored(racer: Racer, heat: Heat) -> None:
+    """Give a racer its state, once the program of its heat is there (ValueError where it does not fit)."""
+    leaves, racer.waiting = racer.waiting, None
+    if leaves is not None:
+        heat.enter(racer)
+        racer.state = _filled(racer.state, leaves)
+
+
+def _numbered(arrays: dict[str, Array], prefix: str) -> list[tuple[int, Array]]:
+    found = [(int(name[len(prefix) :]), array) for name, array in arrays.items() if name.startswith(prefix)]
+    return sorted(found, key=lambda pair: pair[0])
+
+
+def _filled(like: Any, leaves: list[Array]) -> Any:
+    """A tree like another with these leaves."""
+    wanted, shape = jax.tree.flatten(like)
+    if [(np.shape(a), np.asarray(a).dtype) for a in wanted] != [(a.shape, a.dtype) for a in leaves]:
+        raise ValueError("the arrays of a racer are not those of its net and rule")
+    return jax.tree.unflatten(shape, leaves)
+
+
+class Checkpoints:
+    """The files of one race in a folder; nothing is written where that is None.
+
+    track: what the race says of itself, as plain data, whenever a file is written. every: seconds between two.
+    """
+
+    def __init__(self, folder: Path | None, every: float = EVERY) -> None:
+        self.folder, self.every = folder, every
+        self.track: Callable[[], dict[str, Any]] = dict
+        self.written = 0
+        self._waiting: dict[Key, Snapshot] = {}
+        self._files: dict[Path, set[Key]] = {}  # those on disk, the oldest first, with the racers that they hold
+        self._due, self._lock = time.monotonic() + every, threading.Lock()
+
+    def due(self) -> bool:
+        """Whether it is time for a file."""
+        return self.folder is not None and time.monotonic() > self._due
+
+    def mark(self, racers: Sequence[Racer]) -> None:
+        """Note racers as they stand now, so that the next file holds them so."""
+        if self.folder is not None:
+            found = {key_of(racer): taken(racer) for racer in racers if not racer.replicate}
+            with self._lock:
+                self._waiting |= found
+
+    def save(self) -> None:
+        """Write a file with all that was noted since the last one."""
+        if self.folder is None or not self._lock.acquire(blocking=False):
+            return  # another worker writes: what was noted since comes with the next
+        try:
+            waiting, began = self._waiting, time.monotonic()
+            self._waiting = {}
+            self._write(waiting)
+            self._due = time.monotonic() + max(self.every, SHARE * (time.monotonic() - began))
+        finally:
+            self._lock.release()
+
+    def _write(self, waiting: dict[Key, Snapshot]) -> None:
+        assert self.folder
+        about = {"track": self.track(), "racers": [[*key, kept.plain] for key, kept in waiting.items()]}
+        arrays = {
+            f"{i}.{name}": np.asarray(array, order="C")
+            for i, kept in enumerate(waiting.values())
+            for name, array in kept.arrays.items()
+        }
+        arrays["none"] = np.zeros(1, np.uint8)  # a file must hold an array
+        data = safetensors.numpy.save(arrays, {"slalom": json.dumps(about)})
+        self.folder.mkdir(parents=True, exist_ok=True)
+        number = max((_number(file) for file in self._files), default=0) + 1
+        file = self.folder / f"{number:06}-{digest(data)}{SUFFIX}"
+        write(file, data)
+        self.written += 1
+        self._files[file] = set(waiting)
+        self._drop()
+
+    def _drop(self) -> None:
+        """Delete files of whose racers there are two later copies each; the last two stay in any case."""
+        seen: dict[Key, int] = {}
+        files = list(self._files)
+        for place, file in enumerate(reversed(files)):
+            needed = place < 2 or any(seen.get(key, 0) < 2 for key in self._files[file])
+            for key in self._files[file]:
+                seen[key] = seen.get(key, 0) + 1
+            if not needed:
+                file.unlink(missing_ok=True)
+                del self._files[file]
+
+    def load(self) -> "Kept":
+        """The last copy of every racer, and what the race said of itself in the last file; files that are damaged are
+        left out, and named."""
+        racers: dict[Key, Snapshot] = {}
+        track: dict[str, Any] = {}
+        damaged: list[str] = []
+        files = sorted(self.folder.glob(f"*{SUFFIX}"), key=_number) if self.folder else []
+        for file in files:
+            try:
+                track, found = _read(file)
+            except (ValueError, OSError, KeyError, TypeError, IndexError, SafetensorError):
+                damaged.append(file.name)
+                continue
+            self._files[file] = set(found)
+            racers |= found
+        return Kept(racers, track, tuple(damaged))
+
+
+class Kept(NamedTuple):
+    """What the files of a race hold."""
+
+    racers: dict[Key, Snapshot]
+    track: dict[str, Any]
+    damaged: tuple[str, ...]
+
+
+def _read(file: Path) -> tuple[dict[str, Any], dict[Key, Snapshot]]:
+    data = file.read_bytes()
+    if file.name != f"{file.name.partition('-')[0]}-{digest(data)}{SUFFIX}":
+        raise ValueError("the file is not what its name says")
+    size = int.from_bytes(data[:8], "little")
+    about = json.loads(json.loads(data[8 : 8 + size])["__metadata__"]["slalom"])
+    arrays = safetensors.numpy.load(data)
+    kept: list[dict[str, Array]] = [{} for _ in about["racers"]]
+    for name, array in arrays.items():
+        place, _, rest = name.partition(".")
+        if rest:
+            kept[int(place)][rest] = array
+    racers = {
+        (int(n), int(f), int(r)): Snapshot(plain, own)
+        for (n, f, r, plain), own in zip(about["racers"], kept, strict=True)
+    }
+    return about["track"], racers
+
+
+def _number(file: Path) -> int:
+    digits = file.name.partition("-")[0]
+    return int(digits) if digits.isdecimal() else 0
+
+
+def digest(data: bytes) -> str:
+    """The checksum in a file's name."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+

@@ -1,0 +1,1 @@
+"""What needs PyTorch or Keras: `make oracles` runs it in an environment that has them."""
