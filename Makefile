@@ -25,10 +25,11 @@ test-all: test test-slow ## all tests
 docs: $(VENV)/dev.stamp ## the tables of docs/techniques, from the docstrings
 	$(BIN)/python docs/generate.py
 
-oracles: $(VENV)/dev.stamp ## records PyTorch anew, in an environment of its own, and compares with what the tests hold
+oracles: ## in an environment with PyTorch and Keras: records PyTorch anew, and runs what is exported for both
 	$(PYTHON) -m venv build/oracles
-	build/oracles/bin/python -m pip --disable-pip-version-check install --quiet -c constraints.txt torch==2.13.0 numpy
+	build/oracles/bin/python -m pip --disable-pip-version-check install --quiet -c constraints.txt -e ".[oracles]"
 	build/oracles/bin/python tests/recorded/record_torch.py --check
+	build/oracles/bin/python -m pytest tests/with_torch
 
 lint: $(VENV)/dev.stamp ## formatter, linter, types, spelling, tables of the documentation
 	$(BIN)/ruff format --check .

@@ -24,14 +24,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-# The process sends itself SIGKILL at the n-th call of what a write does; 0 for never.
+# The process sends itself SIGKILL at the n-th call of what a write does; 0 for never. Or its disk is full from there on.
 DEADLY = """
-import os, signal, sys
-calls, at = 0, int(sys.argv.pop(1))
+import errno, os, signal, sys
+calls, at, full = 0, int(sys.argv.pop(1)), sys.argv.pop(1) == "full"
 def deadly(call):
     def counted(*given, **more):
         global calls
         calls += 1
+        if full and calls >= at:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(given[0]))
         if calls == at:
             os.kill(os.getpid(), signal.SIGKILL)
         return call(*given, **more)
@@ -39,7 +41,6 @@ def deadly(call):
 os.fsync, os.replace = deadly(os.fsync), deadly(os.replace)
 import pathlib
 pathlib.Path.replace = deadly(pathlib.Path.replace)
-import atexit
 from slalom import cli
 code = cli.run(sys.argv[1:])
 sys.stdout.flush()
@@ -59,10 +60,10 @@ def table(file: Path, rows: int) -> None:
     pl.DataFrame({"a": a, "b": b, "kind": kind, "price": 3 * a - b + 0.1 * draw.normal(size=rows)}).write_csv(file)
 
 
-def started(home: Path, *arguments: object, at: int = 0) -> subprocess.Popen[str]:
-    """The command in a process of its own, that kills itself at its n-th write."""
+def started(home: Path, *arguments: object, at: int = 0, how: str = "kill") -> subprocess.Popen[str]:
+    """The command in a process of its own, that kills itself at its n-th write, or whose disk is `full` from there."""
     return subprocess.Popen(
-        [sys.executable, "-c", DEADLY, str(at), *map(str, arguments)], cwd=home, text=True,
+        [sys.executable, "-c", DEADLY, str(at), how, *map(str, arguments)], cwd=home, text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
@@ -76,7 +77,7 @@ def left(folder: Path) -> dict[str, Any]:
     for file in sorted(folder.rglob("model.json")):
         found[str(file.relative_to(folder))] = file.read_text(encoding="utf-8")
     summary = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    found["best"] = summary["best"]
+    found["said"] = {name: summary[name] for name in ("winner", "score", "epoch", "test", "corrected_score", "recipe")}
     return found
 
 

@@ -66,7 +66,9 @@ FLOORS = (
     # heats
     "heat result order explained standings",
     # races
-    "crew entry verdict compared scored",
+    "crews entry verdict compared",
+    "crew",
+    "scored",
     "pace calibrated mattered checkpoints",
     "track",
     "finish repeated report opened promised curvature permuted resumed",

@@ -110,7 +110,7 @@ class Checkpoints:
     def __init__(self, folder: Path | None, every: float = EVERY) -> None:
         self.folder, self.every = folder, every
         self.track: Callable[[], dict[str, Any]] = dict
-        self.written = 0
+        self.written, self.trouble = 0, ""
         self._waiting: dict[Key, Snapshot] = {}
         self._files: dict[Path, set[Key]] = {}  # those on disk, the oldest first, with the racers that they hold
         self._due, self._lock = time.monotonic() + every, threading.Lock()
@@ -130,12 +130,15 @@ class Checkpoints:
         """Write a file with all that was noted since the last one."""
         if self.folder is None or not self._lock.acquire(blocking=False):
             return  # another worker writes: what was noted since comes with the next
+        waiting, began = self._waiting, time.monotonic()
+        self._waiting = {}
         try:
-            waiting, began = self._waiting, time.monotonic()
-            self._waiting = {}
             self._write(waiting)
-            self._due = time.monotonic() + max(self.every, SHARE * (time.monotonic() - began))
+        except OSError as error:  # a full disk costs what could be resumed, not the race
+            self._waiting = waiting | self._waiting
+            self.trouble = f"checkpoints could not be written: {error.strerror or error}."
         finally:
+            self._due = time.monotonic() + max(self.every, SHARE * (time.monotonic() - began))
             self._lock.release()
 
     def _write(self, waiting: dict[Key, Snapshot]) -> None:

@@ -225,7 +225,9 @@ def leaderboard(folder: Path, form: str | None, top: int | None) -> int:
     if form == "json":
         shell.show(shell.as_json(cut.to_dicts()))
     elif form == "csv":
-        shell.show(cut.write_csv(), raw=True)
+        from slalom.folder import as_csv
+
+        shell.show(as_csv(cut), raw=True)
     else:
         shell.show(board.table(found, shell.columns(), top or 20))
     return 0

@@ -3,11 +3,12 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
 
+from slalom.crews import order_of, orders_of
 from slalom.heat import Heat
 from slalom.intervals import means_of
 from slalom.lane import REESTIMATED, call_steps
@@ -21,9 +22,6 @@ from slalom.types import Array
 ALL_KEPT, MOST_KEPT = 2**13, 2**16  # choosing rows, up to which every score's, and any score's, rows are kept
 BYTES_KEPT = 2**27  # of them, of a whole race
 HOPELESS = 1000.0  # a choosing loss so many times that of a constant prediction counts as diverged
-
-
-T = TypeVar("T")
 
 
 class Keeper(Protocol):
@@ -48,33 +46,6 @@ class Asked(NamedTuple):
     step: int
     state: State
     answer: Array  # [G K, C, M] outputs, perhaps not there yet
-
-
-def order_of(racer: Racer) -> tuple[int, int]:
-    """What the order decides in which a racer goes through the rows."""
-    return racer.replicate, racer.fold
-
-
-def orders_of(racers: Sequence[Racer]) -> list[tuple[int, int]]:
-    """The orders of these racers, each once."""
-    return list(dict.fromkeys(map(order_of, racers)))
-
-
-def together(heat: Heat, members: Sequence[T], share: int, racer_of: Callable[[T], Racer]) -> list[list[T]]:
-    """Racers of one rule, each perhaps with something beside it, as crews: in their order, as many as one call takes,
-    but at most `share` in whole lanes, so that all cores have something to do, and of no more orders of rows than the
-    program takes."""
-    most = max(heat.width, min(heat.places, -(-share // heat.width) * heat.width))
-    crews: list[list[T]] = []
-    orders: set[tuple[int, int]] = set()
-    for member in members:
-        order = order_of(racer_of(member))
-        if not crews or len(crews[-1]) == most or len(orders | {order}) > heat.orders:
-            crews.append([])
-            orders = set()
-        crews[-1].append(member)
-        orders.add(order)
-    return crews
 
 
 class Crew:
@@ -142,8 +113,11 @@ class Crew:
             asked = self._ask(step)
         self._take(asked)
         self._leave(step)
-        if keeper and not between:
-            keeper.mark(racers)
+        if keeper:
+            if not between:
+                keeper.mark(racers)
+            if keeper.due():
+                keeper.save()
         return sum(racer.step - start for racer in racers)
 
     def moment(self) -> Moment:

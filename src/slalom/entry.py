@@ -111,6 +111,13 @@ def contenders(ranked: Sequence[Entry]) -> list[Entry]:
     return found
 
 
+def best_cost(started: Sequence[Entry]) -> float | None:
+    """The least cost so far, also between rungs; None before any racer has one."""
+    found = [[racer.best for racer in entry.racers] for entry in list(started)]
+    costs = [sum(best.cost for best in bests if best) / len(bests) for bests in found if all(bests)]
+    return min(costs, default=None)
+
+
 def forget(started: Sequence[Entry], best: Sequence[Entry]) -> None:
     """Free the weights of those that ended, but for the best moments of those that may be members of the ensemble, and
     of a few that come next should all survivors diverge. Of the best their last weights stay as well, which may be what

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import shlex
 import shutil
 import tomllib
@@ -153,7 +154,7 @@ class RunFolder:
     def write_leaderboard(self, leaderboard: pl.DataFrame) -> None:
         """Write leaderboard.csv."""
         if self.path:
-            self.write("leaderboard.csv", leaderboard.write_csv())
+            self.write("leaderboard.csv", as_csv(leaderboard))
 
     def write_report(self, html: str, numbers: dict[str, Any]) -> None:
         """Write report.html and report.json."""
@@ -197,6 +198,32 @@ def _sync(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def public(path: str | Path) -> str:
+    """A path as it may stand in what is passed on: relative ones as they are, of others the name alone.
+
+    >>> public("runs/houses"), public("/home/jo/houses.csv"), public("")
+    ('runs/houses', 'houses.csv', '')
+    """
+    return Path(path).name if Path(path).is_absolute() else str(path)
+
+
+def as_csv(frame: pl.DataFrame) -> str:
+    """A frame as CSV in which no text is a formula to a spreadsheet: what begins like one has an apostrophe in front.
+
+    >>> print(as_csv(pl.DataFrame({"remark": ["=1+1", "fine"], "score": [-1.0, 2.0]})))
+    remark,score
+    '=1+1,-1.0
+    fine,2.0
+    <BLANKLINE>
+    """
+    begins = r"^[=+\-@\t\r]"
+    named = frame.rename({name: f"'{name}" for name in frame.columns if re.match(begins, name)})
+    text = pl.col(pl.String)
+    return named.with_columns(
+        pl.when(text.str.contains(begins)).then(pl.lit("'") + text).otherwise(text).name.keep()
+    ).write_csv()
 
 
 def toml(file: Path, text: str) -> dict[str, Any]:

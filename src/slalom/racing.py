@@ -16,11 +16,11 @@ from slalom.checkpoints import Checkpoints, Kept
 from slalom.compared import Rivals
 from slalom.continued import earlier, fingerprint
 from slalom.ending import Ended, Ending
-from slalom.entry import FINISHED, Entry
+from slalom.entry import FINISHED, Entry, best_cost
 from slalom.errors import SlalomError
 from slalom.executor import Threads, cores
 from slalom.finish import about_wave, recipe_rows, structure_of
-from slalom.folder import EVERY, RunFolder
+from slalom.folder import EVERY, RunFolder, public
 from slalom.journal import Journal
 from slalom.metrics import Metric
 from slalom.order import Order
@@ -36,7 +36,7 @@ from slalom.start import drawn, end_of, entered, further, plan_of, prepared_for
 from slalom.table import ROLES, About, Table, table_of
 from slalom.status import Status
 from slalom.track import Track
-from slalom.winning import beside, named
+from slalom.winning import beside, named, not_compiled
 
 DEFAULT_SECONDS = 60.0
 UNDIVIDED = 12.0  # seconds of racers that are too few to divide
@@ -193,6 +193,7 @@ class Race:
                 ranked = track.run()
                 journal.write(*recipe_rows(track, wave))
                 self._say("finishing", 0, track.racer_steps)
+                self.notes += [*map(not_compiled, track.failed), *filter(None, [track.keeper.trouble])]
                 best, single, stays = named(
                     self.folder, prepared, metric, track, ranked, self.notes, self.order.seconds,
                     lambda: self._limit(len(ranked)),
@@ -212,7 +213,8 @@ class Race:
         finally:
             rivals.close()
         if self.folder.path:
-            self.folder.write_report(page(result), result.summary())
+            told = result.summary() | {"out": public(self.folder.path)}
+            self.folder.write_report(page(result), told)
             if result.evidence:
                 self.folder.write_json("evidence.json", finite(result.evidence.plain()))
         return result
@@ -244,7 +246,7 @@ class Race:
         resume_track(track, kept, lambda recipe: structure_of(recipe, prepared), len(prepared.folds))
 
         def report(phase: str, alive: int, racer_steps: int) -> None:
-            cost = track.best_cost()
+            cost = best_cost(track.started)
             self.best = self.best if cost is None else metric.score_of(cost)
             self._say(phase, alive, racer_steps)
 
@@ -283,7 +285,7 @@ class Race:
         tests = {best.name: best.test} | ({ENSEMBLE: gain.test} if gain else {})
         tests |= {row["name"]: row["test"] for row in journal.baselines()}
         about = about_wave(track, prepared, track.executor.compile_seconds)
-        about |= {"source": self.table.source, "target": self.table.target, "seed": self.order.seed}
+        about |= {"source": public(self.table.source), "target": self.table.target, "seed": self.order.seed}
         about["start_seconds"] = None if track.began is None else round(track.began - self.began, 3)
         about["seconds"] = round(perf_counter() - self.began, 3)
         about["refit"] = {"rows": again.rows, "epochs": again.epochs} if again else None

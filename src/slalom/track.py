@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from slalom.checkpoints import Checkpoints, restored
-from slalom.crew import Crew, together
+from slalom.crew import Crew
+from slalom.crews import halved, together
 from slalom.entry import DIVERGED, FINISHED, FURTHER, OUT_OF_TIME, STOPPED, Entry, forget
+from slalom.errors import RaceFailed
 from slalom.executor import Executor, Task
 from slalom.heat import Heat
 from slalom.pace import FINALISTS, Pace
@@ -42,6 +44,7 @@ class Track:
     start: int = 0  # that runs, from 1 on
     rung: int = 0  # of it, from 0 on
     size: int = 0  # of its entries that passed the first rung
+    failed: list[tuple[Heat, BaseException]] = field(default_factory=list)  # heats that could not be compiled
     interrupted: bool = False
     started: list[Entry] = field(default_factory=list)
     starts: list[tuple[list[Entry], list[int]]] = field(default_factory=list)  # who began; how many passed each rung
@@ -77,12 +80,6 @@ class Track:
             self.interrupted = True  # racers must not go on behind the caller's back
             raise
         return self.stop()
-
-    def best_cost(self) -> float | None:
-        """The least cost so far, also between rungs; None before any racer has one."""
-        found = [[racer.best for racer in entry.racers] for entry in list(self.started)]
-        costs = [sum(best.cost for best in bests if best) / len(bests) for bests in found if all(bests)]
-        return min(costs, default=None)
 
     def _through_rungs(self) -> None:
         """One start after the other, each through all rungs, while there are recipes and time for them."""
@@ -150,6 +147,8 @@ class Track:
             self.rung = i
             if not self._race(alive, rungs[i].epochs, first=i == 0, phase=f"{name}rung {i + 1} of {len(rungs)}"):
                 return False
+            if self.failed and not self.started:
+                raise RaceFailed(f"No program could be compiled. The first one: {self.failed[0][1]}")
             if i == 0:
                 alive = [entry for entry in self.started if not entry.outcome]
                 self.size = len(alive)
@@ -196,7 +195,13 @@ class Track:
         def work() -> Iterable[Task]:
             if self.halted():
                 return ()
-            heat.compile()
+            try:
+                heat.compile()
+            except (RuntimeError, MemoryError) as error:  # of one program: others race on
+                with self._lock:
+                    self.failed.append((heat, error))
+                    self.heats.remove(heat)
+                return ()
             for entry in list(self.started):  # of a race that is resumed
                 for racer in entry.racers if entry.heat is heat else ():
                     restored(racer, heat)
@@ -223,27 +228,32 @@ class Track:
                 tasks.append(Task(priority, self._crew(heat, crew, epochs, first=first)))
         return tasks
 
-    def _crew(self, heat: Heat, crew: list[tuple[Entry, Racer]], epochs: int, *, first: bool) -> Callable[[], None]:
-        def work() -> None:
+    def _crew(
+        self, heat: Heat, crew: list[tuple[Entry, Racer]], epochs: int, *, first: bool
+    ) -> Callable[[], Iterable[Task]]:  # fmt: skip
+        def work() -> Iterable[Task]:
             start, per_epoch = crew[0][1].step, heat.steps_per_epoch(0)
             stop = epochs * per_epoch
             racers = self._admitted(crew, first=first)
             if not racers or self.halted():
-                return
+                return ()
             whole = self.pace.crew(heat, len(racers), start, stop)
             heat.program  # noqa: B018 - loaded at this seat before the clock that measures speed is read
             began = time.perf_counter()
             self.began = self.began or began
-            laid_out = Crew(heat, racers)
             patience = self.patience * heat.horizon(racers[0])
-            made = laid_out.advance(stop, self.pace.checks(heat), self.halted, patience, self.keeper)
+            try:
+                laid_out = Crew(heat, racers)
+                made = laid_out.advance(stop, self.pace.checks(heat), self.halted, patience, self.keeper)
+            except (RuntimeError, MemoryError) as error:
+                halves = halved(crew, heat, error)
+                return [Task(0, self._crew(heat, half, epochs, first=first)) for half in halves]
             with self._lock:
                 self.racer_steps += made
                 self.place_steps += laid_out.place_steps
                 self.pace.modelled += whole * max(racer.step - start for racer in racers) / (stop - start)
                 self.pace.measured += time.perf_counter() - began
-            if self.keeper.due():
-                self.keeper.save()
+            return ()
 
         return work
 

@@ -9,6 +9,7 @@ from slalom.corrected import Corrected
 from slalom.entry import Entry
 from slalom.finish import CONSTANT, best_of, crowned
 from slalom.folder import RunFolder
+from slalom.heat import Heat
 from slalom.metrics import Metric
 from slalom.model import Model
 from slalom.prepare import Prepared
@@ -70,3 +71,10 @@ def beside(rivals: Rivals, metric: Metric, track: Track, limit: float) -> list[d
     except KeyboardInterrupt:
         track.interrupted = True
         return list(rivals.rows(metric, 0.0))
+
+
+def not_compiled(failed: tuple[Heat, BaseException]) -> str:
+    """The note on a shape whose program could not be made."""
+    heat, error = failed
+    net, why = heat.structure.net, (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return f"the shape {net.depth} x {net.width} could not be compiled, and its recipes were left out: {why[:200]}."

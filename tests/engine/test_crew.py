@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from slalom import lane
 from slalom.cost import step_seconds
-from slalom.crew import Crew, together
+from slalom.crew import Crew
+from slalom.crews import together
 from slalom.data import Split
 from slalom.lane import CALL_SECONDS, MOST_LANES, call_lanes, call_steps, each_lane, width
 from slalom.net import Net

@@ -8,7 +8,8 @@ import numpy as np
 
 from slalom import seats
 from slalom.bench.cases import RATE, Case, made_data
-from slalom.crew import Crew, together
+from slalom.crew import Crew
+from slalom.crews import together
 from slalom.data import Split, Target
 from slalom.executor import Task, Threads, cores
 from slalom.heat import Heat

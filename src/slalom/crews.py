@@ -1,0 +1,54 @@
+"""How racers are cut into crews, those that the same calls advance, and cut again where memory does not suffice."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from slalom.errors import RaceFailed
+from slalom.heat import Heat
+from slalom.racer import Racer
+
+T = TypeVar("T")
+
+
+def order_of(racer: Racer) -> tuple[int, int]:
+    """What the order decides in which a racer goes through the rows."""
+    return racer.replicate, racer.fold
+
+
+def orders_of(racers: Sequence[Racer]) -> list[tuple[int, int]]:
+    """The orders of these racers, each once."""
+    return list(dict.fromkeys(map(order_of, racers)))
+
+
+def together(heat: Heat, members: Sequence[T], share: int, racer_of: Callable[[T], Racer]) -> list[list[T]]:
+    """Racers of one rule, each perhaps with something beside it, as crews: in their order, as many as one call takes,
+    but at most `share` in whole lanes, so that all cores have something to do, and of no more orders of rows than the
+    program takes."""
+    most = max(heat.width, min(heat.places, -(-share // heat.width) * heat.width))
+    crews: list[list[T]] = []
+    orders: set[tuple[int, int]] = set()
+    for member in members:
+        order = order_of(racer_of(member))
+        if not crews or len(crews[-1]) == most or len(orders | {order}) > heat.orders:
+            crews.append([])
+            orders = set()
+        crews[-1].append(member)
+        orders.add(order)
+    return crews
+
+
+def halved(crew: Sequence[T], heat: Heat, error: BaseException) -> list[list[T]]:
+    """The two halves of a crew for which memory did not suffice, to be tried again; any other error is raised, and one
+    of memory where the crew was no more than a lane (RaceFailed, with what a lane needs)."""
+    if not isinstance(error, MemoryError) and not re.search("RESOURCE_EXHAUSTED|[Oo]ut of memory", str(error)):
+        raise error
+    if len(crew) <= heat.width:
+        net = heat.structure.net
+        need = 4 * heat.width * (8 * net.parameters + 3 * heat.structure.batch_size * sum(net.sizes))
+        raise RaceFailed(
+            f"There must be memory for {heat.width} racers of {net.depth} x {net.width} side by side, about"
+            f" {need / 2**20:,.0f} MB beside the data. There is not: take a smaller width, depth or batch_size."
+        ) from error
+    middle = -(-len(crew) // (2 * heat.width)) * heat.width
+    return [list(crew[:middle]), list(crew[middle:])]

@@ -1,0 +1,135 @@
+"""The command where a machine is poor, odd or full: few file handles, one core, no home, a full disk, a broken pipe."""
+
+import errno
+import os
+import resource
+import subprocess
+
+import pytest
+
+from benchmarks import kills
+
+from .command import COUNTED, SLALOM, slalom, table
+
+
+def surrounded(*arguments, cwd, before=None, **environment):
+    """The command that has ended, in another environment. before: called in its process."""
+    known = {k: v for k, v in os.environ.items() if k not in ("SLALOM_DEBUG", "COLUMNS", "FORCE_COLOR")}
+    known = {k: v for k, v in (known | environment).items() if v is not None}
+    return subprocess.run(
+        [*SLALOM, *map(str, arguments)], cwd=cwd, env=known, capture_output=True, text=True, timeout=120,
+        preexec_fn=before,
+    )  # fmt: skip
+
+
+def ends_well(done, folder):
+    """The race ended with a model."""
+    assert done.returncode == 0, done.stderr
+    assert (folder / "model" / "model.json").exists()
+    assert "Traceback" not in done.stderr
+
+
+def few_handles():
+    """64 file handles."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+
+def one_core():
+    """The first of the cores that this process may use."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+PLACES = {
+    "64 file handles": {"before": few_handles},
+    "one core": {"before": one_core},
+    "a Turkish locale": {"LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8"},
+    "a locale with decimal commas": {"LC_ALL": "de_DE.UTF-8"},
+    "ASCII alone": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"},
+    "no home": {"HOME": None, "XDG_CACHE_HOME": None},
+    "no folder for what is temporary": {"TMPDIR": "/nowhere/at/all"},
+    "another time zone": {"TZ": "Pacific/Chatham"},
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_places(place, tmp_path):
+    """A race ends well there, in a folder with blanks and other signs in its name."""
+    folder = tmp_path / "größe mit leer 'zeichen'"
+    folder.mkdir()
+    table(folder / "rows.csv")
+    done = surrounded("race", "rows.csv", "--target", "price", *COUNTED, cwd=folder, **PLACES[place])
+    ends_well(done, folder / "runs" / "rows")
+
+
+def test_a_second_is_enough_for_a_model(tmp_path):
+    """A limit of one second leaves a model and a leaderboard, within a few seconds of the whole process."""
+    table(tmp_path / "rows.csv")
+    done = slalom("race", "rows.csv", "--target", "price", "--seconds", "1", "--out", "run", cwd=tmp_path)
+    assert done.returncode in (0, 1), done.stderr
+    assert (tmp_path / "run" / "model" / "model.json").exists()
+    assert (tmp_path / "run" / "leaderboard.csv").exists()
+    assert slalom("predict", "run", "rows.csv", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("at", [1, 3, -8, -3])
+def test_a_full_disk(at, tmp_path):
+    """Where the disk is full from the n-th write on, at the beginning, at a checkpoint, at the end, the race says so in a
+    sentence; when there is room again it is resumed, and ends as one that always had room."""
+    table(tmp_path / "rows.csv", rows=160)
+    asked = ["race", "rows.csv", *kills.RACE]
+    with kills.started(tmp_path, *asked, "--out", "alone", at=-1) as process:
+        calls = int(process.communicate(timeout=120)[1].split()[-1])
+    at = at if at > 0 else calls + at
+    with kills.started(tmp_path, *asked, "--out", "run", at=at, how="full") as process:
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 1, err
+    assert err.endswith(f"cannot be read or written: {os.strerror(errno.ENOSPC)}.\n")
+    assert len(err.strip().splitlines()) == 1
+    begun = (tmp_path / "run" / "unfinished" / "order.toml").exists()
+    assert begun or at == 1
+    done = slalom(*(["resume", "run", "--quiet"] if begun else [*asked, "--out", "run"]), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert kills.left(tmp_path / "run") == kills.left(tmp_path / "alone")
+
+
+def test_a_limit_on_the_size_of_files(tmp_path):
+    """Where no file may grow beyond 12 kB, journal and weights among them, there is one sentence and no traceback."""
+    table(tmp_path / "rows.csv")
+    small = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))  # noqa: E731
+    done = surrounded(
+        "race", "rows.csv", "--target", "price", *COUNTED, "--quiet", "--out", "run", cwd=tmp_path, before=small,
+        SLALOM_CACHE="off",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def test_a_reader_that_leaves(tmp_path):
+    """`| head -1` is no failure, and no traceback."""
+    table(tmp_path / "rows.csv")
+    assert slalom("race", "rows.csv", "--target", "price", *COUNTED, "--out", "run", cwd=tmp_path).returncode == 0
+    line = " ".join(f"'{part}'" if " " in part or ";" in part else part for part in SLALOM)
+    done = subprocess.run(
+        ["bash", "-c", f"{line} leaderboard run --csv | head -1; echo ${{PIPESTATUS[0]}}"], cwd=tmp_path,
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "0"
+    assert done.stderr == ""
+
+
+def test_the_clock_may_jump(tmp_path):
+    """The wall clock goes back by a day in the middle of a race: nothing asks it how long something takes."""
+    table(tmp_path / "rows.csv")
+    code = (
+        "import time; now, calls = time.time, [0]\n"
+        "def jumping():\n"
+        "    calls[0] += 1\n"
+        "    return now() - 86400 * (calls[0] % 2)\n"
+        "time.time = jumping\n"
+        "import sys; from slalom.cli import main; main()"
+    )
+    done = subprocess.run(
+        [SLALOM[0], "-c", code, "race", "rows.csv", "--target", "price", *COUNTED, "--out", "run"], cwd=tmp_path,
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    ends_well(done, tmp_path / "run")

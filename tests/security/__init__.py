@@ -1,0 +1,1 @@
+"""What a stranger's file may not do, and what a race keeps to itself."""
