@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-# The process sends itself SIGKILL at the n-th call of what a write does; 0 for never. Or its disk is full from there on.
+# The process sends itself SIGKILL at the n-th call of what a write does; 0 for never; or its disk is full then.
 DEADLY = """
 import errno, os, signal, sys
 calls, at, full = 0, int(sys.argv.pop(1)), sys.argv.pop(1) == "full"
@@ -134,7 +134,10 @@ def main() -> int:
         found = left(home / f"race{i}")
         differs = [key for key in wanted if found.get(key) != wanted[key]] + [key for key in found if key not in wanted]
         kills, other = kills + died, other + bool(differs)
-        print(f"race {i}: killed {died} times ({how}): {'differs in ' + ', '.join(differs) if differs else 'the same'}", flush=True)
+        print(
+            f"race {i}: killed {died} times ({how}): {'differs in ' + ', '.join(differs) if differs else 'the same'}",
+            flush=True,
+        )
         if not differs:
             shutil.rmtree(home / f"race{i}")
     print(f"{given.count} races, {kills} kills: {given.count - other} ended the same, {other} otherwise.")

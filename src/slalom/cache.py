@@ -27,6 +27,8 @@ def folder() -> Path | None:
     if named:
         return Path(named)
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    if not os.path.isabs(home):  # a user without a home
+        return None
     return Path(home) / "slalom" / "programs"
 
 

@@ -224,4 +224,3 @@ def _number(file: Path) -> int:
 def digest(data: bytes) -> str:
     """The checksum in a file's name."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
-

@@ -5,18 +5,19 @@ interrupted; 143 terminated.
 """
 
 import os
+import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
-from slalom import measuring, shell, using
+from slalom import measuring, outcome, shell, using
 from slalom.errors import RaceFailed, SlalomError
 from slalom.measuring import FAILED, FOLDER, INTERRUPTED
+from slalom.outcome import TERMINATED, raced, told_of
 
-REFUSED, TERMINATED = 2, 143
+REFUSED = 2
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
@@ -131,77 +132,13 @@ def race(**given: Any) -> int:
         else:
             from slalom.racing import race as run_race
 
-            plan, ended = {}, _raced(run_race, asked)
+            plan, ended = {}, raced(run_race, asked)
     if ended is None:
         from slalom import told
 
         shell.show(shell.as_json(plan) if given["as_json"] else told.plan(plan))
         return 0
-    return _told(ended, given)
-
-
-@command.command(short_help="Go on with a race that was cut off.")
-@click.argument("folder", type=FOLDER, metavar="DIR")
-@click.argument("file", type=FOLDER, required=False)
-@click.option("--force", is_flag=True, help="Also with other versions, another device or other rows than at its start.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
-def resume(folder: Path, file: Path | None, **given: Any) -> int:
-    """Go on with the race in DIR where its process died, was interrupted or found the disk full, to its end.
-
-    A race of so many recipes and epochs ends as it would have without a stop, bit for bit; one with a limit in seconds
-    has those that were left. The rows are read again from where the race had them; FILE says where they are now.
-
-    \b
-    Examples:
-      slalom resume runs/houses
-      slalom resume copied/houses moved/houses.csv
-    """
-    from slalom.display import display
-
-    with display(quiet=given["quiet"]) as progress:
-        from slalom.resuming import resume as go_on
-
-        rows = {} if file is None else {"X": file}
-        asked = {"folder": folder, "force": given["force"], "progress": progress, "began": shell.process_start()} | rows
-        ended = _raced(go_on, asked)
-    return _told(ended, given | {"explain": None, "file": file})
-
-
-def _told(ended: tuple[Any, int], given: dict[str, Any]) -> int:
-    """Tell of a race that ended, (its result, 0 or the code that it was cut off with); the exit code."""
-    from slalom import told
-
-    result, cut_off = ended
-    if not given["as_json"]:
-        shell.show(told.result(result, shell.columns(), interrupted=bool(cut_off), program=shell.program()))
-    whole = told.has_winner(result) and not cut_off
-    evidence = _explained(result, given) if whole and given["explain"] else None
-    if given["as_json"]:
-        shell.show(shell.as_json(result.summary() | ({"evidence": evidence.plain()} if evidence else {})))
-    if whole and given["explain"] and not evidence:
-        return INTERRUPTED
-    return cut_off or (0 if whole else FAILED)
-
-
-def _explained(result: Any, given: dict[str, Any]) -> Any:
-    """The evidence of `--explain`, told unless JSON is wanted; None where it was interrupted."""
-    rows = {"X": given["file"]} if given["file"] else {}
-    evidence = measuring.measured(result.out, seconds=given["explain"], quiet=given["quiet"], **rows)
-    if evidence and not given["as_json"]:
-        shell.show("\n" + measuring.said(evidence, result.out))
-    return evidence
-
-
-def _raced(door: Callable[..., Any], asked: dict[str, Any]) -> tuple[Any, int]:
-    """(the result, 0 or the code of what cut the race off: Ctrl-C, or being told to end)."""
-    from slalom.result import Interrupted
-
-    told = shell.end_on_term()
-    try:
-        return door(**asked), 0
-    except Interrupted as stopped:
-        return stopped.result, TERMINATED if told() else INTERRUPTED
+    return told_of(ended, given)
 
 
 @command.command(short_help="Show the leaderboard of a race.")
@@ -266,6 +203,7 @@ def list_parts(kind: str, name: str | None, full: bool, as_json: bool) -> int:
     return 0
 
 
+command.add_command(outcome.resume)
 command.add_command(using.inspect)
 command.add_command(using.predict)
 command.add_command(using.export)
@@ -289,8 +227,13 @@ def run(arguments: list[str]) -> int:
         shell.complain(str(error))
         return FAILED
     except (KeyboardInterrupt, click.Abort) as stopped:
-        kept = getattr(stopped, "kept", None) or "before there was anything to keep"
-        shell.complain(f"Interrupted {kept}.")
+        kept = getattr(stopped, "kept", None)
+        goes_on = (
+            f": {shell.program()} resume {shlex.quote(str(kept))} goes on"
+            if kept
+            else " before there was anything to keep"
+        )
+        shell.complain(f"Interrupted{goes_on}.")
         return TERMINATED if isinstance(stopped, shell.Terminated) else INTERRUPTED
     except OSError as error:
         shell.complain(f"{error.filename or 'A file'} cannot be read or written: {error.strerror or error}.")
@@ -303,7 +246,7 @@ def run(arguments: list[str]) -> int:
 def main() -> NoReturn:
     """The entry point. A thread that still compiles does not keep the process alive."""
     code = run(sys.argv[1:])
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()
         except (OSError, ValueError):

@@ -21,9 +21,9 @@ from slalom.record import settings_of
 from slalom.space import LIKELY_RULES, PLAIN, Space
 from slalom.start import entered, fewest_rows, prepared_for
 from slalom.statistics import Means
+from slalom.status import Status
 from slalom.study import Study
 from slalom.table import table_of
-from slalom.status import Status
 from slalom.track import Track
 
 SEARCHES = 3

@@ -141,7 +141,7 @@ def display(*, quiet: bool) -> Silent | Lines | Live:
 
     Use it as a context: it hands out what `slalom.race(progress=…)` takes.
     """
-    if quiet:
+    if quiet or sys.stderr is None:  # None: it was closed before Python began
         return Silent()
     if not sys.stderr.isatty():
         return Lines(sys.stderr)

@@ -176,7 +176,7 @@ def _about(folder: Path) -> dict[str, Any]:
         about = json.loads((folder / FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SlalomError(f"{folder} must be a run folder or an ensemble's. It has no ensemble in it.") from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise SlalomError(f"{folder} holds an ensemble that cannot be read: {error}.") from None
     if not isinstance(about, dict) or about.get("format") not in (FORMAT, *OLDER):
         found = about.get("format") if isinstance(about, dict) else None

@@ -23,8 +23,8 @@ from slalom.recipe import Recipe
 from slalom.reopened import Reopened, Sample, reopened
 from slalom.report import with_evidence
 from slalom.result import finite
-from slalom.study import Study
 from slalom.status import Status
+from slalom.study import Study
 from slalom.weighed import FRESH, Replicates, kept, parts_of
 
 SCALINGS = ("none", "min_max", "z_score", "sigmoid", "robust")  # under which curvature is looked at, and the winner's
@@ -99,7 +99,7 @@ class _Explaining:
     def run(self) -> Evidence:
         """Measure, one thing after the other, while there is time; after Ctrl-C what was finished is told all the
         same."""
-        with Journal(self.folder.journal) as journal:
+        with self.folder.locked(), Journal(self.folder.journal) as journal:
             self.found, self.journal = journal.studies(), journal
             try:
                 self._measure(journal)

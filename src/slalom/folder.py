@@ -18,7 +18,6 @@ import tomli_w
 
 from slalom.errors import SlalomError
 
-
 UNFINISHED, ORDER = "unfinished", "order.toml"  # what a race is resumed from, until it has ended
 EVERY = 20.0  # seconds between two checkpoints
 
@@ -36,7 +35,7 @@ class RunFolder:
         if path is None:
             return cls(None)
         path = Path(path)
-        if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        if path.is_file() or (path.is_dir() and not _is_bare(path)):
             raise SlalomError(
                 f"out must be a new or empty folder. {path} already holds something: choose another, or continue the"
                 " race in it with --continue."
@@ -73,7 +72,8 @@ class RunFolder:
     def begin(self, begun: dict[str, Any]) -> None:
         """Write down what a race was asked to do, before it does it."""
         if self.path:
-            (self.path / UNFINISHED).mkdir(exist_ok=True)
+            shutil.rmtree(self.path / UNFINISHED, ignore_errors=True)  # what was kept of another race
+            (self.path / UNFINISHED).mkdir()
             self.write(f"{UNFINISHED}/{ORDER}", tomli_w.dumps(_present(begun)))
 
     def end(self) -> None:
@@ -143,7 +143,7 @@ class RunFolder:
         assert self.path
         try:
             return tomllib.loads((self.path / "race.toml").read_text(encoding="utf-8"))
-        except (OSError, tomllib.TOMLDecodeError) as error:
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
             raise SlalomError(f"{self.path / 'race.toml'} cannot be read: {error}.") from None
 
     def write_settings(self, settings: dict[str, Any]) -> None:
@@ -200,6 +200,13 @@ def _sync(folder: Path) -> None:
         os.close(handle)
 
 
+def _is_bare(path: Path) -> bool:
+    """Whether a folder holds nothing, or no more than a race leaves that was killed before it began."""
+    names = {one.name for one in path.iterdir()}
+    known = {UNFINISHED, *(f"journal.sqlite{end}" for end in ("", "-wal", "-shm"))}
+    return names <= known and not (path / UNFINISHED / ORDER).exists()
+
+
 def public(path: str | Path) -> str:
     """A path as it may stand in what is passed on: relative ones as they are, of others the name alone.
 
@@ -230,7 +237,7 @@ def toml(file: Path, text: str) -> dict[str, Any]:
     """What TOML text from a file holds (SlalomError where it is none)."""
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SlalomError(f"{file} must be TOML. {error}.") from None
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from slalom.errors import RaceFailed
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS recipes (
     number INTEGER PRIMARY KEY,      -- of the recipe in the race
@@ -49,8 +51,11 @@ class Journal:
         if path and read_only:
             self._database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
             return
-        self._database = sqlite3.connect(str(path) if path else ":memory:", isolation_level=None)
-        self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;" + SCHEMA)
+        try:
+            self._database = sqlite3.connect(str(path) if path else ":memory:", isolation_level=None)
+            self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;" + SCHEMA)
+        except sqlite3.Error as error:
+            raise RaceFailed(f"{path} cannot be written as a journal: {error}.") from None
         there = [column[1] for column in self._database.execute("PRAGMA table_info(recipes)")]
         for name, kind in LATER.items():
             if name not in there:  # an older journal
@@ -148,5 +153,11 @@ class _Transaction:
     def __enter__(self) -> None:
         self._database.execute("BEGIN IMMEDIATE")
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._database.execute("COMMIT" if kind is None else "ROLLBACK")
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        try:
+            if self._database.in_transaction:  # an error may have ended it
+                self._database.execute("COMMIT" if kind is None else "ROLLBACK")
+        except sqlite3.Error as failed:
+            error = failed
+        if isinstance(error, sqlite3.Error):
+            raise RaceFailed(f"The journal cannot be written: {error}. Make room: `slalom resume` goes on.") from None

@@ -24,6 +24,7 @@ from slalom.types import Array, Tree
 from slalom.unit import Unit
 
 FORMAT = 6  # of the model folder; a newer one is refused
+FARTHEST = 1e18  # of a scaled cell, as in training: its square stays finite
 # That are still read: 2 knew no temperature and no threshold, 3 no codes, 4 no intervals, 5 no cycles and no free text.
 OLDER = (2, 3, 4, 5)
 
@@ -105,7 +106,7 @@ class Model:
     def scaled(self, table: Array) -> Array:
         """Encoded rows [N, D] as the net's first layer takes them, float32."""
         with np.errstate(over="ignore", invalid="ignore"):
-            x = np.asarray(self.scaler(table), np.float32)
+            x = np.asarray(np.clip(self.scaler(table), -FARTHEST, FARTHEST), np.float32)
         x[:, self.net.plain :] = table[:, self.net.plain :]  # codes
         return x
 
@@ -172,7 +173,7 @@ class Model:
             arrays = safetensors.numpy.load(data)
         except FileNotFoundError:
             raise SlalomError(f"{folder} must be a run folder or a model folder. It has no model in it.") from None
-        except (ValueError, OSError, safetensors.SafetensorError) as error:
+        except (ValueError, OSError, RecursionError, safetensors.SafetensorError) as error:
             raise SlalomError(f"{folder} holds a model that cannot be read: {error}.") from None
         if not isinstance(about, dict):
             raise SlalomError(f"{folder} holds a damaged model: model.json must be one object.")
@@ -191,7 +192,7 @@ class Model:
     @classmethod
     def _from_parts(cls, folder: Path, about: dict[str, Any], arrays: dict[str, Array]) -> "Model":
         try:
-            net = Net(**about["net"])
+            net = _net(about["net"], arrays)
             scaler = _scaler_from_plain("scaler", about["scaler"], arrays, net.inputs)
             unit = about["unit"]
             if unit is not None:
@@ -224,7 +225,7 @@ class Model:
                 threshold=float(about["threshold"]),
                 conformal=from_plain(**about["conformal"]) if about.get("conformal") else None,
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise SlalomError(f"{folder} holds a damaged model: {type(error).__name__}: {error}.") from None
 
 
@@ -258,6 +259,21 @@ def _scaler_from_plain(prefix: str, plain: dict[str, Any], arrays: dict[str, Arr
     scaler = kind(**settings, **vectors)
     scaler(np.zeros((1, columns)))  # refuses another number of columns
     return scaler
+
+
+def _net(told: dict[str, Any], arrays: dict[str, Array]) -> Net:
+    """A net from plain data, no larger than the arrays that are to fill it: nothing is made for one that is."""
+    numbers = sum(array.size for array in arrays.values())
+    sizes = [told.get(name, 0) for name in ("inputs", "outputs", "depth", "width", "embedding_size", "embedded")]
+    for size in (*sizes, *told.get("categories", ())):
+        if not isinstance(size, int) or isinstance(size, bool) or not -1 <= size <= numbers:
+            raise ValueError(f"a net of {size!r} of something, and {numbers} numbers for it")
+    if told["depth"] > len(arrays):
+        raise ValueError(f"a net of {told['depth']} layers, and {len(arrays)} arrays for them")
+    net = Net(**told)
+    if net.parameters > numbers:
+        raise ValueError(f"a net of {net.parameters} numbers, and {numbers} for it")
+    return net
 
 
 def _positive(number: Any) -> float:

@@ -49,7 +49,7 @@ def evidence(folder: str | Path) -> Evidence | None:
         return None
     try:
         return Evidence.of(json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise SlalomError(f"{file} is damaged: {error}. `slalom explain` writes it anew.") from None
 
 

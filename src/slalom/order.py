@@ -36,7 +36,7 @@ class Order:
     def __post_init__(self) -> None:
         if self.seconds is not None and not (isinstance(self.seconds, (int, float)) and 0 < self.seconds < math.inf):
             raise wrong("seconds", "a positive number", self.seconds)
-        if not (isinstance(self.every, (int, float)) and 0 <= self.every):
+        if not (isinstance(self.every, (int, float)) and self.every >= 0):
             raise wrong("every", "a number of seconds, 0 or more", self.every)
         for name in ("recipes", "epochs", "seed"):
             value, least = getattr(self, name), 0 if name == "seed" else 1

@@ -21,6 +21,7 @@ from slalom.seats import blank, give_back
 from slalom.types import Array
 from slalom.unit import MEAN, Unit
 
+LARGEST = 1e30  # of a cell in float32: differences and products with centres and spreads stay finite
 CHUNK = 2**16  # rows that are scaled at once: what is made on the way stays small
 Sink = Callable[[range, Array], None]
 
@@ -240,7 +241,8 @@ def _lay_out(made: Prepared, encoded: Encoded, fitted_on: Array, sink: Sink | No
         def fill(first: int, scaled: Callable[[Array], Array]) -> None:
             for i in range(0, n, CHUNK):
                 rows = slice(first + i, first + min(i + CHUNK, n))
-                x[rows, run.start : run.stop] = scaled(seen[i : i + CHUNK])
+                found = scaled(seen[i : i + CHUNK])
+                x[rows, run.start : run.stop] = np.clip(found, -LARGEST, LARGEST, out=found)
                 x[rows, run.start + len(plain) : run.stop] = table[i : i + CHUNK, len(plain) :]
 
         fill(0, lambda some: (some - base.centre) / base.spread)

@@ -33,8 +33,8 @@ from slalom.result import ENSEMBLE, Best, Interrupted, Result, finite, leaderboa
 from slalom.resumed import plain
 from slalom.resumed import resume as resume_track
 from slalom.start import drawn, end_of, entered, further, plan_of, prepared_for
-from slalom.table import ROLES, About, Table, table_of
 from slalom.status import Status
+from slalom.table import ROLES, About, Table, table_of
 from slalom.track import Track
 from slalom.winning import beside, named, not_compiled
 
@@ -175,7 +175,11 @@ class Race:
         mark = fingerprint(self.folder, prepared, (self.resumes or {}).get("fingerprint"))
         self.folder.make()
         with self.folder.locked():
-            result = self._held(prepared, metric, track, numbers, mark)
+            try:
+                result = self._held(prepared, metric, track, numbers, mark)
+            except KeyboardInterrupt as stopped:  # a second time: what was kept stays
+                stopped.kept = self.folder.path  # type: ignore[attr-defined]
+                raise
             if track.interrupted:
                 raise Interrupted(result)
             self.folder.end()

@@ -218,7 +218,7 @@ class Recipe:
         """A recipe from TOML text, as `to_toml` writes it; a field that is not there keeps its default."""
         try:
             plain = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise SlalomError(f"The recipe must be TOML. {error}.") from None
         return cls.from_plain(plain)
 

@@ -90,7 +90,8 @@ def _drawn(rows: list[dict[str, Any]], seed: int, epochs: int) -> dict[int, Samp
 
 
 def rows_of(
-    opened: RunFolder, data: dict[str, Any], X: Any, y: Any, validation: Any, roles: dict[str, Any], door: str = "explain"
+    opened: RunFolder, data: dict[str, Any], X: Any, y: Any, validation: Any, roles: dict[str, Any],
+    door: str = "explain",
 ) -> Table:  # fmt: skip
     """The rows of a race: those that are given, or its file's. door: what is called, for what is said."""
     for role in data.get("given", []):

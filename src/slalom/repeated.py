@@ -17,7 +17,6 @@ from slalom.result import ENSEMBLE, Best, Result
 from slalom.table import Table
 from slalom.track import Track
 
-
 KEPT = ("seed", "task", "seconds", "recipes", "epochs", "space", "plan", "refit", "test", "baselines", "every")
 
 
@@ -58,13 +57,18 @@ def order_of(settings: dict[str, Any], metric: Any = None) -> Order:
 
     Raises SlalomError where that has to be given, or a part of a recipe was a Python object.
     """
-    kept = settings["order"]
-    if metric is None and not is_named(kept["metric"]):
-        raise SlalomError(f"metric must be given: the race was to be chosen by a function, {kept['metric']}.")
-    given = {name: kept[name] for name in KEPT if name in kept}
-    recipes = {"recipe": Recipe.from_plain(kept["recipe"])} if "recipe" in kept else {}
-    also = tuple(Recipe.from_plain(plain) for plain in kept.get("also", ()))
-    return Order(**given, **recipes, also=also, fixed=dict(kept.get("fixed", {})), metric=metric or kept["metric"])
+    try:
+        kept = settings["order"]
+        if metric is None and not is_named(kept["metric"]):
+            raise SlalomError(f"metric must be given: the race was to be chosen by a function, {kept['metric']}.")
+        given = {name: kept[name] for name in KEPT if name in kept}
+        recipes: dict[str, Any] = {"recipe": Recipe.from_plain(kept["recipe"])} if "recipe" in kept else {}
+        also = tuple(Recipe.from_plain(plain) for plain in kept.get("also", ()))
+        return Order(**given, **recipes, also=also, fixed=dict(kept.get("fixed", {})), metric=metric or kept["metric"])
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, SlalomError):
+            raise
+        raise SlalomError(f"The order of a race must be as Slalom wrote it. It is not: {error!r}.") from None
 
 
 def _data(table: Table, fingerprint: str) -> dict[str, Any]:

@@ -58,12 +58,15 @@ def resume(track: Track, kept: Kept, structure: Callable[[Recipe], Structure], f
 
 
 def _later(
-    found: Sequence[Any], heats: dict[tuple[Structure, Kind], Heat], structure: Callable[[Recipe], Structure], folds: int
+    found: Sequence[Any], heats: dict[tuple[Structure, Kind], Heat], structure: Callable[[Recipe], Structure],
+    folds: int,
 ) -> dict[int, Entry]:  # fmt: skip
     """The entries of further starts, whose recipes no order gives."""
     made = {}
     for number, told in found:
         recipe = Recipe.from_plain(told)
         heat = heats[structure(recipe), kind_of(recipe.rule)]
-        made[int(number)] = Entry(int(number), recipe, heat, [Racer(int(number), recipe, fold) for fold in range(folds)])
+        made[int(number)] = Entry(
+            int(number), recipe, heat, [Racer(int(number), recipe, fold) for fold in range(folds)]
+        )
     return made

@@ -51,8 +51,12 @@ def resume(
         order = order_of(begun, metric)
         table = rows_of(opened, begun["data"], X, y, validation, roles, door="resume")
         held = {"wave": int(begun["wave"]), "fingerprint": None if force else str(begun["fingerprint"])}
-    except KeyError as error:
-        raise SlalomError(f"{folder} must hold what Slalom wrote down when the race began. It lacks {error}.") from None
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, SlalomError):
+            raise
+        raise SlalomError(
+            f"{folder} must hold what Slalom wrote down when the race began. It does not: {error}."
+        ) from None
     started = perf_counter() if began is None else began
     return Race(order, table, opened, started, progress, resumes=held).run()
 

@@ -86,6 +86,8 @@ def show(text: str, *, raw: bool = False) -> None:
     """Write to stdout; a reader that has had enough (`| head`) is no failure. raw: data, as it is in a pipe."""
     from slalom.board import clean
 
+    if sys.stdout is None:  # closed before Python began
+        return
     try:
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="replace")

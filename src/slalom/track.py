@@ -74,8 +74,10 @@ class Track:
                 self._finals()
         except KeyboardInterrupt:  # the first Ctrl-C ends the race where it is
             self.interrupted = True
-            self.executor.wait(5.0)
-            self.keeper.save()  # as they stand: the race may be resumed
+            try:
+                self.executor.wait(5.0)
+            finally:  # also where Ctrl-C comes again
+                self.keeper.save()  # as they stand: the race may be resumed
         except BaseException:
             self.interrupted = True  # racers must not go on behind the caller's back
             raise

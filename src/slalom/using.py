@@ -123,7 +123,9 @@ def export(folder: Path, form: str, out: Path, which: str | None, quiet: bool) -
             raise SlalomError(f"--{which} says nothing to --to {form}: a script trains the winner's network.")
         file, rows = scripts.export(folder, library, out)
         if not quiet:
-            shell.show(f"{file} trains the winner again. What it makes of the {rows:,} rows is what Slalom made of them.")
+            shell.show(
+                f"{file} trains the winner again. What it makes of the {rows:,} rows is what Slalom made of them."
+            )
         return 0
     model = model_in(folder, which)
     if form == "onnx":

@@ -9,7 +9,6 @@ import sys
 import time
 
 import pytest
-
 from benchmarks import kills
 
 from .command import TINY, slalom, start, table
@@ -39,14 +38,17 @@ def cut(folder, name, at):
 
 @pytest.mark.parametrize("at", [4, 9, 22])
 def test_killed_while_it_writes(home, at):
-    """A race that dies at a write, of its order, of a checkpoint, is resumed to the same leaderboard and the same bits."""
+    """A race that dies at a write, of its order, of a checkpoint, is resumed to the same end, bit for bit."""
     folder = cut(home, f"write{at}", at)
     done = slalom("resume", folder.name, "--quiet", cwd=home)
     assert done.returncode == 0, done.stderr
     assert kills.left(folder) == kills.left(home / "alone")
     assert not (folder / "unfinished").exists()
     again = slalom("resume", folder.name, cwd=home)
-    assert again.stderr == f"{folder.name} must hold a race that was cut off. Its race has ended: slalom race --continue adds to it.\n"
+    assert (
+        again.stderr
+        == f"{folder.name} must hold a race that was cut off. Its race has ended: slalom race --continue adds to it.\n"
+    )
 
 
 def test_damaged_checkpoints(home):

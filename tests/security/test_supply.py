@@ -22,7 +22,9 @@ INSTALLED = sorted({re.sub(r"[-_.]+", "-", one.name).lower() for one in distribu
 def test_every_package_is_pinned():
     """Nothing is installed beside what constraints.txt names, in other versions than it names."""
     there = {name: distribution(name).version for name in INSTALLED}
-    assert {name: version for name, version in there.items() if PINNED.get(name, "").split("+")[0] != version.split("+")[0]} == {}
+    assert {
+        name: version for name, version in there.items() if PINNED.get(name, "").split("+")[0] != version.split("+")[0]
+    } == {}
 
 
 @pytest.mark.parametrize("name", INSTALLED)
@@ -39,5 +41,7 @@ def test_files_are_those_of_the_package(name):
 
 def test_dependencies_come_from_the_index_alone():
     """No requirement of the project is an address, a path or a repository."""
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8") + (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8") + (ROOT / "constraints.txt").read_text(
+        encoding="utf-8"
+    )
     assert not re.findall(r"@ ?(?:git\+|https?:|file:)", text)

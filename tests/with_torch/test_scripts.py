@@ -17,13 +17,15 @@ from slalom.exports import scripts
 from slalom.exports.training import optimisers
 from slalom.metrics import METRICS
 
-from ..training import scripted
+from exports.training import scripted
 
 SETTINGS = {"lion": {"weight_decay": 0.3}, "adamw": {"weight_decay": 0.3}, "muon": {"weight_decay": 0.3}}
 STEPS = 12
 rng = np.random.default_rng(1)
 FIRST = {"matrix": rng.normal(size=(6, 4)).astype(np.float32), "bias": rng.normal(size=6).astype(np.float32)}
-GRADIENTS = [{n: rng.normal(size=w.shape).astype(np.float32) * 10.0**-k for n, w in FIRST.items()} for k in range(STEPS)]
+GRADIENTS = [
+    {n: rng.normal(size=w.shape).astype(np.float32) * 10.0**-k for n, w in FIRST.items()} for k in range(STEPS)
+]
 
 
 def module(folder):
@@ -70,9 +72,7 @@ def test_rules_of_pytorch(name, tmp_path):
 @pytest.mark.parametrize("name", sorted(optimisers.KERAS))
 def test_rules_of_keras(name, tmp_path):
     """The same of Keras."""
-    scripted(
-        tmp_path, "keras", rule=name, weight_decay=SETTINGS.get(name, {}).get("weight_decay"), schedule="linear"
-    )
+    scripted(tmp_path, "keras", rule=name, weight_decay=SETTINGS.get(name, {}).get("weight_decay"), schedule="linear")
     train = module(tmp_path)
     train.Rates.steps = 10
     line = re.search(r"net\.compile\(optimizer=(.*), loss=loss\)", (tmp_path / "train.py").read_text())[1]
@@ -106,7 +106,8 @@ def friedman(file):
 LANDED = {
     "regression": {
         "rule": "adamw", "learning_rate": 0.004, "schedule": "cosine", "warmup": 0.05, "batch_size": 128, "epochs": 12,
-        "depth": 2, "width": 64, "activation": "silu", "embedding": "periodic", "dropout": 0.05, "scaling": "robust_clip",
+        "depth": 2, "width": 64, "activation": "silu", "embedding": "periodic", "dropout": 0.05,
+        "scaling": "robust_clip",
     },
     "classification": {
         "rule": "nesterov", "learning_rate": 0.03, "schedule": "step", "batch_size": 128, "epochs": 12, "depth": 2,

@@ -13,6 +13,10 @@ from slalom.data.treatments import KINDS, Category, Code, Number, Text, Treatmen
 from slalom.errors import SlalomError, nearest, wrong
 from slalom.types import Array
 
+_FIELDS: dict[str, Any] = {  # of all treatments
+    "name": str, "of": str, "word": str, "fill": (int, float), "period": (int, float), "places": int,
+    "two": bool, "whole": bool, "other": bool, "missing": bool, "levels": tuple,
+}  # fmt: skip
 _FIRST = 1_000  # cells by which columns are told apart before they are compared whole
 
 
@@ -181,8 +185,21 @@ class Columns:
         treatments = []
         for given in plain["treatments"]:
             values = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k != "kind"}
-            treatments.append(KINDS[given["kind"]](**values))
+            treatments.append(_sound(KINDS[given["kind"]](**values)))
         return cls(tuple(plain["input_names"]), tuple(treatments), tuple(plain["notes"]), plain["target"])
+
+
+def _sound(treatment: Treatment) -> Treatment:
+    """A treatment from plain data, refused (ValueError) where it holds anything but what such a one may."""
+    for name, value in vars(treatment).items():
+        wanted = _FIELDS[name]
+        if isinstance(value, bool) != (wanted is bool) or not isinstance(value, wanted):
+            raise ValueError(f"{name} of a column is {value!r:.60}")
+        if isinstance(value, tuple) and not all(isinstance(level, str) for level in value):
+            raise ValueError(f"a level of a column is no text: {value!r:.60}")
+    if isinstance(treatment, Text) and not 1 <= treatment.places <= 2**12:
+        raise ValueError(f"places of a column of text are {treatment.places}")
+    return treatment
 
 
 def _embeddable(treatment: Treatment) -> bool:

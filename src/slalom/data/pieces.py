@@ -10,6 +10,7 @@ import polars as pl
 from slalom.data.base import settle
 from slalom.data.read import TEXT, read
 from slalom.data.text import Dialect, from_text, separator_of
+from slalom.errors import SlalomError
 
 BYTES = 2**26  # of text that are read at once
 ROWS = 2**18  # of a Parquet file
@@ -46,10 +47,14 @@ def pieces(
 
 
 def _parquet(file: Path, as_text: Collection[str]) -> Iterator[pl.DataFrame]:
-    lazy = pl.scan_parquet(file, glob=False)
-    rows = lazy.select(pl.len()).collect().item()
-    for first in range(0, rows, ROWS):
-        yield settle(lazy.slice(first, ROWS).collect(), as_text=as_text).frame
+    try:
+        lazy = pl.scan_parquet(file, glob=False)
+        rows = lazy.select(pl.len()).collect().item()
+        for first in range(0, rows, ROWS):
+            yield settle(lazy.slice(first, ROWS).collect(), as_text=as_text).frame
+    except (pl.exceptions.PolarsError, OSError) as error:
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise SlalomError(f"{file} must be a Parquet file that can be read. Got: {said}.") from None
 
 
 def _wide(file: Path, encoding: str | None) -> bool:

@@ -1,5 +1,7 @@
 """Reads a table from a file: text, Parquet, Arrow, JSON lines or Excel, also packed."""
 
+import io
+import zipfile
 from collections.abc import Callable, Collection
 from os import PathLike
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from slalom.data.base import Table, counted, refuse_duplicates, settle, shown
-from slalom.data.packed import PACKED, unpacked
+from slalom.data.packed import LIMIT, PACKED, unpacked
 from slalom.data.text import Dialect, from_text
 from slalom.errors import SlalomError, wrong
 
@@ -119,6 +121,7 @@ def _excel(file: Path, data: bytes | None, as_text: Collection[str]) -> Table:
         import fastexcel
     except ImportError:
         raise SlalomError("Excel files need a reader that is not installed: pip install 'slalom[excel]'.") from None
+    _refuse_large(io.BytesIO(_bytes(file) if data is None else data), file)
     try:
         cells = pl.read_excel(
             _bytes(file) if data is None else data, engine="calamine", has_header=False, infer_schema_length=None
@@ -128,6 +131,17 @@ def _excel(file: Path, data: bytes | None, as_text: Collection[str]) -> Table:
     table = from_text(cells.write_csv(include_header=False).encode(), file, as_text, Dialect(","))
     first = f"{file.name}: {counted(table.frame.height, 'row')} and {counted(table.frame.width, 'column')}."
     return Table(table.frame, (first, *table.notes[1:]))
+
+
+def _refuse_large(book: io.BytesIO, file: Path) -> None:
+    """Refuse a workbook, which is a zip, that says of itself that it unpacks to more than is read (SlalomError)."""
+    try:
+        with zipfile.ZipFile(book) as packed:
+            size = sum(one.file_size for one in packed.infolist())
+    except (zipfile.BadZipFile, ValueError, OSError):
+        return  # its reader says what is wrong
+    if size > LIMIT:
+        raise SlalomError(f"{file} must unpack to at most {LIMIT / 2**30:.0f} GiB. Got more.")
 
 
 def _first_line(error: Exception) -> str:

@@ -144,7 +144,10 @@ class Target:
         >>> Target.from_plain(Target.fit(["a", "b"]).to_plain()).classes.tolist()
         ['a', 'b']
         """
-        classes = np.array(plain["classes"], dtype=plain["dtype"])
+        dtype = np.dtype("U" if str(plain["dtype"]).startswith("<U") else plain["dtype"])  # as wide as its labels are
+        if dtype.kind not in "biufUO":
+            raise ValueError(f"labels of type {dtype}")
+        classes = np.array(plain["classes"], dtype=dtype)
         return cls(plain["task"], plain["name"], classes, plain["mean"], plain["spread"], tuple(plain["notes"]))
 
     def _plain_classes(self) -> Array:

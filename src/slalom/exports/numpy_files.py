@@ -80,7 +80,9 @@ def _source(name: str, form: str) -> str:
         return text
     head, rest = text.split(NET)[0], text.split(REST)[1]
     head = head.replace("sigmoid, unscaled\n", "sigmoid, unscaled\nfrom torch_net import outputs\n")
-    head = head.replace("ERF = np.vectorize(math.erf, otypes=[float])\n", "").replace("and NumPy, and", "NumPy and PyTorch, and")
+    head = head.replace("ERF = np.vectorize(math.erf, otypes=[float])\n", "").replace(
+        "and NumPy, and", "NumPy and PyTorch, and"
+    )
     return head.replace("stand rows.py, model.json", "stand rows.py, torch_net.py, model.json") + REST + rest
 
 

@@ -32,7 +32,7 @@ class Rows(NamedTuple):
     train: Array
     choose: Array
     test: Array
-    count: int
+    total: int
 
 
 def export(folder: Path, library: str, out: Path) -> tuple[Path, int]:
@@ -56,7 +56,7 @@ def export(folder: Path, library: str, out: Path) -> tuple[Path, int]:
     out.mkdir(parents=True, exist_ok=True)
     (out / "train.py").write_text(text, encoding="utf-8")
     np.savez(out / "rows.npz", **rows._asdict())
-    return out / "train.py", rows.count
+    return out / "train.py", rows.total
 
 
 def _about(race: Reopened, source: Path) -> About:

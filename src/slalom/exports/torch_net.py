@@ -151,9 +151,7 @@ def _plain(about, w, first):
 def _residual(about, w, first):
     """Blocks whose answer is added to what they are given."""
     act, last = ACTIVATIONS[about["activation"]], first + 2 * about["depth"]
-    blocks = [
-        Block(*_norm(about, w, i - 1), _dense(w, i), act(), _dense(w, i + 1)) for i in range(first + 1, last, 2)
-    ]
+    blocks = [Block(*_norm(about, w, i - 1), _dense(w, i), act(), _dense(w, i + 1)) for i in range(first + 1, last, 2)]
     return [_dense(w, first), *blocks, *_norm(about, w, last), act(), _dense(w, last + 1)]
 
 
@@ -180,4 +178,4 @@ def outputs(net, w, x):
         return _MADE[id(w)][1](torch.tensor(np.asarray(x, np.float32))).double().numpy().T
 
 
-_MADE = {}  # arrays and their net, by the identity of the arrays
+_MADE: dict = {}  # arrays and their net, by the identity of the arrays

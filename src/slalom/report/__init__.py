@@ -14,6 +14,7 @@ from markupsafe import Markup
 from slalom.board import clean, columns_of, numbers, shared, short
 from slalom.evidence import Evidence
 from slalom.explained import sentences
+from slalom.folder import public
 from slalom.result import ENSEMBLE, Result
 from slalom.verdict import counts, verdict
 
@@ -51,7 +52,7 @@ def page(result: Result) -> str:
 
 def section(evidence: Evidence | None, out: Path | None) -> str:
     """What is known of the winner as a part of the page, between two comments."""
-    folder = "DIR" if out is None else shlex.quote(str(out))
+    folder = "DIR" if out is None else shlex.quote(public(out))
     return _rendered("evidence.html.jinja", sentences=sentences(evidence, "slalom", folder) if evidence else [])
 
 

@@ -31,11 +31,11 @@ def _line(t: Treatment) -> str:
     if isinstance(t, Number):
         return f"filled(days(table[{name}]), {t.fill!r}),"
     if isinstance(t, Cycle):
-        return f"cycle(days(table[{name}]), period={t.period!r}, whole={t.whole!r}),  # {t.word}"
+        return f"cycle(days(table[{name}]), period={float(t.period)!r}, whole={bool(t.whole)!r}),"
     if isinstance(t, Presence):
         return f"missing(table[{name}]),"
     if isinstance(t, Text):
-        return f"hashed(table[{name}], {t.places}),"
+        return f"hashed(table[{name}], {int(t.places)}),"
     if isinstance(t, (Category, Code)):
         extra = ", others=True" * t.other + ", gaps=True" * t.missing
         if isinstance(t, Code):

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from typing import Any
-
 from slalom.layers import ACTIVATIONS, INITIALISERS
 from slalom.layers.activations import LEAK
 from slalom.net import NORMALISATIONS, Net
@@ -95,11 +93,11 @@ def torch_loss(loss: str, recipe: Recipe) -> list[str]:
         each = f'nn.functional.cross_entropy(z, y, reduction="none"{f", label_smoothing={smooth}" if smooth else ""})'
         return [f"each, own = {each}, weights[y]", "return (own * each).sum() / own.sum()"]
     if loss == "logistic":
-        q = f"q = y + {smooth} * (0.5 - y)" if smooth else "q = y.float()"
+        soft = f"q = y + {smooth} * (0.5 - y)" if smooth else "q = y.float()"
         if not weighed:
-            return [q, "return nn.functional.binary_cross_entropy_with_logits(z[:, 0], q)"]
+            return [soft, "return nn.functional.binary_cross_entropy_with_logits(z[:, 0], q)"]
         each = 'nn.functional.binary_cross_entropy_with_logits(z[:, 0], q, reduction="none")'
-        return [q, f"each, own = {each}, weights[y]", "return (own * each).sum() / own.sum()"]
+        return [soft, f"each, own = {each}, weights[y]", "return (own * each).sum() / own.sum()"]
     if loss == "quantile":
         q = recipe.quantile
         return ["d = y - z[:, 0]", f"return torch.maximum({q} * d, ({q} - 1) * d).mean()"]

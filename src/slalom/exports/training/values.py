@@ -49,7 +49,9 @@ class About(NamedTuple):
     weights: str | None
 
 
-def values(about: About, model: Model, library: str, reading: Reading, names: list[str] | None, train: int) -> dict[str, Any]:  # fmt: skip
+def values(
+    about: About, model: Model, library: str, reading: Reading, names: list[str] | None, train: int
+) -> dict[str, Any]:  # fmt: skip
     """All that the templates are told. names: of the columns, where the file's own are others. train: rows.
 
     Raises SlalomError for a part of the recipe that has no text.
@@ -68,15 +70,24 @@ def values(about: About, model: Model, library: str, reading: Reading, names: li
 def _told(about: About) -> dict[str, Any]:
     """What the head says."""
     return {
-        "name": about.name,
-        "target_words": shown(about.target),
-        "file_words": shown(about.source.name),
+        "name": quiet(about.name),
+        "target_words": quiet(about.target),
+        "file_words": quiet(about.source.name),
         "file": repr(str(about.source)),
         "target": repr(about.target),
         "scores": about.scores,
         "fixed_epochs": about.epochs,
         "weighted": f"(weights := number(table[{about.weights!r}])[train]) / weights.sum()" if about.weights else "",
     }
+
+
+def quiet(text: str) -> str:
+    r"""Text of a stranger as it may stand in a docstring: on one line, no quote and no backslash in it, cut when long.
+
+    >>> quiet("price"), quiet('a"b\\c'), len(quiet("a" * 100))
+    ('price', "a'b/c", 61)
+    """
+    return shown(text)[1:-1].replace('"', "'").replace("\\", "/")
 
 
 def _columns(model: Model, reading: Reading, names: list[str] | None, quantiles: int) -> dict[str, Any]:

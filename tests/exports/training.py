@@ -31,7 +31,11 @@ ROWS = Rows(np.arange(160), np.arange(160, 200), np.arange(200, N), N)
 @cache
 def fitted(labels=None, **shape):
     """A model of the table: of numbers, or of as many classes as there are labels."""
-    y = Y if labels is None else np.array(labels)[np.digitize(Y, np.quantile(Y, np.arange(1, len(labels)) / len(labels)))]
+    y = (
+        Y
+        if labels is None
+        else np.array(labels)[np.digitize(Y, np.quantile(Y, np.arange(1, len(labels)) / len(labels)))]
+    )
     task = "regression" if labels is None else "classification"
     return fit(FRAME[ROWS.train], y[ROWS.train], recipe=Recipe().with_fields(SMALL | shape), task=task), y
 

@@ -1,0 +1,1 @@
+"""Exports that are text: scripts that train a recipe again."""

@@ -1,0 +1,1 @@
+"""Folders that earlier versions wrote: later ones must read them and predict the same."""
