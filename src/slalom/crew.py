@@ -98,12 +98,14 @@ class Crew:
                 asked = None
                 jax.block_until_ready(before)  # one call runs while the next one is made ready, no more
                 if keeper and step < check and keeper.due():
-                    self._leave(step)
-                    keeper.mark(racers)
-                    keeper.save()
+                    self._keep(keeper, step)
             if step < check or all(racer.over_at is not None for racer in racers):
                 break
             asked = self._ask(step)
+            if keeper and step < stop and keeper.due():
+                self._take(asked)
+                self._keep(keeper, step)
+                asked = None
         between = step > start and not (asked and asked.step == step)
         if between:  # two checks: who goes on from here is not scored here
             self._take(asked)
@@ -119,6 +121,12 @@ class Crew:
             if keeper.due():
                 keeper.save()
         return sum(racer.step - start for racer in racers)
+
+    def _keep(self, keeper: Keeper, step: int) -> None:
+        """Have the racers kept as they stand, no score of theirs being under way."""
+        self._leave(step)
+        keeper.mark(self.racers)
+        keeper.save()
 
     def moment(self) -> Moment:
         """The moment of the first racer's last step, with the weights that it is scored with."""

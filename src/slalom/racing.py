@@ -163,6 +163,7 @@ class Race:
     progress: Callable[[Status], None] | None = None
     notes: list[str] = field(default_factory=list)
     best: float | None = None  # score so far
+    mark: str = ""  # the fingerprint of its rows
     resumes: dict[str, Any] | None = None  # wave and fingerprint of the race that is resumed
 
     def run(self) -> Result:
@@ -172,11 +173,10 @@ class Race:
 
     def _run(self, numbers: Numbers) -> Result:
         prepared, metric, track = self._start(numbers.put if self.order.baselines else None)
-        mark = fingerprint(self.folder, prepared, (self.resumes or {}).get("fingerprint"))
         self.folder.make()
         with self.folder.locked():
             try:
-                result = self._held(prepared, metric, track, numbers, mark)
+                result = self._held(prepared, metric, track, numbers)
             except KeyboardInterrupt as stopped:  # a second time: what was kept stays
                 stopped.kept = self.folder.path  # type: ignore[attr-defined]
                 raise
@@ -185,14 +185,14 @@ class Race:
             self.folder.end()
         return result
 
-    def _held(self, prepared: Prepared, metric: Metric, track: Track, numbers: Numbers, mark: str) -> Result:
+    def _held(self, prepared: Prepared, metric: Metric, track: Track, numbers: Numbers) -> Result:
         """The race in a folder that is no other process's."""
         rivals = Rivals(numbers, prepared, there=self.order.baselines)
         try:
             with Journal(self.folder.journal) as journal:
                 wave = self.resumes["wave"] if self.resumes else len(journal.waves())
                 if not self.resumes:
-                    self.folder.begin(begun(self.order, self.table, mark, metric) | self._kept(mark, wave))
+                    self.folder.begin(begun(self.order, self.table, self.mark, metric) | self._kept(wave))
                 track.at_rung = lambda entries: journal.write(*recipe_rows(track, wave))
                 ranked = track.run()
                 journal.write(*recipe_rows(track, wave))
@@ -208,7 +208,7 @@ class Race:
                 rows = beside(rivals, metric, track, self._limit(len(track.started)))
                 journal.write_baselines(row for row in rows if row["outcome"] == FINISHED or not self.folder.extends)
                 result = self._result(prepared, metric, track, journal, best, ended)
-                settings = race_settings(self.order, self.table, mark, track, result)
+                settings = race_settings(self.order, self.table, self.mark, track, result)
                 if self.folder.extends:  # what repeats the first race stays; the journal tells of its waves
                     settings = self.folder.settings() | {name: settings[name] for name in ("best", ENSEMBLE)}
                 self.folder.write_settings(settings)
@@ -223,10 +223,10 @@ class Race:
                 self.folder.write_json("evidence.json", finite(result.evidence.plain()))
         return result
 
-    def _kept(self, mark: str, wave: int) -> dict[str, Any]:
+    def _kept(self, wave: int) -> dict[str, Any]:
         """What a race is resumed by, beside its order and its rows."""
         process = {"id": os.getpid(), "began": datetime.now(UTC).isoformat(timespec="seconds")}
-        return {"fingerprint": mark, "wave": wave, "extends": self.folder.extends, "process": process}
+        return {"fingerprint": self.mark, "wave": wave, "extends": self.folder.extends, "process": process}
 
     def preview(self) -> dict[str, Any]:
         """What would run, for `--dry-run`: rows, rungs, structures, memory and time; nothing is trained or written."""
@@ -238,6 +238,7 @@ class Race:
         order = self.order
         self.notes += self.table.notes
         prepared, metric = prepared_for(order, self.table, self.notes, sink)
+        self.mark = fingerprint(self.folder, prepared, (self.resumes or {}).get("fingerprint"))
         before = earlier(self.folder, order, metric, self.resumes["wave"] if self.resumes else None)
         plan, shapes = plan_of(order, prepared, self.notes)
         recipes = drawn(order, prepared, plan, shapes, before.first, before.holds)

@@ -77,14 +77,14 @@ def test_other_rows_and_versions_are_refused(home, tmp_path):
     order = folder / "unfinished" / "order.toml"
     kept = order.read_text()
     order.write_text(kept.replace('jax = "', 'jax = "0.0.'))
-    done = slalom("resume", "run", cwd=tmp_path)
+    done = slalom("resume", "run", "--quiet", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("run must be resumed with what it began with: jax 0.0.")
     assert slalom("resume", "run", "--force", "--quiet", cwd=tmp_path).returncode == 0
     folder = cut(tmp_path, "other", 22)
     rows = (tmp_path / "rows.csv").read_text()
     (tmp_path / "rows.csv").write_text(rows.replace("yes", "maybe", 1))
-    done = slalom("resume", "other", cwd=tmp_path)
+    done = slalom("resume", "other", "--quiet", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("The data must be the same as in other.")
     assert "unfinished" in {path.name for path in folder.iterdir()}
@@ -136,7 +136,7 @@ def test_two_processes_in_one_folder(home):
     folder = home / "shared"
     with start("race", *LONG, "--out", "shared", cwd=home) as process:
         running(process, folder)
-        done = slalom("resume", "shared", cwd=home)
+        done = slalom("resume", "shared", "--quiet", cwd=home)
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=60)
     assert done.returncode == 2
