@@ -106,21 +106,25 @@ class Crew:
                 self._take(asked)
                 self._keep(keeper, step)
                 asked = None
-        between = step > start and not (asked and asked.step == step)
-        if between:  # two checks: who goes on from here is not scored here
+        self._end(step, asked, keeper, between=step > start and not (asked and asked.step == step))
+        return sum(racer.step - start for racer in racers)
+
+    def _end(self, step: int, asked: Asked | None, keeper: Keeper | None, *, between: bool) -> None:
+        """The last score, and the racers as they stand. between: the step lies between two checks, where whoever goes
+        on from here is not scored: the racers are kept without this score."""
+        if between:
             self._take(asked)
             self._leave(step)
             if keeper:
-                keeper.mark(racers)
+                keeper.mark(self.racers)
             asked = self._ask(step)
         self._take(asked)
         self._leave(step)
         if keeper:
             if not between:
-                keeper.mark(racers)
+                keeper.mark(self.racers)
             if keeper.due():
                 keeper.save()
-        return sum(racer.step - start for racer in racers)
 
     def _keep(self, keeper: Keeper, step: int) -> None:
         """Have the racers kept as they stand, no score of theirs being under way."""

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +70,14 @@ class RunFolder:
         except (OSError, UnicodeDecodeError, KeyError) as error:
             raise SlalomError(f"{file} cannot be read: {error}.") from None
 
-    def begin(self, begun: dict[str, Any]) -> None:
-        """Write down what a race was asked to do, before it does it."""
+    def begin(self, begun: dict[str, Any], wave: int) -> None:
+        """Write down what a race was asked to do, before it does it. wave: 0 for a new one, more where it continues."""
         if self.path:
             shutil.rmtree(self.path / UNFINISHED, ignore_errors=True)  # what was kept of another race
             (self.path / UNFINISHED).mkdir()
-            self.write(f"{UNFINISHED}/{ORDER}", tomli_w.dumps(_present(begun)))
+            process = {"id": os.getpid(), "began": datetime.now(UTC).isoformat(timespec="seconds")}
+            told = _present(begun) | {"wave": wave, "extends": self.extends, "process": process}
+            self.write(f"{UNFINISHED}/{ORDER}", tomli_w.dumps(told))
 
     def end(self) -> None:
         """Forget what was kept to resume the race."""

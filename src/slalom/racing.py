@@ -1,10 +1,8 @@
 """The race: the door that takes a data set and hands back a trained model, its recipe, and how all the others did."""
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -192,7 +190,7 @@ class Race:
             with Journal(self.folder.journal) as journal:
                 wave = self.resumes["wave"] if self.resumes else len(journal.waves())
                 if not self.resumes:
-                    self.folder.begin(begun(self.order, self.table, self.mark, metric) | self._kept(wave))
+                    self.folder.begin(begun(self.order, self.table, self.mark, metric), wave)
                 track.at_rung = lambda entries: journal.write(*recipe_rows(track, wave))
                 ranked = track.run()
                 journal.write(*recipe_rows(track, wave))
@@ -222,11 +220,6 @@ class Race:
             if result.evidence:
                 self.folder.write_json("evidence.json", finite(result.evidence.plain()))
         return result
-
-    def _kept(self, wave: int) -> dict[str, Any]:
-        """What a race is resumed by, beside its order and its rows."""
-        process = {"id": os.getpid(), "began": datetime.now(UTC).isoformat(timespec="seconds")}
-        return {"fingerprint": self.mark, "wave": wave, "extends": self.folder.extends, "process": process}
 
     def preview(self) -> dict[str, Any]:
         """What would run, for `--dry-run`: rows, rungs, structures, memory and time; nothing is trained or written."""

@@ -48,7 +48,8 @@ def resume(track: Track, kept: Kept, structure: Callable[[Recipe], Structure], f
                     put(racer, found, entry.heat)
         for number, outcome in about["outcomes"]:
             entries[number].outcome = str(outcome)
-        track.begin([entries[number] for number in about["begun"]])
+        track.started = [entries[number] for number in about["begun"]]
+        track.begun = set(track.started)
         track.starts = [([entries[n] for n in begun], [int(p) for p in passed]) for begun, passed in about["starts"]]
         track.entries = [entries[number] for number in about["entries"]]
         track.start, track.rung, track.size = max(int(about["start"]) - 1, 0), int(about["rung"]), int(about["size"])

@@ -50,7 +50,7 @@ def resume(
         roles = {"sample_weight": sample_weight, "group": group, "time": time}
         order = order_of(begun, metric)
         table = rows_of(opened, begun["data"], X, y, validation, roles, door="resume")
-        held = {"wave": int(begun["wave"]), "fingerprint": None if force else str(begun["fingerprint"])}
+        held = {"wave": int(begun["wave"]), "fingerprint": None if force else str(begun["data"]["fingerprint"])}
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, SlalomError):
             raise

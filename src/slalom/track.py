@@ -48,7 +48,7 @@ class Track:
     interrupted: bool = False
     started: list[Entry] = field(default_factory=list)
     starts: list[tuple[list[Entry], list[int]]] = field(default_factory=list)  # who began; how many passed each rung
-    _begun: set[Entry] = field(default_factory=set)  # the entries in `started`
+    begun: set[Entry] = field(default_factory=set)  # the entries in `started`
     _upto: dict[Entry, float] = field(default_factory=dict)  # `Pace.upto` of this start
     _before: float = 0.0  # modelled core-seconds of the starts before this one
     _until: float = math.inf  # time.perf_counter() at which this start should be through
@@ -56,10 +56,6 @@ class Track:
 
     def __post_init__(self) -> None:
         self.pace = Pace(self.plan, self.executor.workers)
-
-    def begin(self, entries: list[Entry]) -> None:
-        """Count these entries as started, of a race that is resumed."""
-        self.started, self._begun = entries, set(entries)
 
     def halted(self) -> bool:
         """Whether racers must stop where they are."""
@@ -90,7 +86,7 @@ class Track:
             self.start += 1
             self._until = min(self.first if self.start == 1 else math.inf, self._last_start())
             self._upto, self._before = self.pace.upto(waiting), self.pace.modelled
-            many = self.start == 1 or self.rung or any(entry in self._begun for entry in waiting)
+            many = self.start == 1 or self.rung or any(entry in self.begun for entry in waiting)
             if not many and sum(cost <= self._left() for cost in self._upto.values()) < LEAST:
                 return
             if not self._one_start(waiting, f"start {self.start}, " if self.start > 1 else ""):
@@ -270,10 +266,10 @@ class Track:
         with self._lock:
             left = self._left()
             for entry, _ in crew:
-                if entry not in self._begun and (self._upto[entry] <= left or not self.started):
-                    self._begun.add(entry)
+                if entry not in self.begun and (self._upto[entry] <= left or not self.started):
+                    self.begun.add(entry)
                     self.started.append(entry)
-            return [racer for entry, racer in crew if entry in self._begun]
+            return [racer for entry, racer in crew if entry in self.begun]
 
     def _settle(self, alive: list[Entry], i: int, started: int) -> list[Entry]:
         """Compare at a rung, of a start of so many: outcomes for those that end here; the others, at most as many as

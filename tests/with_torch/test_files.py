@@ -10,7 +10,6 @@ import torch
 
 from slalom import Recipe, fit, race
 from slalom.exports import numpy_files
-
 from test_exports import FRAME, LIKE, RECIPES, SMALL, WORDLESS, Y
 
 

@@ -12,12 +12,11 @@ import polars as pl
 import pytest
 import torch
 
+from exports.training import scripted
 from slalom import Recipe, fit, race, rules
 from slalom.exports import scripts
 from slalom.exports.training import optimisers
 from slalom.metrics import METRICS
-
-from exports.training import scripted
 
 SETTINGS = {"lion": {"weight_decay": 0.3}, "adamw": {"weight_decay": 0.3}, "muon": {"weight_decay": 0.3}}
 STEPS = 12
@@ -107,7 +106,7 @@ LANDED = {
     "regression": {
         "rule": "adamw", "learning_rate": 0.004, "schedule": "cosine", "warmup": 0.05, "batch_size": 128, "epochs": 12,
         "depth": 2, "width": 64, "activation": "silu", "embedding": "periodic", "dropout": 0.05,
-        "scaling": "robust_clip",
+        "scaling": "robust_clip", "l1": 1e-6, "weight_decay": 0.05,
     },
     "classification": {
         "rule": "nesterov", "learning_rate": 0.03, "schedule": "step", "batch_size": 128, "epochs": 12, "depth": 2,

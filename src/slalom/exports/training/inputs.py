@@ -13,16 +13,30 @@ def columns(found: Columns) -> list[str]:
 
     >>> import polars as pl
     >>> columns(Columns.fit(pl.DataFrame({"size": [1.0, 2, 4], "rooms": [3.0, 5, 4], "kind": ["a", "b", "a"]})))
-    ["*[filled(number(table[name]), median) for name, median in {'size': 2.0, 'rooms': 4.0}.items()],", \
-"one_hot(table['kind'], ['a', 'b']),"]
+    ['*[filled(number(table[name]), median) for name, median in {',
+     "    'size': 2.0, 'rooms': 4.0,",
+     '}.items()],',
+     "one_hot(table['kind'], ['a', 'b']),"]
     """
     lines = []
     for number, some in groupby(found.treatments, lambda t: isinstance(t, Number) and t.of != "date"):
         if number:
             medians = {t.name: t.fill for t in some if isinstance(t, Number)}
-            lines.append(f"*[filled(number(table[name]), median) for name, median in {medians!r}.items()],")
+            entries = [f"{name!r}: {value!r}," for name, value in medians.items()]
+            lines.append("*[filled(number(table[name]), median) for name, median in {")
+            lines += [f"    {line}" for line in wrapped(entries)] + ["}.items()],"]
         else:
             lines += [_line(t) for t in some]
+    return lines
+
+
+def wrapped(entries: list[str]) -> list[str]:
+    """Entries as lines of about a hundred signs."""
+    lines = [""]
+    for entry in entries:
+        if lines[-1] and len(lines[-1]) + len(entry) > 100:
+            lines.append("")
+        lines[-1] += f" {entry}" if lines[-1] else entry
     return lines
 
 

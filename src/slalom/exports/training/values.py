@@ -1,6 +1,7 @@
 """What the templates of a training script are told: every number and every piece of text of a recipe."""
 
 import re
+import textwrap
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,7 +65,9 @@ def values(
         | _net(model, library)
         | _training(model, library)
     )
-    return found | {"needs": NEEDS[library], "imports": _imports(found, library)}
+    beside = "Beside it lies rows.npz: which rows train, which choose the best epoch, which test."
+    needs = textwrap.fill(f"Needs {NEEDS[library]}, and nothing of Slalom. {beside} {about.scores}", 110)
+    return found | {"needs": needs, "imports": _imports(found, library)}
 
 
 def _told(about: About) -> dict[str, Any]:
@@ -75,7 +78,6 @@ def _told(about: About) -> dict[str, Any]:
         "file_words": quiet(about.source.name),
         "file": repr(str(about.source)),
         "target": repr(about.target),
-        "scores": about.scores,
         "fixed_epochs": about.epochs,
         "weighted": f"(weights := number(table[{about.weights!r}])[train]) / weights.sum()" if about.weights else "",
     }
@@ -181,6 +183,7 @@ def _training(model: Model, library: str) -> dict[str, Any]:
         "decay": recipe.weight_decay or 0.0,
         "decoupled": not recipe.penalty,
         "l1": recipe.l1,
+        "l2": recipe.penalty / 2,
         "rule_name": plain["rule"]["name"],
         "optimiser": made,
         "warmup": f"{recipe.warmup} * horizon" if 0 < recipe.warmup < 1 else recipe.warmup,
@@ -195,10 +198,11 @@ def _training(model: Model, library: str) -> dict[str, Any]:
 def _outline(model: Model) -> str:
     """The recipe in a line."""
     recipe, plain = model.recipe, model.recipe.to_plain()
-    return (
+    said = (
         f"{nets.net_words(model.net, recipe)}; scaling {recipe.scaling}; {plain['rule']['name']}, rate"
-        f" {recipe.learning_rate:g}, {plain['schedule']['name']}, batches of {recipe.batch_size}.\n"
+        f" {recipe.learning_rate:g}, {plain['schedule']['name']}, batches of {recipe.batch_size}."
     )
+    return textwrap.fill(said, 110) + "\n"
 
 
 def _imports(found: dict[str, Any], library: str) -> list[str]:
