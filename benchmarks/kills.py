@@ -128,6 +128,8 @@ def main() -> int:
         _, err = process.communicate(timeout=300)
         seconds, calls = time.monotonic() - began, int(err.split()[-1])
     wanted = left(home / "alone")
+    if differs := [key for key, value in left(home / "warm").items() if wanted.get(key) != value]:
+        raise SystemExit(f"two races that were left alone differ in {', '.join(differs)}")
     print(f"left alone: {seconds:.1f} s, {calls} calls of writes", flush=True)
     for i in range(given.count):
         died, how = one(home, f"race{i}", draw, seconds, calls)

@@ -59,6 +59,7 @@ def _near_the_common_step(entry: Entry, racer: Racer) -> Moment:
     """Of the two moments that are kept of a racer, its best and its last, the one nearer to the step that was best on
     average: a net becomes surer with every epoch, and by a metric of decisions the best moment of a single fold may lie
     anywhere."""
+    entry.heat.ready(racer)
     best, step = racer.best, entry.best[1]
     assert best is not None
     if racer.diverged or racer.state is None or abs(racer.step - step) >= abs(best.step - step):

@@ -11,6 +11,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,9 +22,11 @@ from safetensors import SafetensorError
 
 from slalom.folder import EVERY, write
 from slalom.heat import Heat
+from slalom.net import Net
 from slalom.racer import Moment, Racer
 from slalom.schedules.plateau import PlateauMemory
-from slalom.types import Array
+from slalom.step import refilled
+from slalom.types import Array, Tree
 
 SHARE = 20.0  # times as long as the last file took, at least, until the next
 SUFFIX = ".safetensors"
@@ -60,7 +63,7 @@ def taken(racer: Racer) -> Snapshot:
 
 
 def put(racer: Racer, kept: Snapshot, heat: Heat) -> None:
-    """Give a racer what was kept of it; its state once its program is there (`restored`).
+    """Give a racer what was kept of it; its state once its program is there (`Heat.ready`).
 
     Raises ValueError where that does not fit it.
     """
@@ -74,18 +77,9 @@ def put(racer: Racer, kept: Snapshot, heat: Heat) -> None:
     if "plateau" in plain:
         racer.plateau = PlateauMemory(*plain["plateau"])
     if "best" in plain:
-        like = net.init(np.random.default_rng(0))
-        weights, memory = _filled(like, [v for n, v in _numbered(kept.arrays, "best.")])
+        weights, memory = refilled(_like(net), [v for _, v in _numbered(kept.arrays, "best.")])
         racer.best = Moment(float(plain["best"][0]), int(plain["best"][1]), weights, memory)
     racer.waiting = [v for _, v in _numbered(kept.arrays, "state.")] or None
-
-
-def restored(racer: Racer, heat: Heat) -> None:
-    """Give a racer its state, once the program of its heat is there (ValueError where it does not fit)."""
-    leaves, racer.waiting = racer.waiting, None
-    if leaves is not None:
-        heat.enter(racer)
-        racer.state = _filled(racer.state, leaves)
 
 
 def _numbered(arrays: dict[str, Array], prefix: str) -> list[tuple[int, Array]]:
@@ -93,12 +87,10 @@ def _numbered(arrays: dict[str, Array], prefix: str) -> list[tuple[int, Array]]:
     return sorted(found, key=lambda pair: pair[0])
 
 
-def _filled(like: Any, leaves: list[Array]) -> Any:
-    """A tree like another with these leaves."""
-    wanted, shape = jax.tree.flatten(like)
-    if [(np.shape(a), np.asarray(a).dtype) for a in wanted] != [(a.shape, a.dtype) for a in leaves]:
-        raise ValueError("the arrays of a racer are not those of its net and rule")
-    return jax.tree.unflatten(shape, leaves)
+@lru_cache(maxsize=64)
+def _like(net: Net) -> tuple[Tree, Tree]:
+    """Weights and memory of a net, for their shapes."""
+    return net.init(np.random.default_rng(0))
 
 
 class Checkpoints:
@@ -112,12 +104,18 @@ class Checkpoints:
         self.track: Callable[[], dict[str, Any]] = dict
         self.written, self.trouble = 0, ""
         self._waiting: dict[Key, Snapshot] = {}
+        self._over: set[Key] = set()  # of recipes that have ended: one copy will do
         self._files: dict[Path, set[Key]] = {}  # those on disk, the oldest first, with the racers that they hold
-        self._due, self._lock = time.monotonic() + every, threading.Lock()
+        self._lock, self._writing = threading.Lock(), threading.Lock()
+        self._wait, self._own = every, threading.local()  # seconds until the next file; when, of each thread
 
     def due(self) -> bool:
-        """Whether it is time for a file."""
-        return self.folder is not None and time.monotonic() > self._due
+        """Whether it is time that this thread writes a file."""
+        if self.folder is None:
+            return False
+        if not hasattr(self._own, "due"):
+            self._own.due = time.monotonic() + self._wait
+        return time.monotonic() > self._own.due
 
     def mark(self, racers: Sequence[Racer]) -> None:
         """Note racers as they stand now, so that the next file holds them so."""
@@ -126,23 +124,38 @@ class Checkpoints:
             with self._lock:
                 self._waiting |= found
 
-    def save(self) -> None:
-        """Write a file with all that was noted since the last one."""
-        if self.folder is None or not self._lock.acquire(blocking=False):
+    def ended(self, racers: Sequence[Racer]) -> None:
+        """Note racers of recipes that have ended, of which less is kept than before."""
+        new = [racer for racer in racers if key_of(racer) not in self._over]
+        self.mark(new)
+        self._over |= {key_of(racer) for racer in new if not racer.replicate}
+
+    def close(self) -> None:
+        """Write nothing more: what a thread still does that nobody waits for is not kept."""
+        self.folder = None
+
+    def save(self, *, last: bool = False) -> None:
+        """Write a file with all that was noted since the last one. last: wait for one that is being written."""
+        if self.folder is None or not self._writing.acquire(blocking=last):
             return  # another worker writes: what was noted since comes with the next
-        waiting, began = self._waiting, time.monotonic()
-        self._waiting = {}
+        began = time.monotonic()
+        with self._lock:
+            waiting, self._waiting = self._waiting, {}
         try:
             self._write(waiting)
         except OSError as error:  # a full disk costs what could be resumed, not the race
-            self._waiting = waiting | self._waiting
+            with self._lock:
+                self._waiting = waiting | self._waiting
             self.trouble = f"checkpoints could not be written: {error.strerror or error}."
         finally:
-            self._due = time.monotonic() + max(self.every, SHARE * (time.monotonic() - began))
-            self._lock.release()
+            self._wait = max(self.every, SHARE * (time.monotonic() - began))
+            self._own.due = time.monotonic() + self._wait
+            self._writing.release()
 
     def _write(self, waiting: dict[Key, Snapshot]) -> None:
-        assert self.folder
+        folder = self.folder
+        if folder is None:
+            return
         about = {"track": self.track(), "racers": [[*key, kept.plain] for key, kept in waiting.items()]}
         arrays = {
             f"{i}.{name}": np.asarray(array, order="C")
@@ -151,20 +164,20 @@ class Checkpoints:
         }
         arrays["none"] = np.zeros(1, np.uint8)  # a file must hold an array
         data = safetensors.numpy.save(arrays, {"slalom": json.dumps(about)})
-        self.folder.mkdir(parents=True, exist_ok=True)
         number = max((_number(file) for file in self._files), default=0) + 1
-        file = self.folder / f"{number:06}-{digest(data)}{SUFFIX}"
+        file = folder / f"{number:06}-{digest(data)}{SUFFIX}"
         write(file, data)
         self.written += 1
         self._files[file] = set(waiting)
         self._drop()
 
     def _drop(self) -> None:
-        """Delete files of whose racers there are two later copies each; the last two stay in any case."""
+        """Delete files of whose racers there are two later copies each, or one of a recipe that has ended; the last two
+        stay in any case."""
         seen: dict[Key, int] = {}
         files = list(self._files)
         for place, file in enumerate(reversed(files)):
-            needed = place < 2 or any(seen.get(key, 0) < 2 for key in self._files[file])
+            needed = place < 2 or any(seen.get(key, 0) < 2 - (key in self._over) for key in self._files[file])
             for key in self._files[file]:
                 seen[key] = seen.get(key, 0) + 1
             if not needed:
@@ -181,7 +194,16 @@ class Checkpoints:
         for file in files:
             try:
                 track, found = _read(file)
-            except (ValueError, OSError, KeyError, TypeError, IndexError, SafetensorError):
+            except (
+                ValueError,
+                OSError,
+                KeyError,
+                TypeError,
+                IndexError,
+                AttributeError,
+                RecursionError,
+                SafetensorError,
+            ):
                 damaged.append(file.name)
                 continue
             self._files[file] = set(found)
@@ -213,7 +235,10 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[Key, Snapshot]]:
         (int(n), int(f), int(r)): Snapshot(plain, own)
         for (n, f, r, plain), own in zip(about["racers"], kept, strict=True)
     }
-    return about["track"], racers
+    track = about["track"]
+    if not isinstance(track, dict) or not isinstance(track.get("seconds", 0.0), (int, float)):
+        raise ValueError("what the race says of itself is no table")
+    return track, racers
 
 
 def _number(file: Path) -> int:

@@ -227,14 +227,15 @@ def run(arguments: list[str]) -> int:
         shell.complain(str(error))
         return FAILED
     except (KeyboardInterrupt, click.Abort) as stopped:
-        kept = getattr(stopped, "kept", None)
+        cause = stopped.__cause__ or stopped  # click makes an Abort of it
+        kept = getattr(cause, "kept", None)
         goes_on = (
             f": {shell.program()} resume {shlex.quote(str(kept))} goes on"
             if kept
             else " before there was anything to keep"
         )
         shell.complain(f"Interrupted{goes_on}.")
-        return TERMINATED if isinstance(stopped, shell.Terminated) else INTERRUPTED
+        return TERMINATED if isinstance(cause, shell.Terminated) else INTERRUPTED
     except OSError as error:
         shell.complain(f"{error.filename or 'A file'} cannot be read or written: {error.strerror or error}.")
         return FAILED

@@ -38,17 +38,28 @@ def together(heat: Heat, members: Sequence[T], share: int, racer_of: Callable[[T
     return crews
 
 
-def halved(crew: Sequence[T], heat: Heat, error: BaseException) -> list[list[T]]:
-    """The two halves of a crew for which memory did not suffice, to be tried again; any other error is raised, and one
-    of memory where the crew was no more than a lane (RaceFailed, with what a lane needs)."""
+def parted(crew: Sequence[T], heat: Heat, lanes: int, error: BaseException) -> list[list[T]]:
+    """A crew for which memory did not suffice, in parts for a program of half as many lanes, which is made; any other
+    error is raised, and one of memory where the program had but one lane (RaceFailed, with what a lane needs).
+
+    lanes: of the program that failed.
+    """
     if not isinstance(error, MemoryError) and not re.search("RESOURCE_EXHAUSTED|[Oo]ut of memory", str(error)):
         raise error
-    if len(crew) <= heat.width:
+    if not heat.shrink(lanes):
         net = heat.structure.net
         need = 4 * heat.width * (8 * net.parameters + 3 * heat.structure.batch_size * sum(net.sizes))
         raise RaceFailed(
             f"There must be memory for {heat.width} racers of {net.depth} x {net.width} side by side, about"
             f" {need / 2**20:,.0f} MB beside the data. There is not: take a smaller width, depth or batch_size."
         ) from error
-    middle = -(-len(crew) // (2 * heat.width)) * heat.width
-    return [list(crew[:middle]), list(crew[middle:])]
+    return cut(crew, heat.places)
+
+
+def cut(crew: Sequence[T], places: int) -> list[list[T]]:
+    """A crew in parts of so many at most.
+
+    >>> cut([1, 2, 3], 2)
+    [[1, 2], [3]]
+    """
+    return [list(crew[i : i + places]) for i in range(0, len(crew), places)]

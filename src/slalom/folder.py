@@ -8,7 +8,7 @@ import shlex
 import shutil
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ import tomli_w
 from slalom.errors import SlalomError
 
 UNFINISHED, ORDER = "unfinished", "order.toml"  # what a race is resumed from, until it has ended
+BEFORE = "before"  # inside it, of a race that is continued: what the race before left
 EVERY = 20.0  # seconds between two checkpoints
 
 
@@ -71,13 +72,37 @@ class RunFolder:
             raise SlalomError(f"{file} cannot be read: {error}.") from None
 
     def begin(self, begun: dict[str, Any], wave: int) -> None:
-        """Write down what a race was asked to do, before it does it. wave: 0 for a new one, more where it continues."""
+        """Write down what a race was asked to do, before it does it. wave: 0 for a new one, more where it continues:
+        then what the race before left is kept, so that a continuation that is resumed begins with the same."""
         if self.path:
-            shutil.rmtree(self.path / UNFINISHED, ignore_errors=True)  # what was kept of another race
-            (self.path / UNFINISHED).mkdir()
-            process = {"id": os.getpid(), "began": datetime.now(UTC).isoformat(timespec="seconds")}
-            told = _present(begun) | {"wave": wave, "extends": self.extends, "process": process}
+            kept = self.path / UNFINISHED
+            shutil.rmtree(kept, ignore_errors=True)  # what was kept of another race
+            kept.mkdir()
+            if self.extends:
+                _copied(self.path, kept / BEFORE)
+            self.claim()
+            told = _present(begun) | {"wave": wave, "extends": self.extends}
             self.write(f"{UNFINISHED}/{ORDER}", tomli_w.dumps(told))
+
+    def begin_again(self) -> None:
+        """Make a folder what it was when its race began (SlalomError where that has ended meanwhile)."""
+        assert self.path
+        kept = self.path / UNFINISHED
+        if not (kept / ORDER).exists():
+            raise SlalomError(f"{self.path} must hold a race that was cut off. It has ended meanwhile.")
+        if (kept / BEFORE).exists():
+            _copied(kept / BEFORE, self.path)
+        self.claim()
+
+    def claim(self) -> None:
+        """Say which process works here."""
+        process = {"id": os.getpid(), "began": datetime.now(UTC).isoformat(timespec="seconds")}
+        self.write(f"{UNFINISHED}/process.toml", tomli_w.dumps(process))
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether a race that has not ended was kept here."""
+        return self.path is not None and (self.path / UNFINISHED / ORDER).exists()
 
     def end(self) -> None:
         """Forget what was kept to resume the race."""
@@ -113,9 +138,10 @@ class RunFolder:
         """Which process works in the folder, as far as it said so."""
         assert self.path
         try:
-            begun = tomllib.loads((self.path / UNFINISHED / ORDER).read_text(encoding="utf-8"))
-            return f" by process {begun['process']['id']}, since {begun['process']['began']}"
-        except (OSError, ValueError, KeyError, TypeError):
+            said = tomllib.loads((self.path / UNFINISHED / "process.toml").read_text(encoding="utf-8"))
+            os.kill(int(said["id"]), 0)  # nothing is sent: is it alive?
+            return f" by process {int(said['id'])}, since {str(said['began'])[:40]}"
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
             return " by another process"
 
     def make(self) -> None:
@@ -186,9 +212,10 @@ def write(file: Path, data: bytes) -> None:
             os.fsync(handle.fileno())
         temporary.replace(file)
         _sync(file.parent)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror or str(error), str(file)) from None
 
 
 def _sync(folder: Path) -> None:
@@ -208,6 +235,19 @@ def _is_bare(path: Path) -> bool:
     names = {one.name for one in path.iterdir()}
     known = {UNFINISHED, *(f"journal.sqlite{end}" for end in ("", "-wal", "-shm"))}
     return names <= known and not (path / UNFINISHED / ORDER).exists()
+
+
+def _copied(source: Path, target: Path) -> None:
+    """Put what a race leaves, and a continuation changes, from one folder into another."""
+    target.mkdir(exist_ok=True)
+    for name in ("race.toml", "evidence.json"):
+        (target / name).unlink(missing_ok=True)
+        if (source / name).exists():
+            shutil.copy2(source / name, target / name)
+    for name in ("model", "ensemble"):
+        shutil.rmtree(target / name, ignore_errors=True)
+        if (source / name).exists():
+            shutil.copytree(source / name, target / name)
 
 
 def public(path: str | Path) -> str:

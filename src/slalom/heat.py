@@ -1,5 +1,6 @@
 """Heats: racers of one structure and a few rules: their program, their start, when they are scored, what they cost."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -9,13 +10,13 @@ from slalom.cost import CHECK, RACER, step_seconds
 from slalom.lane import MOST_ORDERS, call_lanes, width
 from slalom.metrics import Metric
 from slalom.objective import number_of
-from slalom.prepare import Prepared
+from slalom.prepare import LARGEST, Prepared
 from slalom.program import Blueprint, Program, Programs
 from slalom.racer import Racer, draw_key
 from slalom.rules.base import at_horizon
 from slalom.seats import Placed, kind_of_device
 from slalom.shuffles import Shuffles
-from slalom.step import Kind, Knobs, State, Structure, settings_vector
+from slalom.step import Kind, Knobs, State, Structure, refilled, settings_vector
 from slalom.types import Array, Tree
 
 CHECKS = 50  # scores taken over a full horizon, about
@@ -37,9 +38,14 @@ class Heat:
     programs: Programs | None = None  # once they are compiled
     replayed: bool = True  # whether the choice between its racers is corrected for: their scores then keep more
     _starts: dict[tuple, tuple[Tree, Tree]] = field(default_factory=dict)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def compile(self, width: int | None = None, lanes: int | None = None) -> None:
         """Make the program, once; K and G are those of `lane` unless given."""
+        with self._lock:
+            self._compile(width, lanes)
+
+    def _compile(self, width: int | None, lanes: int | None) -> None:
         if self.programs:
             return
         rows, data = max([len(fold.choose) for fold in self.prepared.folds] + [1]), self.data.tree
@@ -49,6 +55,15 @@ class Heat:
         programs = Programs(Blueprint(self.structure, self.rules, *shapes, width, lanes, self.orders))
         programs.here()
         self.programs = programs
+
+    def shrink(self, lanes: int) -> bool:
+        """Make a program of half as many lanes in the place of one of `lanes`, which memory does not suffice for; False
+        where it has but one."""
+        with self._lock:
+            if self.programs and self.programs.blueprint.lanes >= lanes > 1:
+                width, self.programs = self.programs.blueprint.width, None
+                self._compile(width, lanes // 2)
+            return lanes > 1
 
     @property
     def width(self) -> int:
@@ -132,6 +147,14 @@ class Heat:
             settings=vector,
         )
 
+    def ready(self, racer: Racer) -> None:
+        """Give a racer that comes from a checkpoint its numbers, and the state that was kept, if one was (ValueError
+        where it does not fit)."""
+        if racer.knobs is None:
+            leaves, racer.waiting = racer.waiting, None
+            self.enter(racer)
+            racer.state = refilled(racer.state, leaves) if leaves is not None else None
+
     def _start(self, racer: Racer) -> tuple[Tree, Tree]:
         """(weights, memory) before the first step: drawn once where they are the same for many recipes."""
         net, recipe = self.structure.net, racer.recipe
@@ -157,5 +180,5 @@ class Heat:
 def _filled(numbers: Array, columns: int) -> Array:
     """Numbers of the columns [D] as float32, with zeros for the columns of zeros behind them."""
     filled = np.zeros(columns, np.float32)
-    filled[: len(numbers)] = numbers
+    filled[: len(numbers)] = np.clip(numbers, -LARGEST, LARGEST)
     return filled

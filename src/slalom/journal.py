@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +70,12 @@ class Journal:
 
     def close(self) -> None:
         """Fold the write-ahead log into the file and close it."""
-        if not self._read_only:
-            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._database.close()
+        try:
+            if not self._read_only:
+                with suppress(sqlite3.Error):  # of a full disk: what is in the log stays there
+                    self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            self._database.close()
 
     def write(self, recipes: Iterable[dict[str, Any]], scores: Iterable[tuple[int, float, float | None]]) -> None:
         """Write recipes (rows named as the table's columns) and scores in one transaction; older rows are replaced."""
@@ -102,6 +106,13 @@ class Journal:
             self._database.execute(
                 "INSERT OR REPLACE INTO studies VALUES (?, ?, ?)", (name, json.dumps(about), predictions)
             )
+
+    def forget_waves(self, first: int) -> None:
+        """Forget the recipes and scores of a wave and of those behind it: of one that is begun again."""
+        with self._transaction():
+            numbers = "(SELECT number FROM recipes WHERE wave >= ?)"
+            self._database.execute(f"DELETE FROM scores WHERE number IN {numbers}", (first,))
+            self._database.execute("DELETE FROM recipes WHERE wave >= ?", (first,))
 
     def forget_studies(self, beginning: str) -> None:
         """Forget the studies whose names begin so."""
@@ -151,7 +162,10 @@ class _Transaction:
         self._database = database
 
     def __enter__(self) -> None:
-        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise RaceFailed(f"The journal cannot be written: {error}. Make room: `slalom resume` goes on.") from None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         try:

@@ -193,6 +193,9 @@ class Model:
     def _from_parts(cls, folder: Path, about: dict[str, Any], arrays: dict[str, Array]) -> "Model":
         try:
             net = _net(about["net"], arrays)
+            columns = Columns.from_plain(about["columns"])
+            if columns.width != net.inputs or columns.categories != net.categories:
+                raise ValueError(f"{columns.width} columns for a net that takes {net.inputs}")
             scaler = _scaler_from_plain("scaler", about["scaler"], arrays, net.inputs)
             unit = about["unit"]
             if unit is not None:
@@ -213,7 +216,7 @@ class Model:
             )
             return cls(
                 recipe=Recipe.from_plain(about["recipe"]),
-                columns=Columns.from_plain(about["columns"]),
+                columns=columns,
                 target=Target.from_plain(about["target"]),
                 scaler=scaler,
                 net=net,

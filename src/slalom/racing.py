@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any
 
 from slalom import seats
 from slalom.baselines import Numbers
-from slalom.checkpoints import Checkpoints, Kept
 from slalom.compared import Rivals
 from slalom.continued import earlier, fingerprint
 from slalom.ending import Ended, Ending
@@ -28,7 +28,7 @@ from slalom.recipe import Recipe
 from slalom.repeated import begun, race_settings
 from slalom.report import page
 from slalom.result import ENSEMBLE, Best, Interrupted, Result, finite, leaderboard
-from slalom.resumed import plain
+from slalom.resumed import opened, plain
 from slalom.resumed import resume as resume_track
 from slalom.start import drawn, end_of, entered, further, plan_of, prepared_for
 from slalom.status import Status
@@ -38,6 +38,7 @@ from slalom.winning import beside, named, not_compiled
 
 DEFAULT_SECONDS = 60.0
 UNDIVIDED = 12.0  # seconds of racers that are too few to divide
+GIVEN_UP = "a race in this folder that had not ended was given up: --continue adds to what was there before it."
 PATIENCE = 0.3  # of the horizon, after which a racer that was not better is stopped
 FIRST_START, LAST_START = 0.5, 0.8  # of the racers' time: until when the first start runs, and the last one
 
@@ -170,9 +171,17 @@ class Race:
             return self._run(numbers)
 
     def _run(self, numbers: Numbers) -> Result:
-        prepared, metric, track = self._start(numbers.put if self.order.baselines else None)
-        self.folder.make()
-        with self.folder.locked():
+        there = self.folder.extends or bool(self.resumes)  # its files are read from the start
+        with ExitStack() as held:
+            if there:
+                held.enter_context(self.folder.locked())
+            if self.resumes:
+                self.folder.begin_again()
+            prepared, metric, track = self._start(numbers.put if self.order.baselines else None)
+            self.folder.make()
+            if not there:
+                held.enter_context(self.folder.locked())
+                RunFolder.new(self.folder.path)  # still nobody else's
             try:
                 result = self._held(prepared, metric, track, numbers)
             except KeyboardInterrupt as stopped:  # a second time: what was kept stays
@@ -190,7 +199,9 @@ class Race:
             with Journal(self.folder.journal) as journal:
                 wave = self.resumes["wave"] if self.resumes else len(journal.waves())
                 if not self.resumes:
+                    self.notes += [GIVEN_UP] * self.folder.abandoned
                     self.folder.begin(begun(self.order, self.table, self.mark, metric), wave)
+                journal.forget_waves(wave)  # of one that is begun again
                 track.at_rung = lambda entries: journal.write(*recipe_rows(track, wave))
                 ranked = track.run()
                 journal.write(*recipe_rows(track, wave))
@@ -238,7 +249,8 @@ class Race:
         heats, entries = entered(recipes, before.first, prepared, metric, order.seed)
         executor = Threads(seats.workers(cores()), seats.take)
         seats.make(executor.workers)
-        kept, keeper = self._checkpoints()
+        keeper, kept = opened(self.folder, order.every, self.notes, resumes=bool(self.resumes))
+        self.began -= float(kept.track.get("seconds", 0.0))  # a race that is resumed began earlier
         track = Track(plan, heats, entries, executor, end_of(order, prepared, plan, heats, self.began), keeper=keeper)
         keeper.track = partial(plain, track, before.first + len(recipes), self.began, perf_counter)
         resume_track(track, kept, lambda recipe: structure_of(recipe, prepared), len(prepared.folds))
@@ -259,15 +271,6 @@ class Race:
             if track.end - now > UNDIVIDED:
                 track.first, track.last = (now + share * (track.end - now) for share in (FIRST_START, LAST_START))
         return prepared, metric, track
-
-    def _checkpoints(self) -> tuple[Kept, Checkpoints]:
-        """(what is kept of a race that is resumed, who keeps its racers from here on); its seconds began earlier."""
-        keeper = Checkpoints(self.folder.checkpoints, self.order.every)
-        kept = keeper.load() if self.resumes else Kept({}, {}, ())
-        self.began -= float(kept.track.get("seconds", 0.0))
-        if kept.damaged:
-            self.notes.append(f"checkpoints that are damaged were left out: {', '.join(kept.damaged)}.")
-        return kept, keeper
 
     def _limit(self, recipes: int) -> float:
         """When everything but the last writing, of so many recipes, must be done."""

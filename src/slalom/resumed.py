@@ -3,14 +3,24 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from slalom.checkpoints import Kept, key_of, put
+from slalom.checkpoints import Checkpoints, Kept, key_of, put
 from slalom.entry import Entry
 from slalom.errors import SlalomError
+from slalom.folder import RunFolder
 from slalom.heat import Heat
 from slalom.racer import Racer
 from slalom.recipe import Recipe
 from slalom.step import Kind, Structure, kind_of
 from slalom.track import Track
+
+
+def opened(folder: RunFolder, every: float, notes: list[str], *, resumes: bool) -> tuple[Checkpoints, Kept]:
+    """(who keeps the racers of a race in this folder, what is kept of them where it is resumed)."""
+    keeper = Checkpoints(folder.checkpoints, every)
+    kept = keeper.load() if resumes else Kept({}, {}, ())
+    if kept.damaged:
+        notes.append(f"checkpoints that are damaged were left out: {', '.join(kept.damaged)}.")
+    return keeper, kept
 
 
 def plain(track: Track, drawn: int, began: float, now: Callable[[], float]) -> dict[str, Any]:
@@ -23,6 +33,7 @@ def plain(track: Track, drawn: int, began: float, now: Callable[[], float]) -> d
         "rung": track.rung,
         "size": track.size,
         "steps": [track.racer_steps, track.place_steps],
+        "pace": [track.pace.modelled, track.pace.measured, track.before],
         "begun": [entry.number for entry in track.started],
         "outcomes": [[entry.number, entry.outcome] for entry in track.started if entry.outcome],
         "starts": [[[entry.number for entry in begun], passed] for begun, passed in track.starts],
@@ -54,6 +65,11 @@ def resume(track: Track, kept: Kept, structure: Callable[[Recipe], Structure], f
         track.entries = [entries[number] for number in about["entries"]]
         track.start, track.rung, track.size = max(int(about["start"]) - 1, 0), int(about["rung"]), int(about["size"])
         track.racer_steps, track.place_steps = map(int, about["steps"])
+        track.pace.modelled, track.pace.measured, track.before = map(float, about["pace"])
+        if track.rung == 0:  # what was settled between the last rung and its record is settled again
+            del track.starts[track.start :]
+        elif len(track.starts) > track.start:
+            del track.starts[track.start][1][track.rung :]
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise SlalomError(f"The checkpoints must be those of this race. They are not: {error}.") from None
 

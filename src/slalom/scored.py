@@ -31,20 +31,21 @@ def _outputs(heat: Heat, racers: Sequence[Racer], rows: Array) -> list[Array]:
     """The same for as many racers as one call takes."""
     program, net, columns = heat.program, heat.structure.net, heat.data.tree.x.shape[1]
     lanes = -(-len(racers) // program.width)
-    moments = [racer.best for racer in racers]
-    trees = [
-        (net.widened(moment.weights, columns), moment.memory, racer.knobs._replace(order=np.int32(0)))
-        for racer, moment in zip(racers, moments, strict=True)
-        if moment is not None and racer.knobs is not None
-    ]
-    weights, memory, knobs = jax.device_put(_stacked(trees, heat.places), device())
+    trees = []
+    for racer in racers:
+        heat.ready(racer)
+        assert racer.best
+        assert racer.knobs
+        knobs = racer.knobs._replace(order=np.int32(0))
+        trees.append((net.widened(racer.best.weights, columns), racer.best.memory, knobs))
+    weights, memory, numbers = jax.device_put(_stacked(trees, heat.places), device())
     shape = program.score_shape
     parts = []
     for first in range(0, max(len(rows), 1), shape[0] * shape[1]):
         some = np.zeros((program.orders, shape[0] * shape[1]), np.int32)
         count = len(rows[first : first + some.shape[1]])
         some[:, :count] = rows[first : first + count]
-        given = (np.int32(lanes), weights, memory, knobs, some.reshape(-1, *shape), heat.data.here().x)
+        given = (np.int32(lanes), weights, memory, numbers, some.reshape(-1, *shape), heat.data.here().x)
         parts.append(np.asarray(program.score(*given))[: len(racers), :, :count])
     return list(np.concatenate(parts, axis=2))
 

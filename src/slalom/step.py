@@ -1,11 +1,13 @@
 """One step of one racer's training, and its outputs, as pure functions of one racer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from slalom.layers.batch_norm import BatchNormMemory
 from slalom.losses import LOSSES
@@ -57,6 +59,14 @@ def scaled(x: Array, knobs: Knobs) -> Array:
     """Rows of the stored X [B, D] in the racer's scaling: u = (x − centre) factor, then u / √(1 + squash u²)."""
     u = jnp.clip((x - knobs.centre) * knobs.factor, -1e18, 1e18)  # its square stays finite
     return u * jax.lax.rsqrt(1 + knobs.squash * u * u)
+
+
+def refilled(like: Tree, leaves: Sequence[Array]) -> Tree:
+    """A tree like another with these leaves (ValueError where they do not fit)."""
+    wanted, shape = jax.tree.flatten(like)
+    if [(np.shape(a), np.asarray(a).dtype) for a in wanted] != [(a.shape, a.dtype) for a in leaves]:
+        raise ValueError("the arrays of a racer are not those of its net and rule")
+    return jax.tree.unflatten(shape, leaves)
 
 
 def batch_of(net: Net, knobs: Knobs, rows: Array, x: Array) -> Array:

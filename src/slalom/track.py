@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from slalom.checkpoints import Checkpoints, restored
+from slalom.checkpoints import Checkpoints
 from slalom.crew import Crew
-from slalom.crews import halved, together
+from slalom.crews import cut, parted, together
 from slalom.entry import DIVERGED, FINISHED, FURTHER, OUT_OF_TIME, STOPPED, Entry, forget
 from slalom.errors import RaceFailed
 from slalom.executor import Executor, Task
@@ -16,6 +16,7 @@ from slalom.heat import Heat
 from slalom.pace import FINALISTS, Pace
 from slalom.plan import Plan
 from slalom.racer import Racer
+from slalom.status import phase_of
 from slalom.step import Kind
 
 TASKS = 4  # a core and rung, at least, where there are racers enough
@@ -50,7 +51,7 @@ class Track:
     starts: list[tuple[list[Entry], list[int]]] = field(default_factory=list)  # who began; how many passed each rung
     begun: set[Entry] = field(default_factory=set)  # the entries in `started`
     _upto: dict[Entry, float] = field(default_factory=dict)  # `Pace.upto` of this start
-    _before: float = 0.0  # modelled core-seconds of the starts before this one
+    before: float = 0.0  # modelled core-seconds of the starts before this one
     _until: float = math.inf  # time.perf_counter() at which this start should be through
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -73,10 +74,11 @@ class Track:
             try:
                 self.executor.wait(5.0)
             finally:  # also where Ctrl-C comes again
-                self.keeper.save()  # as they stand: the race may be resumed
+                self.keeper.save(last=True)  # as they stand: the race may be resumed
         except BaseException:
             self.interrupted = True  # racers must not go on behind the caller's back
             raise
+        self.keeper.close()
         return self.stop()
 
     def _through_rungs(self) -> None:
@@ -85,9 +87,9 @@ class Track:
         while waiting and not self.halted():
             self.start += 1
             self._until = min(self.first if self.start == 1 else math.inf, self._last_start())
-            self._upto, self._before = self.pace.upto(waiting), self.pace.modelled
-            many = self.start == 1 or self.rung or any(entry in self.begun for entry in waiting)
-            if not many and sum(cost <= self._left() for cost in self._upto.values()) < LEAST:
+            goes_on = self.rung > 0 or any(entry in self.begun for entry in waiting)  # it is resumed
+            self._upto, self.before = self.pace.upto(waiting), self.before if goes_on else self.pace.modelled
+            if self.start > 1 and not goes_on and sum(cost <= self._left() for cost in self._upto.values()) < LEAST:
                 return
             if not self._one_start(waiting, f"start {self.start}, " if self.start > 1 else ""):
                 return
@@ -135,12 +137,12 @@ class Track:
     def _left(self) -> float:
         """Modelled core-seconds that fit into the time of this start, with those that it has used."""
         left = (self._until - time.perf_counter()) * self.executor.workers / self.pace.slowness
-        return left + self.pace.modelled - self._before
+        return left + self.pace.modelled - self.before
 
     def _one_start(self, waiting: list[Entry], name: str) -> bool:
         """Take recipes through the rungs, from the present one on; False where that came to no end."""
         rungs = self.plan.rungs
-        alive = [entry for entry in waiting if not entry.outcome] if self.rung else waiting
+        alive = [e for e in waiting if e in self.begun and not e.outcome] if self.rung else waiting
         for i in range(self.rung, len(rungs)):
             self.rung = i
             if not self._race(alive, rungs[i].epochs, first=i == 0, phase=f"{name}rung {i + 1} of {len(rungs)}"):
@@ -178,16 +180,13 @@ class Track:
                 tasks.append(Task(-1, self._compiling(heat, crews), "compile"))
             else:
                 tasks.extend(crews)
-        deadline = self.end + 3.0  # the call that is under way ends within a fraction of this
-        return self.executor.run(
-            tasks,
-            deadline=deadline,
-            tick=lambda: self.report(self._phase(phase), len(self.started if first else alive), self.racer_steps),
-        )
 
-    def _phase(self, phase: str) -> str:
-        waiting = sum(heat.programs is None for heat in self.heats)
-        return f"{phase}, compiling {waiting} of {len(self.heats)} shapes" if waiting else phase
+        def tick() -> None:
+            waiting = [heat.programs is None for heat in self.heats]
+            self.report(phase_of(phase, waiting), len(self.started if first else alive), self.racer_steps)
+
+        deadline = self.end + 3.0  # the call that is under way ends within a fraction of this
+        return self.executor.run(tasks, deadline=deadline, tick=tick)
 
     def _compiling(self, heat: Heat, crews: list[Task]) -> Callable[[], Iterable[Task]]:
         def work() -> Iterable[Task]:
@@ -201,8 +200,8 @@ class Track:
                     self.heats.remove(heat)
                 return ()
             for entry in list(self.started):  # of a race that is resumed
-                for racer in entry.racers if entry.heat is heat else ():
-                    restored(racer, heat)
+                for racer in entry.racers if entry.heat is heat and entry.racers[0].step else ():
+                    heat.ready(racer)
             return crews
 
         return work
@@ -230,13 +229,14 @@ class Track:
         self, heat: Heat, crew: list[tuple[Entry, Racer]], epochs: int, *, first: bool
     ) -> Callable[[], Iterable[Task]]:  # fmt: skip
         def work() -> Iterable[Task]:
-            start, per_epoch = crew[0][1].step, heat.steps_per_epoch(0)
-            stop = epochs * per_epoch
+            start, stop = crew[0][1].step, epochs * heat.steps_per_epoch(0)
             racers = self._admitted(crew, first=first)
             if not racers or self.halted():
                 return ()
             whole = self.pace.crew(heat, len(racers), start, stop)
-            heat.program  # noqa: B018 - loaded at this seat before the clock that measures speed is read
+            lanes = heat.program.lanes  # loaded at this seat before the clock that measures speed is read
+            if len(crew) > heat.places:  # memory did not suffice for the program that it was cut for
+                return [Task(0, self._crew(heat, part, epochs, first=first)) for part in cut(crew, heat.places)]
             began = time.perf_counter()
             self.began = self.began or began
             patience = self.patience * heat.horizon(racers[0])
@@ -244,8 +244,8 @@ class Track:
                 laid_out = Crew(heat, racers)
                 made = laid_out.advance(stop, self.pace.checks(heat), self.halted, patience, self.keeper)
             except (RuntimeError, MemoryError) as error:
-                halves = halved(crew, heat, error)
-                return [Task(0, self._crew(heat, half, epochs, first=first)) for half in halves]
+                parts = parted(crew, heat, lanes, error)
+                return [Task(0, self._crew(heat, part, epochs, first=first)) for part in parts]
             with self._lock:
                 self.racer_steps += made
                 self.place_steps += laid_out.place_steps
@@ -290,6 +290,7 @@ class Track:
         for entry in ranked[stay:]:
             entry.outcome = f"dropped at rung {i + 1}"
         forget(self.started, self._finished()[:FINALISTS])
+        self.keeper.ended([racer for entry in self.started if entry.outcome for racer in entry.racers])
         return sorted(ranked[:stay], key=lambda entry: entry.number)
 
     def _ended(self, entry: Entry) -> str:

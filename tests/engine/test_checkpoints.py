@@ -53,7 +53,7 @@ def test_a_racer_comes_back(heat, rule, tmp_path):
     kept = Checkpoints(tmp_path).load()
     again = racer(rule, 3, dropout=0.2)
     checkpoints.put(again, kept.racers[3, 0, 0], heat)
-    checkpoints.restored(again, heat)
+    heat.ready(again)
     assert same(again, one)
     Crew(heat, [again]).advance(15, [3, 7, 11, 15], lambda: False)
     assert same(again, alone)
@@ -98,7 +98,7 @@ def test_another_racer_is_refused(heat, tmp_path):
     other = racer("sgd", 1)
     checkpoints.put(other, kept._replace(arrays={n: a for n, a in kept.arrays.items() if n != "state.0"}), heat)
     with pytest.raises(ValueError, match="not those of its net and rule"):
-        checkpoints.restored(other, heat)
+        heat.ready(other)
 
 
 def test_a_full_disk_costs_no_race(monkeypatch, tmp_path):
@@ -129,15 +129,16 @@ def test_checkpoints_change_nothing(monkeypatch, tmp_path):
 
 
 def test_crews_are_halved(monkeypatch):
-    """Where memory does not suffice for more than a lane, crews are halved until it does: the same leaderboard."""
+    """Where memory does not suffice for more lanes than one, programs of half as many are made until it does: the same
+    leaderboard. (The arrays of a call are those of all its lanes, whether they hold racers or not.)"""
     quickly(monkeypatch)
     monkeypatch.setattr("slalom.racing.cores", lambda: 1)  # crews are large then
     wanted = race(X, Y, recipes=60, epochs=1, fixed=SMALL)
     advance, refused = Crew.advance, []
 
     def poor(self, *given, **more):
-        if len(self.racers) > self.heat.width:
-            refused.append(len(self.racers))
+        if self.program.lanes > 1:
+            refused.append(self.program.lanes)
             raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 123 bytes.")
         return advance(self, *given, **more)
 
@@ -160,4 +161,4 @@ def test_a_lane_without_memory(monkeypatch):
     ):
         race(X, Y, recipes=3, epochs=3, fixed=SMALL)
     with pytest.raises(RuntimeError, match="something else"):
-        crews.halved([1, 2, 3], None, RuntimeError("something else"))
+        crews.parted([1, 2, 3], None, 4, RuntimeError("something else"))

@@ -106,6 +106,11 @@ class Columns:
         return tuple(names)
 
     @property
+    def width(self) -> int:
+        """D, how many output columns there are."""
+        return sum(t.places if isinstance(t, Text) else len(t.outputs) for t in self.treatments)
+
+    @property
     def numeric(self) -> int:
         """How many output columns, the first ones, are numbers of more than two values."""
         return sum(map(_embeddable, self.treatments))

@@ -144,11 +144,14 @@ class Target:
         >>> Target.from_plain(Target.fit(["a", "b"]).to_plain()).classes.tolist()
         ['a', 'b']
         """
-        dtype = np.dtype("U" if str(plain["dtype"]).startswith("<U") else plain["dtype"])  # as wide as its labels are
-        if dtype.kind not in "biufUO":
-            raise ValueError(f"labels of type {dtype}")
+        dtype = np.dtype(plain["dtype"])
+        dtype = np.dtype("U") if dtype.kind == "U" else dtype  # as wide as its labels are
+        known = plain["task"] in ("regression", "classification") and dtype.kind in "biufUO"
+        if not known or not all(isinstance(label, (str, int, float)) for label in plain["classes"]):
+            raise ValueError(f"a target of task {plain['task']!r:.40} with labels of type {dtype}")
         classes = np.array(plain["classes"], dtype=dtype)
-        return cls(plain["task"], plain["name"], classes, plain["mean"], plain["spread"], tuple(plain["notes"]))
+        mean, spread, notes = float(plain["mean"]), float(plain["spread"]), tuple(map(str, plain["notes"]))
+        return cls(plain["task"], str(plain["name"]), classes, mean, spread, notes)
 
     def _plain_classes(self) -> Array:
         """The classes in a dtype that can be searched."""
