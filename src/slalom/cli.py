@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from slalom import measuring, shell, using
+from slalom import measuring, shell, teaching, using
 from slalom.errors import RaceFailed, SlalomError
 from slalom.measuring import FAILED, FOLDER, INTERRUPTED
 
@@ -46,6 +46,7 @@ def command() -> None:
       slalom race --continue runs/houses --seconds 120
       slalom resume runs/houses
       slalom list rules
+      slalom lesson adam
       slalom bench
     """
 
@@ -270,6 +271,7 @@ command.add_command(using.export)
 command.add_command(measuring.explain)
 command.add_command(measuring.compare)
 command.add_command(measuring.bench)
+command.add_command(teaching.lesson)
 
 
 def run(arguments: list[str]) -> int:
