@@ -1,4 +1,4 @@
-"""The command that teaches: `lesson` lists the lessons, and runs one with its formula, its numbers and its picture."""
+"""The commands that teach: `list` shows the parts of recipes, `lesson` runs one lesson, with its numbers and picture."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +10,39 @@ from slalom import shell
 from slalom.errors import SlalomError
 
 FOLDER = click.Path(path_type=Path)
+
+
+@click.command("list", short_help="Show the parts of a recipe: their formulas, settings and papers.")
+@click.argument("kind", metavar="KIND")
+@click.argument("name", required=False)
+@click.option("--full", is_flag=True, help="Of every part the formula, the settings with their ranges, and the paper.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON: a list of objects, or with a NAME one object.")
+def list_parts(kind: str, name: str | None, full: bool, as_json: bool) -> int:
+    """Show every part of a KIND (rules, schedules, scalers, layers, activations, initialisers), or all of one.
+
+    \b
+    Examples:
+      slalom list rules
+      slalom list rules --full
+      slalom list rules adam
+      slalom list schedules --json
+    """
+    from slalom import described, listed
+
+    if name is not None:
+        about = described.described(kind, name)
+        shell.show(shell.as_json(about.plain()) if as_json else listed.entry(about, shell.columns()))
+        return 0
+    found = described.everything(kind)
+    if as_json:
+        shell.show(shell.as_json([about.plain() for about in found]))
+    elif full:
+        shell.show("\n\n".join(listed.entry(about, shell.columns(), brief=True) for about in found))
+    else:
+        shell.show(listed.table(found, shell.columns()))
+        shell.show(f"\nFormulas, ranges and papers:  {shell.program()} list {kind} --full")
+        shell.show(f"All about one of them:        {shell.program()} list {kind} NAME")
+    return 0
 
 
 @click.command(short_help="Teach a technique: formula, worked numbers, picture.")

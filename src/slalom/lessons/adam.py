@@ -22,8 +22,7 @@ def tell(page: Page) -> None:
     slopes = (1e-3, 1.0, 1e3)
     named = {"adam": rules.Adam(), "sgd": rules.SGD(), "rmsprop": rules.RMSProp()}
     page.table(
-        {"rule": list(named)}
-        | {f"c = {c:g}": [_first(rule, c) for rule in named.values()] for c in slopes},
+        {"rule": list(named)} | {f"c = {c:g}": [_first(rule, c) for rule in named.values()] for c in slopes},
     )
     t = np.array([1, 2, 10, 100, 1000])
     page.say("What m and v are divided by, since they start at 0 (with β₂ = 0.999, the usual one):")

@@ -57,7 +57,9 @@ def picture() -> Any:
     for k, (name, rule) in enumerate(_rules().items()):
         w = _walk(rule)
         panel.plot(w, color=f"C{k}")
-        panel.annotate(name, xy=(len(w) - 1, w[-1]), xytext=(6, 0), textcoords="offset points", color=f"C{k}", va="center")
+        panel.annotate(
+            name, xy=(len(w) - 1, w[-1]), xytext=(6, 0), textcoords="offset points", color=f"C{k}", va="center"
+        )
     panel.set(xlabel="step", ylabel="w (should fall)", xlim=(0, 3 * EPOCHS * 1.12))
     panel.set_title(f"Slopes {LARGE:g}, −1, −1, again and again")
     return made

@@ -77,11 +77,19 @@ def picture() -> Any:
             size = abs(slopes[i, k]) / abs(back.de_dw[1]).max()
             panel.plot(*ends.T, color="C0" if slopes[i, k] > 0 else "C1", linewidth=0.8 + 4 * size**0.5, zorder=1)
             at = ends[0] + (ends[1] - ends[0]) * (0.3 if i == k else 0.24)
-            panel.annotate(f"w = {net.weights[layer][i, k]:g}\n∂E/∂w = {slopes[i, k]:.6f}", xy=at, ha="center", va="center",
-                           fontsize=8, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5, "alpha": 0.9})
+            panel.annotate(
+                f"w = {net.weights[layer][i, k]:g}\n∂E/∂w = {slopes[i, k]:.6f}",
+                xy=at,
+                ha="center",
+                va="center",
+                fontsize=8,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5, "alpha": 0.9},
+            )
     for layer, values in enumerate(layers):
         for unit, value in enumerate(values):
-            panel.plot(layer, 1 - unit, "o", markersize=48, markerfacecolor="white", markeredgecolor="#595959", zorder=2)
+            panel.plot(
+                layer, 1 - unit, "o", markersize=48, markerfacecolor="white", markeredgecolor="#595959", zorder=2
+            )
             panel.annotate(f"{value:.4g}", xy=(layer, 1 - unit), ha="center", va="center", fontsize=9, zorder=3)
     for layer, name in enumerate(("inputs", f"hidden, b = {B1:g}", f"outputs, b = {B2:g}")):
         panel.annotate(name, xy=(layer, 1.38), ha="center", va="center", color="#595959")

@@ -41,7 +41,9 @@ def tell(page: Page) -> None:
              means=_row(y.mean((0, 2, 3))), variances=_row(y.var((0, 2, 3))))  # fmt: skip
 
     first, others = np.array([1.0]), {"0, 2, 3": [0.0, 2.0, 3.0], "8, 9, 10": [8.0, 9.0, 10.0]}
-    page.say("One row with the value 1, among different others, in training and in test mode (averages of both batches):")
+    page.say(
+        "One row with the value 1, among different others, in training and in test mode (averages of both batches):"
+    )
     memory = None
     batches = [np.concatenate([first, rest])[None] for rest in others.values()]
     for _ in range(50):
@@ -60,7 +62,9 @@ def tell(page: Page) -> None:
     page.table({"feature": ["1", "2"], "row 1": PAIR[:, 0], "row 2": PAIR[:, 1], "y of row 1": two[:, 0],
                 "y of row 2": two[:, 1]}, digits=4)  # fmt: skip
     noise = {size: _wandering(size) for size in (2, 4, 16, 64, 256)}
-    page.say("How much the answer to one row changes from batch to batch (its standard deviation), by the batch's size:")
+    page.say(
+        "How much the answer to one row changes from batch to batch (its standard deviation), by the batch's size:"
+    )
     page.table({"rows in a batch": list(noise), "deviation": list(noise.values())}, digits=4)
     page.see("In training every channel has mean 0 and variance 1 over the batch; gain and shift, which begin at 1 and 0,"
              " may undo that.")  # fmt: skip
@@ -95,7 +99,9 @@ def picture() -> Any:
             values = table[0, channel].ravel()
             panel.plot(values, np.full(values.size, 1 - channel), "o", color=f"C{channel}", alpha=0.6)
             panel.plot(values.mean(), 1 - channel, "|", color=f"C{channel}", markersize=26, markeredgewidth=2)
-        panel.set(yticks=[1, 0], yticklabels=["channel 1", "channel 2"], ylim=(-0.6, 1.6), xlim=(-2.4, 2.4), xlabel="value")
+        panel.set(
+            yticks=[1, 0], yticklabels=["channel 1", "channel 2"], ylim=(-0.6, 1.6), xlim=(-2.4, 2.4), xlabel="value"
+        )
         panel.set_title(f"An image, {name} (bar: mean)")
     sizes = [2, 3, 4, 8, 16, 32, 64, 128, 256]
     axes[0, 2].plot(sizes, [_wandering(size) for size in sizes], "o-")

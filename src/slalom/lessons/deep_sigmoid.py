@@ -24,7 +24,7 @@ def _data() -> tuple[Array, Array]:
 
 def _recipes() -> list[Recipe]:
     shape = {"depth": DEPTH, "width": WIDTH, "activation": "sigmoid", "batch_size": 32, "epochs": EPOCHS,
-             "learning_rate": 0.01, "initialiser": "xavier_normal"}  # fmt: skip
+             "learning_rate": 0.01, "initialiser": "glorot_normal"}  # fmt: skip
     return [Recipe().with_fields(shape | kind) for kind in KINDS.values()]
 
 

@@ -25,7 +25,9 @@ def tell(page: Page) -> None:
     page.say("Five numbers, p = {p}, in {shown} draws; in the last column what each becomes where it is kept:",
              p=P, shown=SHOWN)  # fmt: skip
     draws = [_dropped(BEFORE, key) for key in range(SHOWN)]
-    page.table({"x": BEFORE} | {f"draw {key + 1}": draw for key, draw in enumerate(draws)} | {"kept": _kept()}, digits=4)
+    page.table(
+        {"x": BEFORE} | {f"draw {key + 1}": draw for key, draw in enumerate(draws)} | {"kept": _kept()}, digits=4
+    )
     table = _dropped(np.tile(BEFORE, (MANY, 1)), 7)
     page.say("Over {many:,} draws:", many=MANY)
     page.table({"x": BEFORE, "mean of y": table.mean(0), "share left out": (table == 0).mean(0)}, digits=4)
@@ -60,7 +62,9 @@ def picture() -> Any:
     for k, (name, of) in enumerate({"mean": np.mean, "standard deviation": np.std}.items()):
         row = [float(of(table)) for table in tables]  # type: ignore[operator]
         right.plot(shares, row, "o-", markersize=4, color=f"C{k}")
-        right.annotate(name, xy=(shares[-1], row[-1]), xytext=(7, 0), textcoords="offset points", color=f"C{k}", va="center")
+        right.annotate(
+            name, xy=(shares[-1], row[-1]), xytext=(7, 0), textcoords="offset points", color=f"C{k}", va="center"
+        )
     right.set(xlabel="p", xlim=(0, 1.35), ylim=(0, None), title="Of an element that is 1")
     return made
 

@@ -47,7 +47,7 @@ def picture() -> Any:
     from slalom import pictures
 
     made, axes = pictures.panels(width=6.8, height=4.0)
-    rates = np.linspace(0.001, 0.3, 40)
+    rates = np.linspace(0.001, 0.3, 14)
     pairs = np.array([_promised(rate) for rate in rates])
     panel = axes[0, 0]
     panel.axhline(0, color="#a6a6a6", linewidth=0.8)

@@ -39,7 +39,9 @@ def tell(page: Page) -> None:
             "steps": [steps_said(steps_until(ravine, path, LEFT), STEPS) for path in paths.values()],
         }
     )
-    page.see("Momentum sums gradients that fade by μ a step: where they agree it grows, up to 1 / (1 − μ) times as fast.")
+    page.see(
+        "Momentum sums gradients that fade by μ a step: where they agree it grows, up to 1 / (1 − μ) times as fast."
+    )
     page.see("Across the ravine they change sign and cancel; along it they agree and add up.")
     page.see("The writings differ by where 1 − β and η stand. At a constant rate the first and the third are one walk;"
              " as a schedule lowers the rate, the velocity goes on while momentum is slower at once.")  # fmt: skip
@@ -48,7 +50,11 @@ def tell(page: Page) -> None:
 
 def _chosen() -> dict[str, tuple[Any, float]]:
     rate = 0.02  # half of the largest with which plain descent does not diverge here
-    return {"sgd": (rules.SGD(), rate), "momentum": (rules.Momentum(mu=MU), rate), "nesterov": (rules.Nesterov(mu=MU), rate)}
+    return {
+        "sgd": (rules.SGD(), rate),
+        "momentum": (rules.Momentum(mu=MU), rate),
+        "nesterov": (rules.Nesterov(mu=MU), rate),
+    }
 
 
 def picture() -> Any:
@@ -56,7 +62,9 @@ def picture() -> Any:
     from slalom import pictures
 
     paths = walks(ravine, START, _chosen(), 60)
-    return pictures.contours(ravine, paths, extent=(-4.6, 2.6, -1.2, 1.2), title="60 steps in a ravine, all at the rate 0.02")
+    return pictures.contours(
+        ravine, paths, extent=(-4.6, 2.6, -1.2, 1.2), title="60 steps in a ravine, all at the rate 0.02"
+    )
 
 
 LESSON = Lesson("Momentum: three writings, and why it helps in a ravine", tell, picture)

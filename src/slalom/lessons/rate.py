@@ -45,13 +45,14 @@ def picture() -> Any:
     """A panel for each rate: the parabola and the steps on it."""
     from slalom import pictures
 
-    made, axes = pictures.panels(1, len(RATES), width=12.5, height=3.1, sharey=True)
+    made, axes = pictures.panels(1, len(RATES), width=12.5, height=3.1)
     for i, (panel, rate) in enumerate(zip(axes[0], RATES, strict=True)):
         path = _path(rate, 12 if rate < 0.25 else 3)
+        side = 1.15 * float(abs(path.parameters).max())
         factor = float(path.parameters[1] / path.parameters[0])
-        pictures.contours(_loss, path, extent=(-6.2, 6.2), axes=panel, names=("x",))
+        pictures.contours(_loss, path, extent=(-side, side), axes=panel, names=("x",))
         panel.set_title(f"rate {rate:g}: {_said(factor)}")
-        panel.set_ylim(-6, 130)
+        panel.set_ylim(-0.05 * 4 * side**2, 0.85 * 4 * side**2)
         panel.set_ylabel("4x²" if i == 0 else "")
     return made
 

@@ -32,7 +32,9 @@ def tell(page: Page) -> None:
     }
     at = (1, 2, 5, 10, 50, 200)
     page.table({"rule": list(slope)} | {f"step {t}": [steps[t - 1] for steps in slope.values()] for t in at}, digits=4)
-    page.see("v is the exponentially weighted average of g²: old gradients are forgotten, so that the rate can rise again.")
+    page.see(
+        "v is the exponentially weighted average of g²: old gradients are forgotten, so that the rate can rise again."
+    )
     page.see("On a steady slope its steps settle at the rate itself, while Adagrad's become shorter and shorter.")
     page.see("The average starts at 0 and is too small at first: the first steps are long. Adam divides by 1 − βᵗ to undo"
              " this.")  # fmt: skip
@@ -61,7 +63,9 @@ def picture() -> Any:
                        shuffle=False)  # fmt: skip
         steps = abs(np.diff(path.parameters)) / RATE
         panel.plot(np.arange(1, len(steps) + 1), steps, color=f"C{k}", drawstyle="steps-mid")
-        panel.annotate(name, xy=(len(steps), steps[-1]), xytext=(6, -1), textcoords="offset points", color=f"C{k}", va="center")
+        panel.annotate(
+            name, xy=(len(steps), steps[-1]), xytext=(6, -1), textcoords="offset points", color=f"C{k}", va="center"
+        )
     panel.set_yscale("log")
     panel.set(xlabel="step", ylabel="length of a step / rate", xlim=(1, len(size) + 22))
     panel.set_title("The slope is 1, then 10, then 1 again")

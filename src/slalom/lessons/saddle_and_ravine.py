@@ -23,8 +23,10 @@ def tell(page: Page) -> None:
              a=EDGE[0], b=EDGE[1], rate=FLAT)  # fmt: skip
     left = {name: _leaves(made()) for name, made in RULES.items()}
     page.table({"rule": list(left), "steps": [steps_said(steps, STEPS) for steps in left.values()]})
-    page.say("The ravine, each rule at its best of 13 rates. Steps until a ten-thousandth of the loss is left for good:")
-    rates = {name: log_rates(1e-3, 1.0, 13) for name in RULES}
+    page.say(
+        "The ravine, each rule at its best of 6 rates. Steps until a ten-thousandth of the loss is left for good:"
+    )
+    rates = {name: log_rates(3e-3, 1.0, 6) for name in RULES}
     found = {name: best_rate(ravine, START, made, rates[name], STEPS, LEFT) for name, made in RULES.items()}
     page.table(
         {

@@ -56,7 +56,9 @@ def picture() -> Any:
     heights, incomes = rng.normal(170, 9, 300), np.append(rng.lognormal(3.4, 0.5, 299), 400.0)
     scalers = {"min-max": MinMax, "z-score": ZScore, "robust": Robust, "sigmoid of z": "z_score_sigmoid"}
     table, names = np.column_stack([heights, incomes]), ["height, cm", "income, 1,000"]
-    return pictures.scaling(table, scalers, names=names, title="A straight scaling leaves the shape; a bent one does not")
+    return pictures.scaling(
+        table, scalers, names=names, title="A straight scaling leaves the shape; a bent one does not"
+    )
 
 
 LESSON = Lesson("Feature scaling: min-max, z-score and sigmoid, and what an outlier does to them", tell, picture)

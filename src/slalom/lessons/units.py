@@ -53,15 +53,21 @@ def tell(page: Page) -> None:
     z = of_x(new * UNITS)
     prediction = _ones(z) @ w
     back = of_y.inverse(prediction)
-    page.say("100 new rows, scaled with the minima and ranges of the training rows, never with their own; five of them:")
+    page.say(
+        "100 new rows, scaled with the minima and ranges of the training rows, never with their own; five of them:"
+    )
     page.table({"scaled": prediction[:5, 0], "in units": back[:5, 0], "truth": truth[:5, 0]}, digits=8)
     page.say("{out} of the {all} scaled new cells lie outside 0 to 1, and that is right. With extremes of their own the"
              " predictions would be off by {wrong:.1f} on average instead of {right:.4f}.",
              out=int(((z < 0) | (z > 1)).sum()), all=z.size, right=abs(back - truth).mean(),
              wrong=abs(of_y.inverse(_ones(MinMax.fit(new * UNITS)(new * UNITS)) @ w) - truth).mean())  # fmt: skip
 
-    page.see("Units alone made the coefficients differ by four orders: their size says nothing of what a column is worth.")
-    page.see("Scaling x and y together brings the coefficients to one scale and the contours of the loss nearer to circles.")
+    page.see(
+        "Units alone made the coefficients differ by four orders: their size says nothing of what a column is worth."
+    )
+    page.see(
+        "Scaling x and y together brings the coefficients to one scale and the contours of the loss nearer to circles."
+    )
     page.see("A scaler belongs to the training rows. New rows get its numbers, and predictions go back by its inverse.")
 
 

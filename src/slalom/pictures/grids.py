@@ -41,7 +41,13 @@ class Grid(NamedTuple):
 
 @drawn
 def rate_range(
-    grid: Any, *, metric: str = "loss", greater: bool = False, log: bool | None = None, title: str = "", axes: Any = None
+    grid: Any,
+    *,
+    metric: str = "loss",
+    greater: bool = False,
+    log: bool | None = None,
+    title: str = "",
+    axes: Any = None,
 ) -> Any:
     """The score of every learning rate that was tried: a range test with a whole training at each rate.
 

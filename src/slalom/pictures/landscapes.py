@@ -83,7 +83,9 @@ def landscape(
     picture, axes = panels(1, 2 if paths else 1, width=10.4 if paths else 5.9, height=5.2)
     _random(axes[0, 0], ground, filter_normalised(model.weights, seed), float(extent), points)
     if paths:
-        _along(axes[0, 1], ground, principal(model.weights, [w for walk in paths.values() for w in walk]), paths, points)
+        _along(
+            axes[0, 1], ground, principal(model.weights, [w for walk in paths.values() for w in walk]), paths, points
+        )
     loss = model.loss.replace("_", " ")
     picture.suptitle(title or f"Training loss ({loss}) around the weights", x=0.01, ha="left", fontsize=11)
     picture.supxlabel(f"{loss} of {ground.rows:,} rows, without penalties and dropout{ground.about}", fontsize=SMALL,

@@ -57,26 +57,34 @@ def contours(
 
 
 def as_walks(paths: Any) -> dict[str, Array]:
-    """Paths by name as points [P, D], float64, those that are numbers; SlalomError where there are none, or D > 2."""
-    several = paths if isinstance(paths, Mapping) else {"": paths} if _is_one(paths) else dict(enumerate(paths))
-    found = {}
-    for name, path in several.items():
-        where = f"contours(paths=…){f'[{name!r}]' if name != '' else ''}"
-        given = path.parameters if isinstance(path, Path) else path
-        try:
-            points = np.asarray(given, np.float64)
-        except (TypeError, ValueError) as error:
-            raise wrong(where, "a path, or points [P, 2]", type(given).__name__) from error
-        points = points[:, None] if points.ndim == 1 else points
-        if points.ndim != 2 or points.shape[1] not in (1, 2):
-            raise wrong(where, "a path in one or two parameters, points [P, 2]", points.shape)
-        points = points[np.isfinite(points).all(1)]
-        if not len(points):
-            raise SlalomError(f"{where} has no point that is a number.")
-        found[str(name) if isinstance(paths, Mapping) else ""] = points
-    if not isinstance(paths, Mapping) and not _is_one(paths):  # several without names
-        return {" " * i: as_walks(path)[""] for i, path in enumerate(paths)}
+    """Paths by name as points [P, D], float64, those that are numbers; of several without names the names are blank.
+
+    Raises SlalomError where a path has no point that is a number, or where they are not all in one, or in two parameters.
+    """
+    if isinstance(paths, Mapping):
+        several = {str(name): path for name, path in paths.items()}
+    else:
+        several = {"": paths} if _is_one(paths) else {" " * i: path for i, path in enumerate(paths)}
+    found = {name: _points(path, f"[{name!r}]" if name.strip() else "") for name, path in several.items()}
+    if len({points.shape[1] for points in found.values()}) > 1:
+        raise SlalomError("contours(paths=…) must have paths in one parameter, or in two; not both.")
     return found
+
+
+def _points(path: Any, place: str) -> Array:
+    """One path as points [P, D]."""
+    given = path.parameters if isinstance(path, Path) else path
+    try:
+        points = np.asarray(given, np.float64)
+    except (TypeError, ValueError) as error:
+        raise wrong(f"contours(paths=…){place}", "a path, or points [P, 2]", type(given).__name__) from error
+    points = points[:, None] if points.ndim == 1 else points
+    if points.ndim != 2 or points.shape[1] not in (1, 2):
+        raise wrong(f"contours(paths=…){place}", "a path in one or two parameters, points [P, 2]", points.shape)
+    points = points[np.isfinite(points).all(1)]
+    if not len(points):
+        raise SlalomError(f"contours(paths=…){place} has no point that is a number.")
+    return points
 
 
 def _is_one(paths: Any) -> bool:
@@ -95,7 +103,8 @@ def _extent(walks: dict[str, Array], extent: Sequence[float] | None, size: int) 
     if extent is not None:
         box = np.asarray(extent, np.float64).reshape(-1, 2) if len(extent) == 2 * size else np.zeros((0, 2))
         if not (len(box) == size and np.isfinite(box).all() and (box[:, 0] < box[:, 1]).all()):
-            raise wrong("contours(extent=…)", f"{'left, right, bottom, top'[: 11 if size == 1 else None]}", extent)
+            sides = "left, right" if size == 1 else "left, right, bottom, top"
+            raise wrong("contours(extent=…)", f"{sides}, each pair ascending", extent)
         return box
     if not walks:
         raise SlalomError("contours needs paths, or extent=(left, right, bottom, top).")

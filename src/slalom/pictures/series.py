@@ -13,7 +13,13 @@ from slalom.types import Array
 
 @drawn
 def ewma(
-    values: Array, betas: Any, *, bias_correction: bool = False, title: str = "", y_label: str = "value", axes: Any = None
+    values: Array,
+    betas: Any,
+    *,
+    bias_correction: bool = False,
+    title: str = "",
+    y_label: str = "value",
+    axes: Any = None,
 ) -> Any:
     """A series and its exponentially weighted averages, one curve for each beta.
 
@@ -38,7 +44,9 @@ def ewma(
     axes.set(xlabel="time", ylabel=y_label, title=title, xlim=(1, max(len(t), 2)))
     axes.set_ylim(*axes.get_ylim())
     ends = [End(_last(y), "values", SOFT)]
-    ends += [End(_last(c), f"β = {beta:g}", colour_of(i)) for i, (beta, c) in enumerate(zip(several, curves, strict=True))]
+    ends += [
+        End(_last(c), f"β = {beta:g}", colour_of(i)) for i, (beta, c) in enumerate(zip(several, curves, strict=True))
+    ]
     at_the_end(axes, ends)
     return picture
 
