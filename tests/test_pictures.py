@@ -204,7 +204,7 @@ def test_scalings_show_every_column_before_and_after():
     table = np.random.default_rng(0).normal([0, 50], [1, 20], (200, 2))
     picture = pictures.scaling(table, ["min_max", "z_score", "sigmoid"])
     assert len(picture.axes) == 2 * 4
-    titles = [axes.get_title(loc="left") for axes in picture.axes[:4]]
+    titles = [axes.get_title() for axes in picture.axes[:4]]
     assert [title.split("\n")[0] for title in titles] == ["as it came", "min-max", "z-score", "sigmoid"]
     assert float(titles[2].split("= ")[1]) < 1.3 < float(titles[0].split("= ")[1].replace(",", ""))
     with pytest.raises(SlalomError, match="Did you mean 'z_score'"):
@@ -243,7 +243,7 @@ def test_of_a_result_without_a_folder_the_best_moments_are_drawn(raced):
 
     folder, result, *_ = raced
     picture = pictures.learning_curves(replace(result, out=None))
-    assert picture.axes[0].get_title(loc="left").startswith("The best moments of")
+    assert picture.axes[0].get_title().startswith("The best moments of")
     for bad in (folder / "model", 7, None):
         with pytest.raises(SlalomError):
             pictures.learning_curves(bad)
@@ -325,7 +325,7 @@ def test_a_landscape_of_a_race_with_a_path(raced):
     recipe = result.best.recipe
     path = [slalom.fit(X, y, recipe=recipe, stop=stop) for stop in (1, 2, 4)]
     picture = pictures.landscape(result, X, y, path={"training": path}, points=5)
-    titles = [axes.get_title(loc="left") for axes in picture.axes]
+    titles = [axes.get_title() for axes in picture.axes]
     assert titles[0].endswith("from −1 to 1")
     assert re.search(r"-?[\d.]+ to [\d.]+ by -?[\d.e-]+ to [\d.e-]+$", titles[1])
     assert re.fullmatch(r"component 1 \(\d+% of the variance\)", picture.axes[1].get_xlabel())

@@ -63,22 +63,22 @@ def _squares() -> Array:
     return (descend(_loss, np.zeros(2), rules.Adagrad(), learning_rate=RATE, **given).gradients ** 2).sum(0)
 
 
-def picture() -> Any:
+def draw() -> Any:
     """Both weights over the steps, by both rules."""
     from slalom import pictures
+    from slalom.pictures.labels import lines
 
-    made, axes = pictures.panels(1, 2, width=9.6, height=3.7, sharey=True)
+    made, axes = pictures.panels(1, 2, width=9.8, height=3.7)
     for panel, (name, (rule, rate)) in zip(axes[0], _chosen().items(), strict=True):
-        w = _walk(rule, rate)
+        w, t = _walk(rule, rate), np.arange(ROWS + 1)
         panel.axhline(1, color="#a6a6a6", linewidth=0.8)
-        for k, (weight, below) in enumerate((("common", -9), ("rare", -9))):
-            panel.plot(w[:, k], color=f"C{k}", drawstyle="steps-post")
-            at = 60 if k == 0 else 150
-            panel.annotate(f"{weight} weight", xy=(at, w[at, k]), xytext=(4, below), textcoords="offset points",
-                           color=f"C{k}", va="top")  # fmt: skip
-        panel.set(xlabel="step", title=f"{name}, rate {rate:g}", xlim=(0, ROWS))
+        panel.set_ylim(0, 1.25)
+        lines(
+            panel, {"common weight": (t, w[:, 0]), "rare weight": (t, w[:, 1])}, drawstyle="steps-post", linewidth=1.3
+        )
+        panel.set(xlabel="step", title=f"{name}, rate {rate:g}")
     axes[0, 0].set_ylabel("weight (true value 1)")
     return made
 
 
-LESSON = Lesson("Adagrad: a rate of its own for every weight, and sparse data", tell, picture)
+LESSON = Lesson("Adagrad: a rate of its own for every weight, and sparse data", tell, draw)

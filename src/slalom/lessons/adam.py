@@ -39,7 +39,7 @@ def _first(rule: Any, slope: float) -> float:
     return float(descend(lambda w: slope * w, 0.0, rule, learning_rate=RATE, steps=1).parameters[1])
 
 
-def picture() -> Any:
+def draw() -> Any:
     """Paths in a ravine, and the same path on the loss times a thousand."""
     from slalom import pictures
 
@@ -49,4 +49,4 @@ def picture() -> Any:
     return pictures.contours(ravine, paths, extent=(-4.6, 2.6, -1.2, 1.2), title="60 steps in a ravine")
 
 
-LESSON = Lesson("Adam: direction and size, each an average, both corrected", tell, picture)
+LESSON = Lesson("Adam: direction and size, each an average, both corrected", tell, draw)

@@ -87,7 +87,7 @@ def _verdict(rows: dict[str, list[float]], claim: tuple[str, ...]) -> tuple[str,
     return best, "tie" if gap.mean() < 2 * gap.std(ddof=1) / len(gap) ** 0.5 else "no"
 
 
-def picture() -> Any:
+def draw() -> Any:
     """The scores of every rule on every task."""
     from slalom import pictures
 
@@ -102,4 +102,4 @@ def picture() -> Any:
     return made
 
 
-LESSON = Lesson("All together: which rule for which task, measured in a small race", tell, picture)
+LESSON = Lesson("All together: which rule for which task, measured in a small race", tell, draw)

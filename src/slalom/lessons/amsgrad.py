@@ -47,22 +47,18 @@ def tell(page: Page) -> None:
     page.see("The example is built against Adam. On most nets the two hardly differ, and a race tells which is better.")
 
 
-def picture() -> Any:
+def draw() -> Any:
     """w over the steps by both rules."""
     from slalom import pictures
+    from slalom.pictures.labels import lines
 
     made, axes = pictures.panels(width=6.8, height=3.9)
     panel = axes[0, 0]
     panel.axhline(0, color="#a6a6a6", linewidth=0.8)
-    for k, (name, rule) in enumerate(_rules().items()):
-        w = _walk(rule)
-        panel.plot(w, color=f"C{k}")
-        panel.annotate(
-            name, xy=(len(w) - 1, w[-1]), xytext=(6, 0), textcoords="offset points", color=f"C{k}", va="center"
-        )
-    panel.set(xlabel="step", ylabel="w (should fall)", xlim=(0, 3 * EPOCHS * 1.12))
-    panel.set_title(f"Slopes {LARGE:g}, −1, −1, again and again")
+    walks = {name: _walk(rule) for name, rule in _rules().items()}
+    lines(panel, {name: (np.arange(len(w)), w) for name, w in walks.items()})
+    panel.set(xlabel="step", ylabel="w (should fall)", title=f"Slopes {LARGE:g}, −1, −1, again and again")
     return made
 
 
-LESSON = Lesson("AMSGrad: Adam that never forgets its largest gradient", tell, picture)
+LESSON = Lesson("AMSGrad: Adam that never forgets its largest gradient", tell, draw)

@@ -60,7 +60,7 @@ def _check(net: SigmoidNet, h: float = 1e-6) -> float:
     return worst
 
 
-def picture() -> Any:
+def draw() -> Any:
     """The net with its numbers on the way forward and the slopes on its weights."""
     from slalom import pictures
 
@@ -76,7 +76,7 @@ def picture() -> Any:
             ends = np.array([[layer, 1 - k], [layer + 1, 1 - i]], float)
             size = abs(slopes[i, k]) / abs(back.de_dw[1]).max()
             panel.plot(*ends.T, color="C0" if slopes[i, k] > 0 else "C1", linewidth=0.8 + 4 * size**0.5, zorder=1)
-            at = ends[0] + (ends[1] - ends[0]) * (0.3 if i == k else 0.24)
+            at = ends[0] + (ends[1] - ends[0]) * (0.42 if i == k else 0.27)
             panel.annotate(
                 f"w = {net.weights[layer][i, k]:g}\n∂E/∂w = {slopes[i, k]:.6f}",
                 xy=at,
@@ -99,4 +99,4 @@ def picture() -> Any:
     return made
 
 
-LESSON = Lesson("Back-propagation: a small sigmoid net, every number", tell, picture)
+LESSON = Lesson("Back-propagation: a small sigmoid net, every number", tell, draw)

@@ -1,9 +1,9 @@
 """The contract of a lesson, written once, and the page that it is told on.
 
-A lesson is a file with a record `LESSON`: its title, `tell`, which writes on a page, and `picture`, which draws. Both
+A lesson is a file with a record `LESSON`: its title, `tell`, which writes on a page, and `draw`, which draws. Both
 compute what they say with the parts that everybody uses (`slalom.descend`, `slalom.rules`, …): no lesson knows a result.
 Sentences are templates, `page.say("{steps} steps.", steps=n)`: the words are looked up, the numbers computed.
-Matplotlib is loaded by `picture` alone.
+Matplotlib is loaded by `draw` alone.
 """
 
 import unicodedata
@@ -23,7 +23,13 @@ class Lesson(NamedTuple):
 
     title: str
     tell: Callable[["Page"], None]
-    picture: Callable[[], Any]
+    draw: Callable[[], Any]
+
+    def picture(self) -> Any:
+        """The lesson's picture, a figure of Matplotlib in the style of `slalom.pictures`."""
+        from slalom.pictures.style import drawn
+
+        return drawn(self.draw)()
 
 
 class Page:

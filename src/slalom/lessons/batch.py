@@ -70,7 +70,7 @@ def _noise(path: Path) -> float:
     return float(np.sqrt(((last - last.mean(0)) ** 2).sum(1).mean()))
 
 
-def picture() -> Any:
+def draw() -> Any:
     """The three paths over the contours of the loss of all rows."""
     from slalom import pictures
 
@@ -78,4 +78,4 @@ def picture() -> Any:
     return picture
 
 
-LESSON = Lesson("Batch, stochastic and mini-batch gradient descent", tell, picture)
+LESSON = Lesson("Batch, stochastic and mini-batch gradient descent", tell, draw)

@@ -88,7 +88,7 @@ def _row(values: Array) -> str:
     return " and ".join(f"{abs(value):.4f}" for value in values)
 
 
-def picture() -> Any:
+def draw() -> Any:
     """Both channels before and after, and how the answer wanders with the size of the batch."""
     from slalom import pictures
 
@@ -111,4 +111,4 @@ def picture() -> Any:
     return made
 
 
-LESSON = Lesson("Batch normalisation: an image, training against test mode, and the batch", tell, picture)
+LESSON = Lesson("Batch normalisation: an image, training against test mode, and the batch", tell, draw)

@@ -76,11 +76,11 @@ def _steps(table: Array) -> dict[str, str]:
     return told
 
 
-def picture() -> Any:
+def draw() -> Any:
     """The two paths over their contours, side by side, to one scale."""
     from slalom import pictures
 
-    made, axes = pictures.panels(1, 2, width=9.6, height=4.8)
+    made, axes = pictures.panels(1, 2, width=9.6, height=5.2, fixed=True)
     for panel, (name, x) in zip(axes[0], {"raw": X, "z-scored": _scaled(ZScore.fit)}.items(), strict=True):
         loss = _loss(x, Y)
         path = descend(loss, _start(), "sgd", learning_rate=RATE, steps=STEPS)
@@ -91,4 +91,4 @@ def picture() -> Any:
     return made
 
 
-LESSON = Lesson("Contours: why scaled columns need fewer steps", tell, picture)
+LESSON = Lesson("Contours: why scaled columns need fewer steps", tell, draw)

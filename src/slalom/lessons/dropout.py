@@ -45,9 +45,10 @@ def _kept() -> Array:
     return found
 
 
-def picture() -> Any:
+def draw() -> Any:
     """Means and single draws for several p."""
     from slalom import pictures
+    from slalom.pictures.labels import lines
 
     made, axes = pictures.panels(1, 2, width=9.8, height=3.7)
     left, right = axes[0]
@@ -59,14 +60,11 @@ def picture() -> Any:
     left.set(xlabel="element", ylabel="value", xticks=at, xlim=(-0.5, 5.2), title=f"Twelve draws, p = {P}")
     shares = np.linspace(0, 0.9, 10)
     tables = [_dropped(np.ones((MANY, 5)), 3, p) for p in shares]
-    for k, (name, of) in enumerate({"mean": np.mean, "standard deviation": np.std}.items()):
-        row = [float(of(table)) for table in tables]  # type: ignore[operator]
-        right.plot(shares, row, "o-", markersize=4, color=f"C{k}")
-        right.annotate(
-            name, xy=(shares[-1], row[-1]), xytext=(7, 0), textcoords="offset points", color=f"C{k}", va="center"
-        )
-    right.set(xlabel="p", xlim=(0, 1.35), ylim=(0, None), title="Of an element that is 1")
+    right.set_ylim(0, 3.2)
+    lines(right, {"mean": (shares, [float(table.mean()) for table in tables]),
+                  "deviation": (shares, [float(table.std()) for table in tables])}, marker="o", markersize=4)  # fmt: skip
+    right.set(xlabel="p, the probability of leaving out", title="y of an element that is 1")
     return made
 
 
-LESSON = Lesson("Dropout: leave out, and keep the expectation", tell, picture)
+LESSON = Lesson("Dropout: leave out, and keep the expectation", tell, draw)

@@ -49,7 +49,7 @@ def _row(values: Any) -> str:
     return ", ".join(f"{value:.3f}" for value in values)
 
 
-def picture() -> Any:
+def draw() -> Any:
     """The series and its averages."""
     from slalom import pictures
 
@@ -57,4 +57,4 @@ def picture() -> Any:
     return pictures.ewma(SERIES, [*BETAS, 0.98], title=title)
 
 
-LESSON = Lesson("The exponentially weighted average: smooth against late", tell, picture)
+LESSON = Lesson("The exponentially weighted average: smooth against late", tell, draw)

@@ -57,7 +57,7 @@ def _chosen() -> dict[str, tuple[Any, float]]:
     }
 
 
-def picture() -> Any:
+def draw() -> Any:
     """Three paths in the ravine."""
     from slalom import pictures
 
@@ -67,4 +67,4 @@ def picture() -> Any:
     )
 
 
-LESSON = Lesson("Momentum: three writings, and why it helps in a ravine", tell, picture)
+LESSON = Lesson("Momentum: three writings, and why it helps in a ravine", tell, draw)

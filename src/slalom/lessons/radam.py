@@ -51,23 +51,23 @@ def _steps(rule: Any, count: int) -> Array:
     return abs(np.diff(path.parameters)) / 0.01
 
 
-def picture() -> Any:
+def draw() -> Any:
     """The rectifier over the steps, for three β₂."""
     from slalom import pictures
+    from slalom.pictures.labels import lines
 
     made, axes = pictures.panels(width=7.0, height=3.9)
-    panel, t = axes[0, 0], np.arange(1, 3001)
-    for k, beta2 in enumerate((0.9, 0.99, 0.999)):
+    panel, t, curves = axes[0, 0], np.arange(1, 3001), {}
+    for beta2 in (0.9, 0.99, 0.999):
         f = 1 - beta2
         rho = np.array(span(f, t.astype(float)))
         r = np.where(rho > 5, np.array(rectifier(np.maximum(rho, 5.001), 2 / f - 1)), np.nan)
-        panel.plot(t, r, color=f"C{k}")
-        panel.annotate(f"β₂ = {beta2:g}", xy=(t[-1], r[-1]), xytext=(6, (4, -6, 0)[k]), textcoords="offset points",
-                       va="center", color=f"C{k}")  # fmt: skip
+        curves[f"β₂ = {beta2:g}"] = (t, r)
     panel.set_xscale("log")
-    panel.set(xlabel="step", ylabel="rectifier r", xlim=(1, 12000), ylim=(0, 1.05))
-    panel.set_title("How much of Adam’s step RAdam takes")
+    panel.set_ylim(0, 1.05)
+    lines(panel, curves)
+    panel.set(xlabel="step", ylabel="rectifier r", title="How much of Adam’s step RAdam takes")
     return made
 
 
-LESSON = Lesson("RAdam: a warm-up that follows from the statistics", tell, picture)
+LESSON = Lesson("RAdam: a warm-up that follows from the statistics", tell, draw)

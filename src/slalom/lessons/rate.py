@@ -41,7 +41,7 @@ def _said(factor: float) -> str:
             "slow" if size > 0.5 else "good")  # fmt: skip
 
 
-def picture() -> Any:
+def draw() -> Any:
     """A panel for each rate: the parabola and the steps on it."""
     from slalom import pictures
 
@@ -57,4 +57,4 @@ def picture() -> Any:
     return made
 
 
-LESSON = Lesson("The learning rate: slow, good, exact, swinging, diverging", tell, picture)
+LESSON = Lesson("The learning rate: slow, good, exact, swinging, diverging", tell, draw)

@@ -51,25 +51,22 @@ def _from_memory() -> list[float]:
     return seen
 
 
-def picture() -> Any:
+def draw() -> Any:
     """The length of a step while the slope changes."""
     from slalom import pictures
+    from slalom.pictures.labels import lines
 
     made, axes = pictures.panels(width=7.2, height=4.0)
     panel, size = axes[0, 0], np.repeat([1.0, 10.0, 1.0], 60)
-    data = (size[:, None],)
-    for k, (name, rule) in enumerate({"rmsprop": _rule(), "adagrad": rules.Adagrad(), "sgd": rules.SGD()}.items()):
-        path = descend(lambda w, g: (g * w).sum(), 0.0, rule, learning_rate=RATE, data=data, batch_size=1, epochs=1,
-                       shuffle=False)  # fmt: skip
-        steps = abs(np.diff(path.parameters)) / RATE
-        panel.plot(np.arange(1, len(steps) + 1), steps, color=f"C{k}", drawstyle="steps-mid")
-        panel.annotate(
-            name, xy=(len(steps), steps[-1]), xytext=(6, -1), textcoords="offset points", color=f"C{k}", va="center"
-        )
+    given = {"data": (size[:, None],), "batch_size": 1, "epochs": 1, "shuffle": False}
+    curves = {}
+    for name, rule in {"rmsprop": _rule(), "adagrad": rules.Adagrad(), "sgd": rules.SGD()}.items():
+        path = descend(lambda w, g: (g * w).sum(), 0.0, rule, learning_rate=RATE, **given)
+        curves[name] = (np.arange(1, len(size) + 1), abs(np.diff(path.parameters)) / RATE)
     panel.set_yscale("log")
-    panel.set(xlabel="step", ylabel="length of a step / rate", xlim=(1, len(size) + 22))
-    panel.set_title("The slope is 1, then 10, then 1 again")
+    lines(panel, curves, drawstyle="steps-mid")
+    panel.set(xlabel="step", ylabel="length of a step / rate", title="The slope is 1, then 10, then 1 again")
     return made
 
 
-LESSON = Lesson("RMSProp: the gradient in units of its recent size", tell, picture)
+LESSON = Lesson("RMSProp: the gradient in units of its recent size", tell, draw)

@@ -23,9 +23,7 @@ def tell(page: Page) -> None:
              a=EDGE[0], b=EDGE[1], rate=FLAT)  # fmt: skip
     left = {name: _leaves(made()) for name, made in RULES.items()}
     page.table({"rule": list(left), "steps": [steps_said(steps, STEPS) for steps in left.values()]})
-    page.say(
-        "The ravine, each rule at its best of 6 rates. Steps until a ten-thousandth of the loss is left for good:"
-    )
+    page.say("The ravine, each rule at its best of 6 rates. Steps until a ten-thousandth of the loss is left for good:")
     rates = {name: log_rates(3e-3, 1.0, 6) for name in RULES}
     found = {name: best_rate(ravine, START, made, rates[name], STEPS, LEFT) for name, made in RULES.items()}
     page.table(
@@ -48,11 +46,11 @@ def _leaves(rule: Any) -> int | None:
     return int(away[0]) if len(away) else None
 
 
-def picture() -> Any:
+def draw() -> Any:
     """Paths off the saddle, and in the ravine."""
     from slalom import pictures
 
-    made, axes = pictures.panels(1, 2, width=10.2, height=4.6)
+    made, axes = pictures.panels(1, 2, width=11.5, height=3.7, fixed=True, gridspec_kw={"width_ratios": [1, 1.7]})
     chosen = {name: (RULES[name](), FLAT) for name in ("sgd", "momentum", "adam")}
     pictures.contours(saddle, walks(saddle, EDGE, chosen, 120), extent=(-0.5, 1.3, -0.6, 1.4), axes=axes[0, 0],
                       title="A saddle: 120 steps at one rate")  # fmt: skip
@@ -62,4 +60,4 @@ def picture() -> Any:
     return made
 
 
-LESSON = Lesson("Saddle and ravine: why momentum", tell, picture)
+LESSON = Lesson("Saddle and ravine: why momentum", tell, draw)

@@ -48,7 +48,7 @@ def _beside(tables: dict[str, Any]) -> dict[str, Any]:
     return {f"{name} {'₁₂'[k]}": table[:, k] for name, table in tables.items() for k in range(2)}
 
 
-def picture() -> Any:
+def draw() -> Any:
     """Heights, and incomes with an outlier, under five scalings."""
     from slalom import pictures
 
@@ -61,4 +61,4 @@ def picture() -> Any:
     )
 
 
-LESSON = Lesson("Feature scaling: min-max, z-score and sigmoid, and what an outlier does to them", tell, picture)
+LESSON = Lesson("Feature scaling: min-max, z-score and sigmoid, and what an outlier does to them", tell, draw)

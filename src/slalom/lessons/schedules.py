@@ -63,23 +63,21 @@ def _noisy(schedule: Any) -> float:
     return float(np.mean([ravine(w) for w in path.parameters[-50:]]))
 
 
-def picture() -> Any:
+def draw() -> Any:
     """The rates of all of them, and the plateau under its costs."""
     from slalom import pictures
+    from slalom.pictures.labels import lines
 
     made, axes = pictures.panels(1, 3, width=13.2, height=3.9)
     for panel, some, title in ((axes[0, 0], FALLING, "By steps"), (axes[0, 1], SMOOTH, "Smoothly")):
         pictures.schedule(some, EPOCHS, learning_rate=START, axes=panel, title=title)
         panel.set_xlabel("epoch")
     panel, t = axes[0, 2], np.arange(1, len(COSTS) + 1)
-    panel.plot(t, np.array(COSTS) / COSTS[0], "o-", color="#a6a6a6", markersize=3)
-    panel.plot(t, PATIENT.over(COSTS), color="C0", drawstyle="steps-post")
-    panel.annotate("factor", xy=(t[-1], PATIENT.over(COSTS)[-1]), xytext=(6, 0), textcoords="offset points", color="C0",
-                   va="center")  # fmt: skip
-    panel.annotate("cost / first cost", xy=(t[-1], COSTS[-1] / COSTS[0]), xytext=(6, 0), textcoords="offset points",
-                   color="#595959", va="center")  # fmt: skip
-    panel.set(xlabel="cost", ylim=(0, 1.06), xlim=(1, len(COSTS) * 1.5), title="A plateau, patience 2")
+    panel.set_ylim(0, 1.06)
+    lines(panel, {"factor": (t, PATIENT.over(COSTS)), "cost / first": (t, np.array(COSTS) / COSTS[0])},
+          drawstyle="steps-post")  # fmt: skip
+    panel.set(xlabel="cost", title=f"A plateau, patience {PATIENT.patience:g}")
     return made
 
 
-LESSON = Lesson("Learning-rate schedules: eight ways down, and a warm-up", tell, picture)
+LESSON = Lesson("Learning-rate schedules: eight ways down, and a warm-up", tell, draw)

@@ -42,13 +42,13 @@ def tell(page: Page) -> None:
     page.see("Switched too early, its rate is that of the first steps, and may be far from what the rest needs.")
 
 
-def picture() -> Any:
+def draw() -> Any:
     """The path in two colours, and the loss with the switch marked."""
     from slalom import pictures
 
     path = _walk(rules.SWATS(threshold=0.0, latest=LATEST))
     switch, w = _switch(path) or 0, path.parameters
-    made, axes = pictures.panels(1, 2, width=10.2, height=4.2)
+    made, axes = pictures.panels(1, 2, width=11.2, height=3.3, gridspec_kw={"width_ratios": [1.7, 1]})
     pictures.contours(ravine, {"as Adam": w[: switch + 1], "as SGD": w[switch:]}, extent=(-4.6, 2.6, -1.2, 1.2),
                       axes=axes[0, 0], title="The path before the switch and after it")  # fmt: skip
     panel = axes[0, 1]
@@ -62,4 +62,4 @@ def picture() -> Any:
     return made
 
 
-LESSON = Lesson("SWATS: from Adam to SGD, and when", tell, picture)
+LESSON = Lesson("SWATS: from Adam to SGD, and when", tell, draw)

@@ -79,7 +79,7 @@ def _matrix(page: Page, names: list[str], rows: Array) -> None:
     page.table(dict(zip(names, rows.T, strict=True)), digits=8)
 
 
-def picture() -> Any:
+def draw() -> Any:
     """The coefficients before and after, and the predictions of new rows."""
     from slalom import pictures
 
@@ -105,4 +105,4 @@ def picture() -> Any:
     return made
 
 
-LESSON = Lesson("Mismatched units: what they do to coefficients, and how new rows are scaled", tell, picture)
+LESSON = Lesson("Mismatched units: what they do to coefficients, and how new rows are scaled", tell, draw)

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 from slalom import scaling as scalers_room
-from slalom.curvature import condition
 from slalom.errors import SlalomError, unknown, wrong
 from slalom.pictures.style import FAINT, SMALL, SOFT, MaxNLocator, colour_of, dark, drawn, panels, plain
 from slalom.scaling.base import as_columns
 from slalom.types import Array
 
 MOST = 8  # columns, and scalings
-ROWS = 40  # of a table: up to so many, every value is a tick of its own
+ROWS = 500  # of a table: up to so many, every value is a tick of its own, and an outlier is seen
+NOTHING = 1e-10  # of the largest singular value: below it a direction has no rows
 
 
 @drawn
@@ -21,7 +21,7 @@ def scaling(X: Array, scalers: Any, *, names: Sequence[str] | None = None, title
     """The distribution of every column as it came and under each scaling, one panel each; over each scaling stands the
     condition number of what it makes.
 
-        κ = λ_max / λ_min of [z 1]ᵀ[z 1] / N     by how much the loss of a linear model curves more one way than another
+        κ = λ_max / λ_min of [z 1]ᵀ[z 1]     by how much the loss of a linear model curves more one way than another
 
     X: [N, D], at most eight columns; a missing cell (NaN) is left out. scalers: names, classes or fitted records of
     `slalom.scaling`, one, several in a list, or several by name; each is fitted to X where it is not yet. names: of the
@@ -30,7 +30,7 @@ def scaling(X: Array, scalers: Any, *, names: Sequence[str] | None = None, title
     Raises SlalomError for what is no table of numbers, and for an unknown scaler.
 
     >>> picture = scaling([[1.0, 200.0], [2.0, 100.0], [4.0, 900.0]], ["min_max", "z_score"], names=["size", "price"])
-    >>> len(picture.axes), picture.axes[1].get_title(loc="left").split("\\n")[0]
+    >>> len(picture.axes), picture.axes[1].get_title().split("\\n")[0]
     (6, 'min-max')
     """
     given = [str(name) for name in X.columns] if names is None and hasattr(X, "columns") else names
@@ -59,7 +59,8 @@ def _condition(z: Array) -> str:
     whole = z[np.isfinite(z).all(1)]
     if not len(whole):
         return ""
-    kappa = condition(whole)
+    sizes = np.linalg.svd(np.column_stack([whole, np.ones(len(whole))]), compute_uv=False)
+    kappa = float((sizes[0] / sizes[sizes > NOTHING * sizes[0]][-1]) ** 2)
     return f"κ = {kappa:,.0f}" if kappa >= 100 else f"κ = {kappa:.3g}"
 
 
@@ -78,7 +79,14 @@ def _distribution(axes: Any, values: Array, colour: str) -> None:
     heights = axes.hist(there, bins=edges, color=colour, alpha=0.75, edgecolor="white", linewidth=0.4)[0]
     axes.set_ylim(-0.16 * heights.max() if len(there) <= ROWS else 0, 1.08 * heights.max())
     if len(there) <= ROWS:
-        axes.plot(there, np.full(len(there), -0.08 * heights.max()), "|", color=SOFT, markersize=5)
+        axes.plot(
+            there,
+            np.full(len(there), -0.08 * heights.max()),
+            "|",
+            color=SOFT,
+            markersize=5,
+            alpha=0.9 if len(there) <= 40 else 0.35,
+        )
         axes.axhline(0, color=FAINT, linewidth=0.6)
     axes.xaxis.set_major_locator(MaxNLocator(3, min_n_ticks=2))
 

@@ -1,14 +1,14 @@
 """Labels beside what they name, in the place of legends: at the ends of curves, and on paths where they are alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from slalom.pictures.style import SMALL, SOFT, dark, plain, spread
+from slalom.pictures.style import SMALL, colour_of, dark, plain, spread
 from slalom.types import Array
 
-PAPER = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.0}  # behind words on a picture
+PAPER = {"facecolor": "white", "alpha": 0.9, "edgecolor": "none", "pad": 1.0}  # behind words on a picture
 
 
 class End(NamedTuple):
@@ -39,6 +39,21 @@ def at_the_end(axes: Any, ends: Sequence[End], *, size: float = SMALL + 0.5) -> 
             textcoords="axes fraction", va="center", fontsize=size, color=dark(end.colour), annotation_clip=False,
             fontweight="bold" if end.strong else "normal", arrowprops=line, zorder=6,
         )  # fmt: skip
+
+
+def lines(axes: Any, curves: Mapping[str, tuple[Any, Any]], **options: Any) -> None:
+    """Curves (x, y) by name, each named at its end. options: of matplotlib's `plot`; scales and limits of the height are
+    set before."""
+    for i, (x, y) in enumerate(curves.values()):
+        axes.plot(x, y, color=colour_of(i), **options)
+    ends = [(float(np.min(x)), float(np.max(x))) for x, _ in curves.values()]
+    axes.set_xlim(min(first for first, _ in ends), max(last for _, last in ends))
+    axes.set_ylim(*axes.get_ylim())
+    last = [np.asarray(y, float)[np.isfinite(np.asarray(y, float))] for _, y in curves.values()]
+    at_the_end(
+        axes,
+        [End(float(y[-1]), name, colour_of(i)) for i, (name, y) in enumerate(zip(curves, last, strict=True)) if len(y)],
+    )
 
 
 def on_paths(axes: Any, paths: Sequence[Array], texts: Sequence[str], colours: Sequence[Any]) -> None:
@@ -78,11 +93,3 @@ def _along(points: Array, count: int = 60) -> Array:
 def _distance(points: Array, others: Array) -> Array:
     """The distance of each point to the nearest of the others."""
     return np.linalg.norm(points[:, None] - others[None], axis=2).min(1)
-
-
-def note(axes: Any, text: str) -> None:
-    """A sentence under the axes, small."""
-    axes.annotate(
-        text, xy=(0, 0), xycoords="axes fraction", xytext=(0, -36), textcoords="offset points", va="top",
-        fontsize=SMALL, color=SOFT, annotation_clip=False,
-    )  # fmt: skip

@@ -80,7 +80,7 @@ def landscape(
         raise wrong("landscape(points=…)", "a whole number, 3 or more", points)
     ground = _ground(model, *_rows(result, model, X, y), batch_norm)
     paths = _paths(path, model)
-    picture, axes = panels(1, 2 if paths else 1, width=10.4 if paths else 5.9, height=5.2)
+    picture, axes = panels(1, 2 if paths else 1, width=10.4 if paths else 5.9, height=5.2, fixed=True)
     _random(axes[0, 0], ground, filter_normalised(model.weights, seed), float(extent), points)
     if paths:
         _along(

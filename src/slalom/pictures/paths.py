@@ -13,6 +13,7 @@ from slalom.types import Array
 from slalom.walk import Path
 
 GRID_POINTS = 81  # a side
+ALIKE = 3.01  # how many times one side may be the other for both to have one scale
 DOTS = 60  # a path of more points is a line without dots
 
 
@@ -50,10 +51,18 @@ def contours(
     walks = as_walks(paths)
     one = all(points.shape[1] == 1 for points in walks.values()) and (bool(walks) or len(extent or ()) == 2)
     box = _extent(walks, extent, 1 if one else 2)
-    picture, axes = taken(axes, 5.6 if not one else 6.4, 4.8 if not one else 4.2)
+    picture, axes = taken(axes, *((6.4, 4.2) if one else _size(box)), fixed=not one)
     (_curve if one else _rings)(axes, f, walks, data, box, levels, names)
     axes.set_title(title)
     return picture
+
+
+def _size(box: Array) -> tuple[float, float]:
+    """Inches of a picture whose sides are to one scale where they differ by at most three times."""
+    ratio = float(np.divide(*(box[:, 1] - box[:, 0])))
+    if not 1 / ALIKE <= ratio <= ALIKE:
+        return 6.4, 4.8
+    return (7.4, 6.6 / ratio + 0.8) if ratio > 1.3 else (4.8 * ratio + 0.9, 5.4)
 
 
 def as_walks(paths: Any) -> dict[str, Array]:
@@ -125,7 +134,7 @@ def _rings(
     values = over_grid(f, x, y, data)
     rings(axes, x, y, values, levels)
     wide, high = box[:, 1] - box[:, 0]
-    if 1 / 3.01 <= wide / high <= 3.01:
+    if 1 / ALIKE <= wide / high <= ALIKE:
         axes.set_aspect("equal", adjustable="box")
     axes.set(xlim=box[0], ylim=box[1], xlabel=plain(names[0]), ylabel=plain(names[1]))
     walked(axes, walks)
@@ -155,7 +164,7 @@ def rings(axes: Any, x: Array, y: Array, values: Array, levels: int) -> None:
     steps = low + (high - low) * (np.arange(levels + 1) / levels) ** 2
     masked = np.ma.masked_array(values, ~there)
     axes.contourf(x, y, masked, levels=steps, cmap=GROUND, extend="max")
-    lines = axes.contour(x, y, masked, levels=steps[1:], colors="#7d93a6", linewidths=0.6)
+    lines = axes.contour(x, y, masked, levels=steps[1:], colors="#7d93a6", linewidths=0.6, linestyles="solid")
     for text in axes.clabel(lines, levels=steps[3::4], fontsize=SMALL - 1.5, fmt=lambda v: f"{v:.3g}", colors=SOFT):
         text.set_bbox(PAPER | {"pad": 0.3, "alpha": 0.6})
 

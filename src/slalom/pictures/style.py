@@ -31,7 +31,7 @@ STYLE: dict[str, Any] = {
     "figure.facecolor": "white", "figure.dpi": 100, "savefig.dpi": 160, "font.size": USUAL,
     "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": FAINT, "axes.linewidth": 0.8,
     "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "axes.grid": True,
-    "axes.titlesize": USUAL + 1, "axes.titlelocation": "left", "axes.titlepad": 8, "axes.labelsize": USUAL,
+    "axes.titlesize": USUAL + 1, "axes.titlepad": 8, "axes.labelsize": USUAL,
     "axes.prop_cycle": matplotlib.cycler(color=COLOURS), "axes.formatter.use_mathtext": False,
     "grid.color": GRID, "grid.linewidth": 0.8, "xtick.color": FAINT, "ytick.color": FAINT,
     "xtick.labelcolor": SOFT, "ytick.labelcolor": SOFT, "xtick.labelsize": SMALL, "ytick.labelsize": SMALL,
@@ -91,7 +91,7 @@ class Picture(Figure):
 
     def as_html(self, title: str = "") -> str:
         """The picture as one page of HTML."""
-        titles = [self.get_suptitle(), *(axes.get_title(loc="left") for axes in self.axes), "A picture by Slalom"]
+        titles = [self.get_suptitle(), *(axes.get_title() for axes in self.axes), "A picture by Slalom"]
         named = title or next(one for one in titles if one)
         return PAGE.format(title=html.escape(named.replace("\\$", "$")), svg=self.as_svg())
 
@@ -131,26 +131,29 @@ def drawn(function: Callable[..., T]) -> Callable[..., T]:
 
 
 @drawn
-def panels(rows: int = 1, columns: int = 1, *, width: float = 7.2, height: float = 4.4, **options: Any) -> Any:
+def panels(
+    rows: int = 1, columns: int = 1, *, width: float = 7.2, height: float = 4.4, fixed: bool = False, **options: Any
+) -> Any:
     """(an empty picture, its axes [rows, columns]) in the style, for pictures of several panels: every function here
-    draws into the axes that it is given. width, height: inches. options: of matplotlib's `Figure.subplots`.
+    draws into the axes that it is given. width, height: inches. fixed: whether the panels will have a fixed ratio of
+    their sides, as contours have. options: of matplotlib's `Figure.subplots`.
 
     >>> picture, axes = panels(1, 2)
     >>> axes.shape, len(picture.axes)
     ((1, 2), 2)
     """
-    picture = Picture(figsize=(width, height), layout="constrained")
+    picture = Picture(figsize=(width, height), layout="compressed" if fixed else "constrained")
     picture.get_layout_engine().set(w_pad=0.06, h_pad=0.06, wspace=0.03, hspace=0.03)  # type: ignore[union-attr]
     return picture, picture.subplots(rows, columns, squeeze=False, **options)
 
 
-def taken(axes: Axes | None, width: float = 7.2, height: float = 4.4) -> tuple[Any, Any]:
+def taken(axes: Axes | None, width: float = 7.2, height: float = 4.4, *, fixed: bool = False) -> tuple[Any, Any]:
     """(the picture, the axes): those that were given, or new ones of this size."""
     if axes is not None:
         if not isinstance(axes, Axes):
             raise wrong("axes", "the axes of a picture, as panels() hands them out", type(axes).__name__)
         return axes.figure, axes
-    picture, made = panels(width=width, height=height)
+    picture, made = panels(width=width, height=height, fixed=fixed)
     return picture, made[0, 0]
 
 
