@@ -1,4 +1,4 @@
-"""The commands that teach: `list` shows the parts of recipes, `lesson` runs one lesson, with its numbers and picture."""
+"""The commands that teach: `list` shows the parts of recipes, `lesson` runs a lesson, with its numbers and picture."""
 
 from collections.abc import Callable
 from pathlib import Path

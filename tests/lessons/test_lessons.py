@@ -204,7 +204,7 @@ def averages(monkeypatch):
 
 
 BREAKS = {
-    "scaling": [larger(scaling.MinMax, "__call__"), larger(scaling.ZScore, "__call__"), larger(scaling.Sigmoid, "__call__")],
+    "scaling": [larger(getattr(scaling, n), "__call__") for n in ("MinMax", "ZScore", "Sigmoid")],
     "units": [larger(scaling.MinMax, "inverse"), larger(scaling.MinMax, "__call__")],
     "contours": [larger(rules.SGD, "step"), larger(scaling.ZScore, "__call__")],
     "batch-stochastic-minibatch": [larger(rules.SGD, "step")],

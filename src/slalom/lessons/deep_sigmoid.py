@@ -25,23 +25,18 @@ def _data() -> tuple[Array, Array]:
     return x, np.sin(2 * x[:, 0]) + x[:, 1] * x[:, 2] + 0.1 * rng.normal(size=ROWS)
 
 
-def _recipes() -> list[Recipe]:
-    shape = {"depth": DEPTH, "width": WIDTH, "activation": "sigmoid", "batch_size": 32, "epochs": EPOCHS,
-             "learning_rate": 0.01, "initialiser": "glorot_normal"}  # fmt: skip
-    return [Recipe().with_fields(shape | {"normalisation": n, "placement": at}) for n, at in KINDS.values()]
-
-
 def curves() -> dict[str, Array]:
-    """(epoch, R² on choosing rows) of each net, by name."""
+    """(epoch, R² on choosing rows) of each net, by name: a race of three recipes, of which the first is the fixed one."""
     from slalom.pictures.curves import read
 
+    fixed = {"depth": DEPTH, "width": WIDTH, "activation": "sigmoid", "initialiser": "glorot_normal", "batch_size": 32,
+             "rule": "adam", "learning_rate": 0.01}  # fmt: skip
+    also = [Recipe().with_fields({"normalisation": norm, "placement": at}) for norm, at in list(KINDS.values())[1:]]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
-        board = race(*_data(), recipes=len(KINDS), epochs=EPOCHS, also=_recipes(), metric="r2", out=out,
-                     baselines=False).leaderboard  # fmt: skip
+        race(*_data(), recipes=len(KINDS), epochs=EPOCHS, fixed=fixed, also=also, metric="r2", out=out, baselines=False)
         found = {racer.name: racer.curve for racer in read(out).racers}
-    names = {(row["normalisation"], row["placement"]): row["name"] for row in board.to_dicts()}
-    return {kind: found[names[normalisation, place]] for kind, (normalisation, place) in KINDS.items()}
+    return {kind: found[f"recipe {i}"] for i, kind in enumerate(KINDS)}
 
 
 def tell(page: Page) -> None:

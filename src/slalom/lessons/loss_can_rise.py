@@ -32,7 +32,7 @@ def tell(page: Page) -> None:
             "rate": [f"{rate:g}" for rate in RATES],
             "promised": [promised for promised, _ in pairs],
             "real": [real for _, real in pairs],
-            "kept": [f"{real / promised:.1%}" for promised, real in pairs],
+            "kept": [f"{round(real / promised, 6) + 0.0:.1%}" for promised, real in pairs],
         },
         digits=4,
     )

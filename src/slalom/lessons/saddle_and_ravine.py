@@ -50,7 +50,7 @@ def draw() -> Any:
     """Paths off the saddle, and in the ravine."""
     from slalom import pictures
 
-    made, axes = pictures.panels(1, 2, width=11.5, height=3.7, fixed=True, gridspec_kw={"width_ratios": [1, 1.7]})
+    made, axes = pictures.panels(1, 2, width=12.6, height=3.7, fixed=True, gridspec_kw={"width_ratios": [1, 3]})
     chosen = {name: (RULES[name](), FLAT) for name in ("sgd", "momentum", "adam")}
     pictures.contours(saddle, walks(saddle, EDGE, chosen, 120), extent=(-0.5, 1.3, -0.6, 1.4), axes=axes[0, 0],
                       title="A saddle: 120 steps at one rate")  # fmt: skip

@@ -68,7 +68,7 @@ def _size(box: Array) -> tuple[float, float]:
 def as_walks(paths: Any) -> dict[str, Array]:
     """Paths by name as points [P, D], float64, those that are numbers; of several without names the names are blank.
 
-    Raises SlalomError where a path has no point that is a number, or where they are not all in one, or in two parameters.
+    Raises SlalomError where a path has no point that is a number, or they are not all in as many parameters.
     """
     if isinstance(paths, Mapping):
         several = {str(name): path for name, path in paths.items()}

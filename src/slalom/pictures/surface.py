@@ -11,7 +11,7 @@ import numpy as np
 from slalom.errors import SlalomError, wrong
 from slalom.types import Array, Tree
 
-NO_TRACE = (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError, jax.errors.TracerBoolConversionError)  # fmt: skip
+NO_TRACE = (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError)  # of functions of NumPy
 
 
 def over_grid(f: Callable[..., Any], x: Array, y: Array | None, data: Sequence[Any] = ()) -> Array:
