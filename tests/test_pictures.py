@@ -1,7 +1,12 @@
 """Pictures: what they show is what they were given, names are inert, and nobody's settings are read or changed."""
 
 import re
+import sqlite3
+import subprocess
+import sys
+import tomllib
 import xml.etree.ElementTree as ET
+from contextlib import closing
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +14,7 @@ import matplotlib
 import matplotlib.image
 import numpy as np
 import pytest
+import tomli_w
 
 import slalom
 from slalom import Recipe, pictures, rules, schedules
@@ -28,13 +34,22 @@ PATH = slalom.descend(bowl, [3.0, 1.0], "sgd", learning_rate=0.05, steps=20)
 
 @pytest.fixture(scope="module")
 def raced(tmp_path_factory):
-    """(folder, result, X, y) of a small race with rungs, and explained grids in its journal."""
+    """(folder, result, X, y) of a small race, two of whose recipes its journal is made to have dropped at a rung."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(240, 3))
     y = X @ [1.0, -2.0, 0.5] + np.sin(X[:, 0]) + 0.1 * rng.normal(size=240)
     folder = tmp_path_factory.mktemp("race") / "run"
     fixed = {"depth": 1, "width": 8, "batch_size": 32, "rule": "adam", "normalisation": "batch_norm"}
-    result = slalom.race(X, y, seconds=12, recipes=24, epochs=9, seed=0, fixed=fixed, out=folder)
+    result = slalom.race(X, y, recipes=6, epochs=9, seed=0, fixed=fixed, out=folder)
+    last = [row["name"].split(" ")[1] for row in result.leaderboard.to_dicts() if row["kind"] == "recipe"][-2:]
+    with closing(sqlite3.connect(folder / "journal.sqlite")) as journal, journal:
+        journal.execute(
+            f"UPDATE recipes SET outcome = 'dropped at rung 1', epochs = 5 WHERE number IN ({', '.join(last)})"
+        )
+        journal.execute(f"DELETE FROM scores WHERE epoch > 5 AND number IN ({', '.join(last)})")
+    settings = tomllib.loads((folder / "race.toml").read_text())
+    settings["plan"]["rungs"] = [{"recipes": 6, "epochs": 5}, {"recipes": 4, "epochs": 9}]
+    (folder / "race.toml").write_text(tomli_w.dumps(settings))
     return folder, result, X, y
 
 
@@ -77,7 +92,13 @@ def test_nobodys_settings_are_read_or_changed():
         before = dict(matplotlib.rcParams)
         assert pictures.schedule("cosine", 10).as_svg() == usual
         assert dict(matplotlib.rcParams) == before
-    assert "matplotlib.pyplot" not in __import__("sys").modules
+
+
+def test_no_display_is_looked_for():
+    """A picture is made and saved without pyplot, which keeps figures and picks a display."""
+    code = "import sys; from slalom import pictures; pictures.schedule('cosine', 9).as_svg()"
+    done = subprocess.run([sys.executable, "-c", f"{code}; sys.exit('matplotlib.pyplot' in sys.modules)"], timeout=120)
+    assert done.returncode == 0
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -95,9 +116,7 @@ def test_names_are_inert(name):
         assert "\u202e" not in page
         assert "\x1b" not in page
         shown = name.replace("\x1b", "�").replace("\u202e", "�")
-        assert any(
-            shown in text or text in shown for text in words(picture) if len(text.strip()) > 1 or len(shown) == 1
-        )
+        assert any(shown[:8] in text for text in words(picture))
 
 
 def test_labels_keep_their_distance_and_their_order():
@@ -110,7 +129,7 @@ def test_labels_keep_their_distance_and_their_order():
         assert (np.diff(np.sort(made)) >= min(0.05, 1 / max(count - 1, 1)) - 1e-9).all()
         assert made.min() >= -1e-9
         assert made.max() <= 1 + 1e-9
-    assert spread(np.array([0.1, 0.5, 0.9]), 0.1).tolist() == [0.1, 0.5, 0.9]
+    np.testing.assert_allclose(spread(np.array([0.1, 0.5, 0.9]), 0.1), [0.1, 0.5, 0.9])
 
 
 # --- contours ---------------------------------------------------------------------------------------------------------

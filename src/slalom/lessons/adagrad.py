@@ -17,7 +17,8 @@ def tell(page: Page) -> None:
     """Two steps; a common and a rare column."""
     page.formula("rules", "adagrad")
     two_steps(page, {"adagrad": rules.Adagrad(), "sgd": rules.SGD()})
-    page.say("Two columns, one that is 1 in every row and one that is 1 in every {rare}th. True weights 1 and 1, one pass"
+    page.say(
+        "Two columns, one that is 1 in every row and one that is 1 in every {rare}th. True weights 1 and 1, one pass"
              " over {rows} rows, one row a step:", rare=RARE, rows=ROWS)  # fmt: skip
     found = {name: _walk(rule, rate) for name, (rule, rate) in _chosen().items()}
     page.table(

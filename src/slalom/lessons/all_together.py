@@ -38,8 +38,8 @@ def measured(name: str) -> dict[str, list[float]]:
     also = [Recipe(rule=made(), learning_rate=float(rate)) for made in RULES.values() for rate in RATES]
     found: dict[str, list[float]] = {rule: [] for rule in RULES}
     for seed in range(SEEDS):
-        board = race(x, y, recipes=1 + len(also), epochs=EPOCHS, fixed=shape | FIXED, also=also, metric="rmse", seed=seed,
-                     test=False, baselines=False).leaderboard  # fmt: skip
+        given = {"recipes": 1 + len(also), "epochs": EPOCHS, "fixed": shape | FIXED, "also": also, "metric": "rmse"}
+        board = race(x, y, seed=seed, test=False, baselines=False, **given).leaderboard  # type: ignore[arg-type]
         ours = board.filter(board["name"] != "recipe 0")  # the default one, which every race has
         for rule, scores in found.items():
             own = ours.filter(ours["rule"] == rule)["score"].drop_nulls()
@@ -51,7 +51,8 @@ def tell(page: Page) -> None:
     """Three tasks, five rules, a grid of rates, three seeds."""
     page.lines("a race: every rule × every rate of one grid, all trained side by side, compared on choosing rows")
     page.say("Tables in lessons say: sgd or momentum for simple tasks, adam for complex ones, adagrad or rmsprop for"
-             " sparse data. Here are three small tasks of {rows} rows, {epochs} epochs, {rates} rates from {low:g} to {high:g}, {seeds}"
+             " sparse data. Here are three small tasks of {rows} rows, {epochs} epochs, {rates} rates from {low:g} to"
+             " {high:g}, {seeds}"
              " races with other seeds. The best RMSE of each rule, mean and deviation over the races:",
              rows=ROWS, epochs=EPOCHS, rates=len(RATES), low=RATES[0], high=RATES[-1], seeds=SEEDS)  # fmt: skip
     found = {name: measured(name) for name in CLAIMS}
@@ -61,11 +62,13 @@ def tell(page: Page) -> None:
                 "said to be best": [" or ".join(claim) for claim in CLAIMS.values()],
                 "so here": [kept for _, kept in verdicts.values()]})  # fmt: skip
     page.see(
-        "Every rule has its own best rate, and a grid finds it: with one rate for all, such tables tell which rule that rate"
+        "Every rule has its own best rate, and a grid finds it: with one rate for all, such tables tell which rule "
+        "that rate"
         " suits."
     )
     page.see(
-        "A gap between the best rule and the best of those that are said to be best is called a tie where it is less than"
+        "A gap between the best rule and the best of those that are said to be best is called a tie where it is less "
+        "than"
         " twice its error over the paired races."
     )
     page.see("A rule of thumb is a place to begin. On your own rows a race tells: slalom compare FILE --target COLUMN"

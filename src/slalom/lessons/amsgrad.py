@@ -29,7 +29,8 @@ def _walk(rule: Any) -> Array:
 def tell(page: Page) -> None:
     """Where Adam and AMSGrad are after some hundred steps of the paper's example."""
     page.formula("rules", "amsgrad")
-    page.say("Slopes {large:g}, −1, −1, again and again: the mean slope is {mean:.4f}, so that w should fall. β₁ = 0 and"
+    page.say(
+        "Slopes {large:g}, −1, −1, again and again: the mean slope is {mean:.4f}, so that w should fall. β₁ = 0 and"
              " β₂ = 1 / (1 + {large:g}²), as in Reddi et al. 2018, section 3; the rate {rate}.",
              large=LARGE, mean=(LARGE - 2) / 3, rate=RATE)  # fmt: skip
     found = {name: _walk(rule) for name, rule in _rules().items()}
@@ -37,9 +38,10 @@ def tell(page: Page) -> None:
     page.table({"rule": list(found)} | {f"w after {t}": [w[t] for w in found.values()] for t in at}, digits=4)
     steps = {name: np.diff(w[-4:]) / RATE for name, w in found.items()}
     page.say("The last three steps, over the rate:")
-    page.table({"rule": list(steps)} | {f"slope {g:g}": [row[k] for row in steps.values()]
-                                        for k, g in enumerate((LARGE, -1.0)) } | {"slope −1 again": [row[2] for row in steps.values()]},
-               digits=4)  # fmt: skip
+    slopes = [f"slope {LARGE:g}", "slope −1", "slope −1 again"]
+    page.table(
+        {"rule": list(steps)} | {name: [row[k] for row in steps.values()] for k, name in enumerate(slopes)}, digits=4
+    )
     page.see("Adam forgets the large gradient before the next one comes: its own step is shortened by it, the small"
              " ones that follow are not, and so the many small ones win.")  # fmt: skip
     page.see("AMSGrad divides by the largest average so far: all three steps have one unit, and w goes where the mean"

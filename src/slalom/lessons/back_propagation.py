@@ -31,11 +31,14 @@ def tell(page: Page) -> None:
              before=back.loss, after=after.backward(INPUTS, TARGETS).loss, end=_after(10_000))  # fmt: skip
     page.say("A check without any chain rule, (E(w + h) − E(w − h)) / 2h with h = 1e-6, differs by at most {off:.1e}.",
              off=_check(net))  # fmt: skip
-    page.see("Every slope is a product of three: how the error hangs on the output, the output on its net input, and the"
+    page.see(
+        "Every slope is a product of three: how the error hangs on the output, the output on its net input, and the"
              " net input on the weight.")  # fmt: skip
     page.see("∂E/∂net is computed once a unit and used by all its weights, and by the layer below: that is why one way"
              " back costs about as much as one way forward.")  # fmt: skip
-    page.see("The slopes of the first layer are some hundred times smaller: each sigmoid multiplies by at most 1/4. In deep"
+    page.see(
+        "The slopes of the first layer are some hundred times smaller: each sigmoid multiplies by at most 1/4. In "
+        "deep"
              " nets of sigmoids little arrives (see the lesson deep-sigmoid).")  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The contract of a lesson, written once, and the page that it is told on.
 
 A lesson is a file with a record `LESSON`: its title, `tell`, which writes on a page, and `draw`, which draws. Both
-compute what they say with the parts that everybody uses (`slalom.descend`, `slalom.rules`, …): no lesson knows a result.
+compute what they say with the parts that everybody uses (`slalom.descend`, `slalom.rules`, …): none knows a result.
 Sentences are templates, `page.say("{steps} steps.", steps=n)`: the words are looked up, the numbers computed.
 Matplotlib is loaded by `draw` alone.
 """

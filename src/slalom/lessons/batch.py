@@ -37,7 +37,8 @@ def tell(page: Page) -> None:
     page.lines("w ← w − η · (mean gradient of B rows)      iterations an epoch = ⌈rows / B⌉",
                "batch: B = all rows      stochastic: B = 1      mini-batch: in between")  # fmt: skip
     each = iterations(ROWS, BATCH)
-    page.say("{rows:,} rows in batches of {batch} are {each} iterations an epoch, the last of only {rest} rows; {epochs}"
+    page.say(
+        "{rows:,} rows in batches of {batch} are {each} iterations an epoch, the last of only {rest} rows; {epochs}"
              " epochs are {all:,} iterations.", rows=ROWS, batch=BATCH, each=each, epochs=EPOCHS, all=EPOCHS * each,
              rest=ROWS - (each - 1) * BATCH)  # fmt: skip
     page.say("128 rows, two weights, 6 epochs at the rate {rate} in each size:", rate=RATE)
@@ -55,12 +56,14 @@ def tell(page: Page) -> None:
         },
         digits=4,
     )
-    page.say("The least that these rows allow is {best:.4f}. The spread is the standard deviation of the gradients of the"
+    page.say(
+        "The least that these rows allow is {best:.4f}. The spread is the standard deviation of the gradients of the"
              " last epoch.", best=best)  # fmt: skip
     page.see("For the same work, an epoch, small batches take more steps and are near the bottom sooner.")
     page.see("Each of their steps is less certain: near the bottom the stochastic path wanders, and only a smaller rate"
              " or a larger batch calms it.")  # fmt: skip
-    page.see("On-line learning is the stochastic form with rows as they come (shuffle=False); off-line goes over all rows"
+    page.see(
+        "On-line learning is the stochastic form with rows as they come (shuffle=False); off-line goes over all rows"
              " again and again.")  # fmt: skip
 
 

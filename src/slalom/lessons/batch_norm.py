@@ -30,7 +30,8 @@ def _normed(x: Array, memory: Any = None, *, training: bool = True, rho: float =
 def tell(page: Page) -> None:
     """One image of two channels; test mode; a row among different others; two rows."""
     page.formula("layers", "batch_norm")
-    page.say("One image of two channels, 3 by 4: shape (N, C, H, W) = {shape}. Each channel has one mean and one variance,"
+    page.say(
+        "One image of two channels, 3 by 4: shape (N, C, H, W) = {shape}. Each channel has one mean and one variance,"
              " over its {places} places:", shape=IMAGE.shape, places=IMAGE[0, 0].size)  # fmt: skip
     y = rows_first(_normed(rows_last(IMAGE))[0])
     for channel in range(IMAGE.shape[1]):
@@ -66,7 +67,8 @@ def tell(page: Page) -> None:
         "How much the answer to one row changes from batch to batch (its standard deviation), by the batch's size:"
     )
     page.table({"rows in a batch": list(noise), "deviation": list(noise.values())}, digits=4)
-    page.see("In training every channel has mean 0 and variance 1 over the batch; gain and shift, which begin at 1 and 0,"
+    page.see(
+        "In training every channel has mean 0 and variance 1 over the batch; gain and shift, which begin at 1 and 0,"
              " may undo that.")  # fmt: skip
     page.see("So what a row becomes depends on the rows beside it: noise that regularises, and harms where batches are"
              " small. Of two rows nothing is left but which is larger.")  # fmt: skip

@@ -47,7 +47,8 @@ def tell(page: Page) -> None:
         },
         digits=8,
     )
-    page.say("Three larger tables of two columns, 200 rows each, the rate the largest that suits each (1 / λ_max). Steps"
+    page.say(
+        "Three larger tables of two columns, 200 rows each, the rate the largest that suits each (1 / λ_max). Steps"
              " until a millionth of the first loss is left:")  # fmt: skip
     found = {kind: _steps(table) for kind, table in _tables().items()}
     page.table({"columns": list(found)} | {name: [row[name] for row in found.values()] for name in rows})
@@ -56,7 +57,8 @@ def tell(page: Page) -> None:
     page.see("Z-scored, the two directions are at right angles and equally steep (κ = 1): the path is straight.")
     won = sum(_count(row["z-score"]) < _count(row["min-max"]) for row in found.values())
     page.see(
-        "Min-max columns are not centred, so that they lean on the column of ones. The z-score needs fewer steps on {won} of"
+        "Min-max columns are not centred, so that they lean on the column of ones. The z-score needs fewer steps on "
+        "{won} of"
         " these {all} tables.",
         won=won,
         all=len(found),

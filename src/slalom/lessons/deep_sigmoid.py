@@ -26,7 +26,7 @@ def _data() -> tuple[Array, Array]:
 
 
 def curves() -> dict[str, Array]:
-    """(epoch, R² on choosing rows) of each net, by name: a race of three recipes, of which the first is the fixed one."""
+    """(epoch, R² on choosing rows) of each net, by name: a race of three, the first of which is the fixed one."""
     from slalom.pictures.curves import read
 
     fixed = {"depth": DEPTH, "width": WIDTH, "activation": "sigmoid", "initialiser": "glorot_normal", "batch_size": 32,
@@ -41,9 +41,14 @@ def curves() -> dict[str, Array]:
 
 def tell(page: Page) -> None:
     """R² of the three nets over their epochs."""
-    page.lines("without:   x ← σ(W x + b)", "before:    x ← σ(BN(W x))", "after:     x ← BN(σ(W x + b))",
-               "σ′ = σ (1 − σ) ≤ 1/4: through L layers a slope is multiplied by at most 4⁻ᴸ and the weights")  # fmt: skip
-    page.say("{depth} hidden layers of {width} sigmoids, {rows} rows, y = sin 2x₁ + x₂ x₃ with noise, Adam, the same rate"
+    page.lines(
+        "without:   x ← σ(W x + b)",
+        "before:    x ← σ(BN(W x))",
+        "after:     x ← BN(σ(W x + b))",
+        "σ′ = σ (1 − σ) ≤ 1/4: through L layers a slope is multiplied by at most 4⁻ᴸ and the weights",
+    )
+    page.say(
+        "{depth} hidden layers of {width} sigmoids, {rows} rows, y = sin 2x₁ + x₂ x₃ with noise, Adam, the same rate"
              " and the same first weights. R² on rows that were not trained on (1 is perfect, 0 is guessing the mean):",
              depth=DEPTH, width=WIDTH, rows=ROWS)  # fmt: skip
     found = curves()
@@ -55,8 +60,10 @@ def tell(page: Page) -> None:
         digits=3,
     )
     page.see("Without it hardly anything reaches the first layers: the net stays near guessing for long.")
-    page.see("Batch norm in front of the sigmoid keeps its input where it is steep, around 0; behind it, it undoes the"
-             " mean of 1/2 that sigmoids have. Which is better here, the table says: one data set, one seed.")  # fmt: skip
+    page.see(
+        "Batch norm in front of the sigmoid keeps its input where it is steep, around 0; behind it, it undoes the"
+        " mean of 1/2 that sigmoids have. Which is better here, the table says: one data set, one seed."
+    )
 
 
 def draw() -> Any:

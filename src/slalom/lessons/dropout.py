@@ -61,8 +61,15 @@ def draw() -> Any:
     shares = np.linspace(0, 0.9, 10)
     tables = [_dropped(np.ones((MANY, 5)), 3, p) for p in shares]
     right.set_ylim(0, 3.2)
-    lines(right, {"mean": (shares, [float(table.mean()) for table in tables]),
-                  "deviation": (shares, [float(table.std()) for table in tables])}, marker="o", markersize=4)  # fmt: skip
+    lines(
+        right,
+        {
+            "mean": (shares, [float(table.mean()) for table in tables]),
+            "deviation": (shares, [float(table.std()) for table in tables]),
+        },
+        marker="o",
+        markersize=4,
+    )
     right.set(xlabel="p, the probability of leaving out", title="y of an element that is 1")
     return made
 

@@ -24,14 +24,16 @@ def tell(page: Page) -> None:
              beta2=BETA2, threshold=rule.threshold)  # fmt: skip
     page.table({"t": t.tolist(), "ρ": rho, "r": _rectified(rho, rule.threshold)})
     page.say("ρ says how many equally weighted gradients v is worth. After one step that is 1, and it grows to ρ∞ ="
-             " {most:.0f}. A formula of ρ that does not give 1 at t = 1 is misprinted: some texts have one; the paper's,"
+             " {most:.0f}. A formula of ρ that does not give 1 at t = 1 is misprinted: some texts have one; the "
+             "paper's,"
              " above, does.", most=2 / (1 - BETA2) - 1)  # fmt: skip
     two_steps(page, {"radam": rule, "radam, early = 0": rules.RAdam(beta2=BETA2, early=0.0), "adam": rules.Adam()})
     page.say("Steps 1 to 8 down a slope of 1, over the rate:")
     chosen = {"radam": rule, "adam": rules.Adam(beta2=BETA2)}
     steps = {name: _steps(one, 8) for name, one in chosen.items()}
     page.table({"rule": list(steps)} | {str(k + 1): [row[k] for row in steps.values()] for k in range(8)}, digits=4)
-    page.see("At first v has seen too few gradients to be a unit of size; RAdam takes plain steps along the mean gradient"
+    page.see(
+        "At first v has seen too few gradients to be a unit of size; RAdam takes plain steps along the mean gradient"
              " instead, and they are as large as the gradient is.")  # fmt: skip
     page.see("Then r grows from almost 0 to 1 by itself: a warm-up that nobody has to choose.")
     page.see("With columns that are not scaled the plain steps may be huge: scale, or set early = 0.")

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from slalom.descent import descend
 from slalom.lessons.base import Lesson, Page
 from slalom.walk import Path

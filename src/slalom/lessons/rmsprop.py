@@ -36,7 +36,8 @@ def tell(page: Page) -> None:
         "v is the exponentially weighted average of g²: old gradients are forgotten, so that the rate can rise again."
     )
     page.see("On a steady slope its steps settle at the rate itself, while Adagrad's become shorter and shorter.")
-    page.see("The average starts at 0 and is too small at first: the first steps are long. Adam divides by 1 − βᵗ to undo"
+    page.see(
+        "The average starts at 0 and is too small at first: the first steps are long. Adam divides by 1 − βᵗ to undo"
              " this.")  # fmt: skip
 
 

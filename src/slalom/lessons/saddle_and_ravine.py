@@ -36,7 +36,8 @@ def tell(page: Page) -> None:
     page.see("On the ridge the gradient is almost nothing: plain descent waits until w₂ has grown, by 1 + η a step.")
     page.see("Momentum adds up the little there is, and is away sooner. Rules that measure the gradient in units of its"
              " own size do not feel how flat it is.")  # fmt: skip
-    page.see("In the ravine the steep direction limits plain descent's rate to 2 / 50, and along the floor that is slow:"
+    page.see(
+        "In the ravine the steep direction limits plain descent's rate to 2 / 50, and along the floor that is slow:"
              " the ratio of the two curvatures is the condition number.")  # fmt: skip
 
 

@@ -22,8 +22,11 @@ def tell(page: Page) -> None:
     page.table(_beside({"z-score": z(ROWS), "sigmoid": s(ROWS)}), digits=8)
     page.say("The z-score has learnt these from the training rows, and divides by the number of rows, not by one less:")
     page.table({"column": ["x₁", "x₂"], "mean": z.mean, "standard deviation": z.spread}, digits=8)
-    page.say("The way back, z → x, is off by at most {off:.1e} (min-max) and {other:.1e} (z-score).",
-             off=abs(minmax.inverse(minmax(ROWS)) - ROWS).max(), other=abs(z.inverse(z(ROWS)) - ROWS).max())  # fmt: skip
+    page.say(
+        "The way back, z → x, is off by at most {off:.1e} (min-max) and {other:.1e} (z-score).",
+        off=abs(minmax.inverse(minmax(ROWS)) - ROWS).max(),
+        other=abs(z.inverse(z(ROWS)) - ROWS).max(),
+    )
 
     page.say("One outlier, the {most:g} among the x₂:", most=OUTLIER.max())
     of_min_max, of_z = MinMax.fit(OUTLIER)(OUTLIER), ZScore.fit(OUTLIER)(OUTLIER)

@@ -47,7 +47,8 @@ def tell(page: Page) -> None:
              " stochastic steps (a gradient with noise) in a ravine, 600 of them, from the same start:")  # fmt: skip
     found = {name: _noisy(one) for name, one in {"constant": schedules.Constant(), **FALLING, **SMOOTH}.items()}
     page.table({"schedule": list(found), "mean loss of the last 50": list(found.values())})
-    page.see("Large steps first, to get there, small ones at the end, to come to rest: a constant rate goes on shaking by"
+    page.see(
+        "Large steps first, to get there, small ones at the end, to come to rest: a constant rate goes on shaking by"
              " as much as the noise of its gradients.")  # fmt: skip
     page.see("Step and multi-step fall at once and by hand; exponential and cosine need no milestones.")
     page.see("How fast a schedule falls is tied to the horizon: exponential at 0.95 an epoch is over after some dozens,"

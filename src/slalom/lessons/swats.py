@@ -28,7 +28,8 @@ def _switch(path: Path) -> int | None:
 def tell(page: Page) -> None:
     """The switch point under several thresholds, and what it does to the loss."""
     page.formula("rules", "swats")
-    page.say("{steps} steps down the ravine w₁² / 2 + 25 w₂² at the rate {rate}; the rule itself says when it switched:",
+    page.say(
+        "{steps} steps down the ravine w₁² / 2 + 25 w₂² at the rate {rate}; the rule itself says when it switched:",
              steps=STEPS, rate=RATE)  # fmt: skip
     chosen = {f"threshold {level:g}": rules.SWATS(threshold=level) for level in THRESHOLDS}
     chosen |= {f"at the latest after {LATEST}": rules.SWATS(threshold=0.0, latest=LATEST)}
@@ -37,7 +38,8 @@ def tell(page: Page) -> None:
                 "loss at the end": [f"{path.losses[-1]:.2e}" for path in paths.values()]})  # fmt: skip
     page.see("While it is Adam, SWATS measures γ, the rate with which SGD would make the step that Adam makes, and"
              " averages it. Where average and newest γ agree to the threshold, it switches for good.")  # fmt: skip
-    page.see("The paper's threshold of 1e-9 is hardly ever met: then SWATS is Adam to the end. A looser one, or a latest"
+    page.see(
+        "The paper's threshold of 1e-9 is hardly ever met: then SWATS is Adam to the end. A looser one, or a latest"
              " step, makes it switch.")  # fmt: skip
     page.see("Switched too early, its rate is that of the first steps, and may be far from what the rest needs.")
 

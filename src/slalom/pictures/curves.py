@@ -188,4 +188,5 @@ def _said(race: Race) -> str:
     dropped = sum(racer.outcome.startswith("dropped") for racer in race.racers)
     begun = sum(bool(len(racer.curve)) for racer in race.racers)
     fading = f", {dropped:,} of them dropped" if dropped else ""
-    return f"{begun:,} recipes{fading}" if race.rungs or not dropped else f"The best moments of {begun:,} recipes"
+    moments = all(len(racer.curve) < 2 for racer in race.racers)
+    return f"The best moments of {begun:,} recipes" if moments else f"{begun:,} recipes{fading}"

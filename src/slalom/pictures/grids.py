@@ -127,8 +127,9 @@ def _of_race(given: Any) -> tuple[dict[str, Grid], str, bool]:
     metric = Metric(str(order["metric"]), lambda y, prediction: 0.0, bool(order["greater_is_better"]), "")
     with Journal(folder.journal, read_only=True) as journal:
         studies = journal.studies()
+    score = lambda cost: None if cost is None else metric.score_of(cost)  # noqa: E731
     grids = {
-        name.partition(" ")[2]: _grid((rate, None if cost is None else metric.score_of(cost)) for rate, cost in about["costs"])
+        name.partition(" ")[2]: _grid((rate, score(cost)) for rate, cost in about["costs"])
         for name, (about, _) in studies.items()
         if name.startswith("grid ")
     }  # fmt: skip

@@ -42,8 +42,8 @@ def at_the_end(axes: Any, ends: Sequence[End], *, size: float = SMALL + 0.5) -> 
 
 
 def lines(axes: Any, curves: Mapping[str, tuple[Any, Any]], **options: Any) -> None:
-    """Curves (x, y) by name, each named at its end. options: of matplotlib's `plot`; scales and limits of the height are
-    set before."""
+    """Curves (x, y) by name, each named at its end. options: of matplotlib's `plot`. Scales, and limits of the height,
+    are set before."""
     for i, (x, y) in enumerate(curves.values()):
         axes.plot(x, y, color=colour_of(i), **options)
     ends = [(float(np.min(x)), float(np.max(x))) for x, _ in curves.values()]

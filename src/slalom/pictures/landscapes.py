@@ -16,7 +16,7 @@ from slalom.losses import LOSSES
 from slalom.model import Model
 from slalom.pictures.labels import PAPER
 from slalom.pictures.paths import rings, walked
-from slalom.pictures.style import COLOURS, SMALL, SOFT, drawn, panels, plain
+from slalom.pictures.style import COLOURS, SMALL, SOFT, drawn, panels
 from slalom.pictures.surface import Plane, filter_normalised, over_plane, principal, seen_along
 from slalom.reopened import rows_of
 from slalom.result import Result
@@ -28,7 +28,7 @@ STEEP = 0.97  # the share of the points below the highest ring: what lies above 
 
 
 class Ground(NamedTuple):
-    """What a landscape is taken of: the loss as a function of weights, how many rows, and what is said of batch norm."""
+    """What a landscape is taken of: the loss as a function of weights, how many rows, and what batch norm does."""
 
     loss: Callable[[Tree], Any]
     rows: int
@@ -55,13 +55,13 @@ def landscape(
                                of a path:  the first two principal components of w₁ − w*, w₂ − w*, …
 
     result: a `Result`, the folder of a race, or a `Model`; of a race the winner's single network. X, y: rows to take
-    the loss on, in the form that the race had; for a race of a file its rows by themselves. At most 1,024 of them, evenly
-    spread. The loss is what the recipe trains, without penalties, dropout and label smoothing, in the net's unit.
+    the loss on, in the form that the race had; for a race of a file its rows by themselves. At most 1,024,
+    evenly spread. The loss is what the recipe trains, without penalties, dropout and label smoothing, in the net's unit.
     path: models of the same net in the order of training, as `fit(…, stop=1)`, `fit(…, stop=2)`, … make them, or trees
     of weights; or several such paths by name. extent: how far the random directions go either way: at 1 every unit has
     moved by its own size. The plane of a path is as large as the path. points: a side. seed: of the random directions.
-    batch_norm: "re-estimated" takes the statistics of batch normalisation anew from the rows at every point, as training
-    does; "stored" keeps those that the model has, which fit its own weights alone. The picture says which.
+    batch_norm: "re-estimated" takes the statistics of batch normalisation anew from the rows at every point, as
+    training does; "stored" keeps those that the model has, which fit its own weights alone. The picture says which.
     Where the loss is no number the ground is hatched. Source: Li et al. 2018, https://arxiv.org/abs/1712.09913.
     Raises SlalomError where rows are needed, or a path has other weights than the model.
 
@@ -115,7 +115,7 @@ def _along(axes: Any, ground: Ground, plane: Plane, paths: dict[str, list[Tree]]
     x, y = (np.linspace(m - h, m + h, points) for m, h in zip(middle, half, strict=True))
     _surface(axes, x, y, over_plane(ground.loss, plane, x, y))
     axes.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
-    walked(axes, {name: walk for name, walk in walks.items()})
+    walked(axes, walks)
     axes.plot(0, 0, "o", color=COLOURS[0], markersize=7, markeredgecolor="white", zorder=6)
     _named(axes, "these weights")
     assert plane.explained
