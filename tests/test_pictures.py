@@ -346,7 +346,7 @@ def test_a_landscape_of_a_race_with_a_path(raced):
     picture = pictures.landscape(result, X, y, path={"training": path}, points=5)
     titles = [axes.get_title() for axes in picture.axes]
     assert titles[0].endswith("from −1 to 1")
-    assert re.search(r"-?[\d.]+ to [\d.]+ by -?[\d.e-]+ to [\d.e-]+$", titles[1])
+    assert re.search(r"\n−?[\d.]+ to −?[\d.]+ by −?[\d.]+ to −?[\d.]+$", titles[1])
     assert re.fullmatch(r"component 1 \(\d+% of the variance\)", picture.axes[1].get_xlabel())
     assert pictures.landscape(folder, X, y, points=3).axes
     with pytest.raises(SlalomError, match="X, y must be given"):

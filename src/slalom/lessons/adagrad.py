@@ -54,13 +54,13 @@ def _loss(w: Any, x: Any, y: Any) -> Any:
 
 
 def _walk(rule: Any, rate: float) -> Array:
-    given = {"data": _data(), "batch_size": 1, "epochs": 1, "shuffle": False}
+    given: dict[str, Any] = {"data": _data(), "batch_size": 1, "epochs": 1, "shuffle": False}
     return descend(_loss, np.zeros(2), rule, learning_rate=rate, **given).parameters
 
 
 def _squares() -> Array:
     """The sums of squared gradients after the pass."""
-    given = {"data": _data(), "batch_size": 1, "epochs": 1, "shuffle": False}
+    given: dict[str, Any] = {"data": _data(), "batch_size": 1, "epochs": 1, "shuffle": False}
     return (descend(_loss, np.zeros(2), rules.Adagrad(), learning_rate=RATE, **given).gradients ** 2).sum(0)
 
 

@@ -25,7 +25,7 @@ def tell(page: Page) -> None:
     after, back = net.step(INPUTS, TARGETS, RATE, biases=False), net.backward(INPUTS, TARGETS)
     page.say("One step at the rate {rate}; the biases stay as they are:", rate=RATE)
     names = [f"w[{layer}][{i},{k}]" for layer in (1, 2) for i in (1, 2) for k in (1, 2)]
-    columns = {"before": net.weights, "slope": back.de_dw, "after": after.weights}
+    columns: dict[str, Any] = {"before": net.weights, "slope": back.de_dw, "after": after.weights}
     page.table({"weight": names} | {name: np.ravel(rows) for name, rows in columns.items()}, digits=9)
     page.say("The error falls from {before:.9f} to {after:.9f}; after 10,000 such steps it is {end:.3g}.",
              before=back.loss, after=after.backward(INPUTS, TARGETS).loss, end=_after(10_000))  # fmt: skip

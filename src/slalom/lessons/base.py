@@ -82,9 +82,9 @@ class Page:
         """Lines as they are, indented."""
         self._parts.append("\n".join(f"{INDENT}{clean(line)}".rstrip() for line in lines))
 
-    def table(self, columns: Mapping[str, Sequence[Any]], *, digits: int = 6) -> None:
+    def table(self, columns: Mapping[str, Any], *, digits: int = 6) -> None:
         """Columns by their headings; floats with so many decimals, other things as they are."""
-        cells = []
+        cells: list[list[str]] = []
         for heading, values in columns.items():
             texts = [number(value, digits) for value in values]
             head = self.word(heading) if heading else ""

@@ -49,9 +49,9 @@ def tell(page: Page) -> None:
         {
             "size": list(paths),
             "iterations": [len(path.rates) for path in paths.values()],
-            "loss of all rows, first": [path.epoch_losses[0] for path in paths.values()],
-            "after 1 epoch": [path.epoch_losses[1] for path in paths.values()],
-            "after 6": [path.epoch_losses[-1] for path in paths.values()],
+            "loss of all rows, first": [np.asarray(path.epoch_losses)[0] for path in paths.values()],
+            "after 1 epoch": [np.asarray(path.epoch_losses)[1] for path in paths.values()],
+            "after 6": [np.asarray(path.epoch_losses)[-1] for path in paths.values()],
             "spread of the gradient": [_noise(path) for path in paths.values()],
         },
         digits=4,

@@ -41,6 +41,17 @@ def tell(page: Page) -> None:
     page.say("Their means are now {means}, their variances {variances}.",
              means=_row(y.mean((0, 2, 3))), variances=_row(y.var((0, 2, 3))))  # fmt: skip
 
+    _beside(page)
+    page.see(
+        "In training every channel has mean 0 and variance 1 over the batch; gain and shift, which begin at 1 and 0,"
+             " may undo that.")  # fmt: skip
+    page.see("So what a row becomes depends on the rows beside it: noise that regularises, and harms where batches are"
+             " small. Of two rows nothing is left but which is larger.")  # fmt: skip
+    page.see("At test time moving averages stand in for the batch: a row then has one answer, whatever is beside it.")
+
+
+def _beside(page: Page) -> None:
+    """What a row becomes beside different others: in training, in test mode, in pairs, by the size of the batch."""
     first, others = np.array([1.0]), {"0, 2, 3": [0.0, 2.0, 3.0], "8, 9, 10": [8.0, 9.0, 10.0]}
     page.say(
         "One row with the value 1, among different others, in training and in test mode (averages of both batches):"
@@ -67,12 +78,6 @@ def tell(page: Page) -> None:
         "How much the answer to one row changes from batch to batch (its standard deviation), by the batch's size:"
     )
     page.table({"rows in a batch": list(noise), "deviation": list(noise.values())}, digits=4)
-    page.see(
-        "In training every channel has mean 0 and variance 1 over the batch; gain and shift, which begin at 1 and 0,"
-             " may undo that.")  # fmt: skip
-    page.see("So what a row becomes depends on the rows beside it: noise that regularises, and harms where batches are"
-             " small. Of two rows nothing is left but which is larger.")  # fmt: skip
-    page.see("At test time moving averages stand in for the batch: a row then has one answer, whatever is beside it.")
 
 
 def _wandering(size: int) -> float:

@@ -59,7 +59,7 @@ def draw() -> Any:
 
     made, axes = pictures.panels(width=7.2, height=4.0)
     panel, size = axes[0, 0], np.repeat([1.0, 10.0, 1.0], 60)
-    given = {"data": (size[:, None],), "batch_size": 1, "epochs": 1, "shuffle": False}
+    given: dict[str, Any] = {"data": (size[:, None],), "batch_size": 1, "epochs": 1, "shuffle": False}
     curves = {}
     for name, rule in {"rmsprop": _rule(), "adagrad": rules.Adagrad(), "sgd": rules.SGD()}.items():
         path = descend(lambda w, g: (g * w).sum(), 0.0, rule, learning_rate=RATE, **given)

@@ -1,6 +1,7 @@
 """Learning curves: every racer of a race, those that were dropped fading where they were dropped, the winner named."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,11 +14,13 @@ from slalom.journal import Journal
 from slalom.metrics import Metric
 from slalom.opened import leaderboard
 from slalom.pictures.labels import End, at_the_end
-from slalom.pictures.style import COLOURS, FAINT, SMALL, SOFT, LineCollection, drawn, plain, taken
+from slalom.pictures.style import COLOURS, FAINT, SMALL, SOFT, LineCollection, drawn, plain, taken, thousands
 from slalom.result import Result
 from slalom.types import Array
 
 WIDE = 25.0  # how many times the best score the worst may be before the axis is logarithmic
+SHOWN = 0.9  # the share of racers whose last score is in sight, at least
+LONG = 6.0  # how many times the first rung the last epoch may be before that axis is logarithmic
 FADE = 0.4  # the share of a dropped racer's curve over which it fades
 NAMED = 4  # curves that are named
 
@@ -48,8 +51,9 @@ def learning_curves(result: Any, *, title: str | None = None, axes: Any = None) 
     result: a `Result`, or the folder of a race; the curves come out of its journal. Of a result without a folder
     there are only the best moments, which are drawn as dots. axes: to draw into.
     A racer that was dropped is grey, and its curve fades where it was dropped; one that diverged ends with a cross. The
-    axis leaves out scores that are worse than guessing: a curve may begin above it. It is logarithmic where scores
-    differ by more than 25 times. Raises SlalomError where there is no race, or none of its recipes has a score.
+    dot is the winner's best moment. Scores far behind are out of sight: nine of ten racers end within it. The axis of
+    scores is logarithmic where they differ by more than 25 times, that of epochs where the last is more than six times
+    the first rung. Raises SlalomError where there is no race, or none of its recipes has a score.
 
     >>> import tempfile; from slalom import race
     >>> rng = np.random.default_rng(0); X = rng.normal(size=(200, 2)); y = X @ [2.0, -1.0]
@@ -66,7 +70,7 @@ def learning_curves(result: Any, *, title: str | None = None, axes: Any = None) 
     picture, axes = taken(axes, 8.2, 4.8)
     _limits(axes, race, scored)
     for racer in sorted(scored, key=lambda racer: (racer.name == race.winner, racer.finalist)):
-        _draw(axes, racer, racer.name == race.winner)
+        _draw(axes, racer, racer.name == race.winner, race.metric.cost_of)
     for epoch in race.rungs:
         axes.axvline(epoch, color=FAINT, linewidth=0.8, linestyle=(0, (2, 3)), zorder=1)
     for i, epoch in enumerate(race.rungs, start=1):
@@ -97,7 +101,8 @@ def read(result: Any) -> Race:
     racers = []
     for racer in race.racers:
         costs = scores.get(int(racer.name.rpartition(" ")[2]), {})
-        pairs = [(epoch, metric.score_of(cost)) for epoch, cost in costs.items() if _finite(cost)]
+        known = [(epoch, float(cost)) for epoch, cost in costs.items() if cost is not None]
+        pairs = [(epoch, metric.score_of(cost)) for epoch, cost in known if math.isfinite(cost)]
         racers.append(racer._replace(curve=np.array(pairs, float).reshape(-1, 2)))
     rungs = [float(rung["epochs"]) for rung in settings.get("plan", {}).get("rungs", [])][:-1]
     return race._replace(racers=racers, rungs=rungs)
@@ -121,28 +126,38 @@ def _from_board(board: list[dict[str, Any]], metric: Metric, winner: str) -> Rac
 
 
 def _limits(axes: Any, race: Race, scored: list[Racer]) -> None:
-    """Set the limits: from the best score to that of guessing, or of the worst curve where all are better."""
-    scores = np.concatenate([racer.curve[:, 1] for racer in scored])
-    costs = np.array([race.metric.cost_of(score) for score in scores])
+    """Set the limits: from the best score to that with which nine of ten racers ended, not beyond that of guessing."""
+    best = min(race.metric.cost_of(score) for racer in scored for score in racer.curve[:, 1])
+    worst = float(np.quantile([race.metric.cost_of(racer.curve[-1, 1]) for racer in scored], SHOWN))
     guess = [race.metric.cost_of(score) for name, score in race.baselines if name.startswith("mean or")]
-    best, worst = costs.min(), min(costs.max(), *(cost * (1.02 if cost > 0 else 0.98) for cost in guess), math.inf)
-    worst = max(worst, float(np.quantile([race.metric.cost_of(racer.curve[-1, 1]) for racer in scored], 0.5)))
-    near, far = race.metric.score_of(best), race.metric.score_of(worst)
-    epochs = max(racer.curve[-1, 0] for racer in scored)
-    axes.set_xlim(0, epochs * 1.01)
+    known = [race.metric.cost_of(score) for name, score in race.baselines if not name.startswith("mean or")]
+    worst = min(max([worst, *known]), *guess, math.inf)
+    near, far = race.metric.score_of(best), race.metric.score_of(max(worst, best))
+    first, last = min(racer.curve[0, 0] for racer in scored), max(racer.curve[-1, 0] for racer in scored)
+    if race.rungs and first > 0 and last > LONG * race.rungs[0]:  # rungs lie at powers of three
+        axes.set_xscale("log")
+        ticks = [first, *race.rungs, last]
+        axes.set_xticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+        axes.set_xticks([], minor=True)
+        axes.set_xlim(first, last * 1.02)
+    else:
+        axes.set_xlim(0, last * 1.01)
     if not race.metric.greater and near > 0 and far > WIDE * near:
         axes.set_yscale("log")
         axes.set_ylim(near * 0.85, far * 1.1)
         return
-    room = 0.05 * abs(far - near) or 0.05 * abs(near) or 1.0
+    room = 0.06 * abs(far - near) or 0.05 * abs(near) or 1.0
     axes.set_ylim(*sorted((near + math.copysign(room, near - far), far - math.copysign(room, near - far))))
+    thousands(axes)
 
 
-def _draw(axes: Any, racer: Racer, wins: bool) -> None:
+def _draw(axes: Any, racer: Racer, wins: bool, cost_of: Callable[[float], float]) -> None:
     """One curve in the manner of how it ended."""
     curve = racer.curve
     if wins:
-        axes.plot(*curve.T, color=COLOURS[0], linewidth=2.4, zorder=5, marker="o" if len(curve) == 1 else "")
+        axes.plot(*curve.T, color=COLOURS[0], linewidth=2.4, zorder=5)
+        at = curve[int(np.argmin([cost_of(score) for score in curve[:, 1]]))]
+        axes.plot(*at, "o", color=COLOURS[0], markersize=7, markeredgecolor="white", zorder=6)
     elif racer.finalist:
         axes.plot(*curve.T, color=COLOURS[1], linewidth=1.3, zorder=4, marker="o" if len(curve) == 1 else "")
     elif len(curve) == 1:
@@ -162,7 +177,7 @@ def _faded(curve: Array, dropped: bool) -> LineCollection:
     left = (end - points[1:, 0]) / max(FADE * (end - begin), 1e-12)
     strength = 0.12 + 0.55 * np.clip(left, 0, 1) if dropped else np.full(len(at) - 1, 0.7)
     colours = np.column_stack([np.full((len(at) - 1, 3), 0.45), strength])
-    return LineCollection(np.stack([points[:-1], points[1:]], axis=1), colors=colours, linewidths=0.9, zorder=2)
+    return LineCollection(list(np.stack([points[:-1], points[1:]], axis=1)), colors=colours, linewidths=0.9, zorder=2)
 
 
 def _ends(axes: Any, race: Race, scored: list[Racer]) -> list[End]:

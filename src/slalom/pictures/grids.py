@@ -12,7 +12,7 @@ from slalom.folder import RunFolder
 from slalom.journal import Journal
 from slalom.metrics import Metric
 from slalom.pictures.labels import End, at_the_end
-from slalom.pictures.style import COLOURS, FAINT, SMALL, SOFT, colour_of, dark, drawn, plain, taken
+from slalom.pictures.style import COLOURS, FAINT, SMALL, SOFT, colour_of, dark, drawn, plain, taken, thousands
 from slalom.result import Result
 from slalom.types import Array
 
@@ -76,7 +76,10 @@ def rate_range(
     rates = np.unique(np.concatenate([one.rates for one in found.values()]))
     side = math.sqrt(rates[-1] / rates[-2]) if len(rates) > 1 else 2.0
     axes.set_xlim(rates[0] / side, rates[-1] * side)
+    axes.margins(y=0.12)
+    axes.autoscale_view(scalex=False)
     axes.set_ylim(*axes.get_ylim())
+    thousands(axes)
     _mark(axes, next(iter(found.values())), greater)
     axes.set(xlabel="learning rate", ylabel=f"{plain(metric)} ({'more' if greater else 'less'} is better)", title=title)
     at_the_end(axes, [_end(one, name, colour_of(i)) for i, (name, one) in enumerate(found.items()) if name])
@@ -84,8 +87,9 @@ def rate_range(
 
 
 def _end(one: Grid, name: str, colour: Any) -> End:
-    there = one.mean[np.isfinite(one.mean)]
-    return End(float(there[-1]) if len(there) else math.nan, name, colour)
+    there = np.flatnonzero(np.isfinite(one.mean))
+    last = there[-1] if len(there) else 0
+    return End(float(one.mean[last]), name, colour, x=float(one.rates[last]))
 
 
 def _mark(axes: Any, one: Grid, greater: bool) -> None:
@@ -94,8 +98,8 @@ def _mark(axes: Any, one: Grid, greater: bool) -> None:
         at = int(np.nanargmax(one.mean) if greater else np.nanargmin(one.mean))
         axes.plot(one.rates[at], one.mean[at], "o", color=COLOURS[0], markersize=9, markeredgecolor="white", zorder=5)
         axes.annotate(
-            f"best: {one.rates[at]:.3g}", xy=(one.rates[at], one.mean[at]), xytext=(0, -13 if greater else 11),
-            textcoords="offset points", ha="center", va="top" if greater else "bottom", fontsize=SMALL + 0.5,
+            f"best: {one.rates[at]:.3g}", xy=(one.rates[at], one.mean[at]), xytext=(0, 9 if greater else -9),
+            textcoords="offset points", ha="center", va="bottom" if greater else "top", fontsize=SMALL + 0.5,
             color=dark(COLOURS[0]), fontweight="bold", zorder=6,
         )  # fmt: skip
     if one.edge is None:
@@ -103,8 +107,8 @@ def _mark(axes: Any, one: Grid, greater: bool) -> None:
     axes.axvspan(one.edge, axes.get_xlim()[1], facecolor="#f1f1f1", edgecolor="none", zorder=0)
     axes.axvline(one.edge, color=FAINT, linewidth=1.0, linestyle=(0, (4, 3)))
     axes.annotate(
-        f"diverges from {one.edge:.3g}", xy=(one.edge, 1), xycoords=("data", "axes fraction"), xytext=(-4, -4),
-        textcoords="offset points", va="top", ha="right", fontsize=SMALL, color=SOFT, rotation=90,
+        f"diverges from {one.edge:.3g}", xy=(one.edge, 1), xycoords=("data", "axes fraction"), xytext=(4, -4),
+        textcoords="offset points", va="top", ha="left", fontsize=SMALL, color=SOFT, rotation=90,
     )  # fmt: skip
 
 

@@ -12,12 +12,14 @@ PAPER = {"facecolor": "white", "alpha": 0.9, "edgecolor": "none", "pad": 1.0}  #
 
 
 class End(NamedTuple):
-    """The end of a curve: its height in the units of the axis, the words for it, and its colour."""
+    """The end of a curve: its height in the units of the axis, the words for it, its colour, and where it ends, if that
+    is before the right edge."""
 
     y: float
     text: str
     colour: Any
     strong: bool = False
+    x: float | None = None
 
 
 def at_the_end(axes: Any, ends: Sequence[End], *, size: float = SMALL + 0.5) -> None:
@@ -28,14 +30,14 @@ def at_the_end(axes: Any, ends: Sequence[End], *, size: float = SMALL + 0.5) -> 
     ends = [end for end in ends if np.isfinite(end.y)]
     if not ends:
         return
-    to_axes = axes.transScale + axes.transLimits
-    heights = np.array([to_axes.transform((axes.get_xlim()[1], end.y))[1] for end in ends])
+    to_axes, edge = axes.transScale + axes.transLimits, axes.get_xlim()[1]
+    points = np.array([to_axes.transform((edge if end.x is None else end.x, end.y)) for end in ends]).clip(0, 1)
     inches = axes.figure.get_size_inches()[1] * axes.get_position().height
-    places = spread(np.clip(heights, 0, 1), 1.45 * size / 72 / max(inches, 0.1))
-    for end, height, place in zip(ends, np.clip(heights, 0, 1), places, strict=True):
-        line = {"arrowstyle": "-", "color": end.colour, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0}
+    places = spread(points[:, 1], 1.45 * size / 72 / max(inches, 0.1))
+    for end, point, place in zip(ends, points, places, strict=True):
+        line = {"arrowstyle": "-", "color": end.colour, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0, "alpha": 0.7}
         axes.annotate(
-            plain(end.text), xy=(1.0, height), xytext=(1.025, place), xycoords="axes fraction",
+            plain(end.text), xy=tuple(point), xytext=(1.025, place), xycoords="axes fraction",
             textcoords="axes fraction", va="center", fontsize=size, color=dark(end.colour), annotation_clip=False,
             fontweight="bold" if end.strong else "normal", arrowprops=line, zorder=6,
         )  # fmt: skip

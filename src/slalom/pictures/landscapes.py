@@ -48,7 +48,7 @@ def landscape(
     seed: int = 0,
     title: str = "",
 ) -> Any:
-    """The training loss around the winner of a race, or any model: along two random directions, and along the two in
+    """The loss around the winner of a race, or any model: along two random directions, and along the two in
     which a path of its training differs most.
 
         L(w* + α d₁ + β d₂)    random:     dᵢ ~ N(0, 1), every unit scaled to the size of its own weights
@@ -56,7 +56,7 @@ def landscape(
 
     result: a `Result`, the folder of a race, or a `Model`; of a race the winner's single network. X, y: rows to take
     the loss on, in the form that the race had; for a race of a file its rows by themselves. At most 1,024,
-    evenly spread. The loss is what the recipe trains, without penalties, dropout and label smoothing, in the net's unit.
+    evenly spread. The loss is what the recipe trains, without penalties, dropout and smoothing, in the net's unit.
     path: models of the same net in the order of training, as `fit(…, stop=1)`, `fit(…, stop=2)`, … make them, or trees
     of weights; or several such paths by name. extent: how far the random directions go either way: at 1 every unit has
     moved by its own size. The plane of a path is as large as the path. points: a side. seed: of the random directions.
@@ -87,7 +87,7 @@ def landscape(
             axes[0, 1], ground, principal(model.weights, [w for walk in paths.values() for w in walk]), paths, points
         )
     loss = model.loss.replace("_", " ")
-    picture.suptitle(title or f"Training loss ({loss}) around the weights", x=0.01, ha="left", fontsize=11)
+    picture.suptitle(title or f"The loss ({loss}) around these weights", x=0.01, ha="left", fontsize=11)
     picture.supxlabel(f"{loss} of {ground.rows:,} rows, without penalties and dropout{ground.about}", fontsize=SMALL,
                       color=SOFT, x=0.01, ha="left")  # fmt: skip
     return picture
@@ -120,11 +120,13 @@ def _along(axes: Any, ground: Ground, plane: Plane, paths: dict[str, list[Tree]]
     _named(axes, "these weights")
     assert plane.explained
     first, second = (f"{share:.0%}" for share in plane.explained)
-    axes.set_title(
-        f"The first two principal components of the path\n{x[0]:.3g} to {x[-1]:.3g} by {y[0]:.3g} to {y[-1]:.3g}"
-    )
+    axes.set_title(f"The first two principal components of the path\n{_ends(x)} by {_ends(y)}")
     axes.set(xlabel=f"component 1 ({first} of the variance)", ylabel=f"component 2 ({second} of the variance)")
     axes.set_aspect("equal")
+
+
+def _ends(side: Array) -> str:
+    return f"{side[0]:.3g} to {side[-1]:.3g}".replace("-", "−")
 
 
 def _surface(axes: Any, x: Array, y: Array, values: Array) -> None:

@@ -130,7 +130,7 @@ def _rings(
     axes: Any, f: Any, walks: dict[str, Array], data: tuple[Any, ...], box: Array, levels: int, names: Sequence[str]
 ) -> None:
     """Rings of equal loss, and the paths."""
-    x, y = (np.linspace(*side, GRID_POINTS) for side in box)
+    x, y = (np.linspace(low, high, GRID_POINTS) for low, high in box)
     values = over_grid(f, x, y, data)
     rings(axes, x, y, values, levels)
     wide, high = box[:, 1] - box[:, 0]
@@ -174,7 +174,7 @@ def _curve(
 ) -> None:
     """The curve of a function of one parameter, and the paths on it."""
     del levels
-    x = np.linspace(*box[0], 301)
+    x = np.linspace(box[0, 0], box[0, 1], 301)
     axes.plot(x, over_grid(f, x, None, data)[0], color=FAINT, linewidth=1.4)
     axes.set(xlim=box[0], xlabel=plain(names[0]), ylabel="loss")
     on_curve = {name: np.column_stack([p[:, 0], over_grid(f, p[:, 0], None, data)[0]]) for name, p in walks.items()}

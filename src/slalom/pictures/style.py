@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import matplotlib
 import numpy as np
-from matplotlib import font_manager
+from matplotlib import font_manager, rcsetup
 from matplotlib.axes import Axes as Axes
 from matplotlib.collections import LineCollection as LineCollection
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
@@ -32,7 +32,7 @@ STYLE: dict[str, Any] = {
     "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": FAINT, "axes.linewidth": 0.8,
     "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "axes.grid": True,
     "axes.titlesize": USUAL + 1, "axes.titlepad": 8, "axes.labelsize": USUAL,
-    "axes.prop_cycle": matplotlib.cycler(color=COLOURS), "axes.formatter.use_mathtext": False,
+    "axes.prop_cycle": rcsetup.cycler(color=COLOURS), "axes.formatter.use_mathtext": False,
     "grid.color": GRID, "grid.linewidth": 0.8, "xtick.color": FAINT, "ytick.color": FAINT,
     "xtick.labelcolor": SOFT, "ytick.labelcolor": SOFT, "xtick.labelsize": SMALL, "ytick.labelsize": SMALL,
     "lines.linewidth": 1.8, "lines.solid_capstyle": "round", "svg.fonttype": "none", "svg.hashsalt": "slalom",
@@ -114,7 +114,8 @@ def _settings() -> dict[str, Any]:
 def styled() -> Iterator[None]:
     """Within it matplotlib has the style; afterwards its settings are what they were. A sign that no font has becomes a
     box, and nothing is said of it."""
-    with warnings.catch_warnings(), matplotlib.rc_context(_settings()):
+    settings: Any = _settings()
+    with warnings.catch_warnings(), matplotlib.rc_context(settings):
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield
 
@@ -143,7 +144,8 @@ def panels(
     ((1, 2), 2)
     """
     picture = Picture(figsize=(width, height), layout="compressed" if fixed else "constrained")
-    picture.get_layout_engine().set(w_pad=0.06, h_pad=0.06, wspace=0.03, hspace=0.03)  # type: ignore[union-attr]
+    engine: Any = picture.get_layout_engine()
+    engine.set(w_pad=0.06, h_pad=0.06, wspace=0.03, hspace=0.03)
     return picture, picture.subplots(rows, columns, squeeze=False, **options)
 
 
@@ -168,6 +170,12 @@ def plain(text: object, most: int = 40) -> str:
     half = (most - 1) // 2
     short = said if len(said) <= most else f"{said[:half]}…{said[-half:]}"
     return short.replace("$", "\\$")
+
+
+def thousands(axes: Any) -> None:
+    """Write large numbers at a linear height axis as 12,000."""
+    if axes.get_yscale() == "linear" and max(map(abs, axes.get_ylim())) >= 10_000:
+        axes.yaxis.set_major_formatter("{x:,.0f}")
 
 
 def dark(colour: Any) -> Any:

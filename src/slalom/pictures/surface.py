@@ -56,6 +56,7 @@ def flat(tree: Tree) -> Array:
 
 def like(row: Array, tree: Tree) -> Tree:
     """A row of numbers in the shape of a tree."""
+    structure: Any
     leaves, structure = jax.tree.flatten(tree)
     ends = np.cumsum([np.size(leaf) for leaf in leaves])[:-1]
     parts = np.split(np.asarray(row), ends)
