@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import itertools
 import json
 import math
 import re
@@ -10,10 +11,13 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 
 import slalom
 from slalom import layers, lessons, rules, scaling, schedules
 from slalom.errors import SlalomError
+from slalom.pictures.style import styled
 
 WORKED = json.loads((Path(__file__).parents[1] / "worked_examples.json").read_text())
 FOLDER = Path(lessons.__file__).parent
@@ -292,3 +296,46 @@ def test_infinite_numbers_of_a_table_are_told():
     page = lessons.Page()
     page.table({"w": [math.inf, -math.inf, math.nan, -1e-12]}, digits=2)
     assert page.text.split() == ["w", "∞", "−∞", "–", "0.00"]
+
+
+# --- their pictures ---------------------------------------------------------------------------------------------------
+
+
+def laid_out(picture):
+    """(words, box) of titles, names of axes and annotations, as they lie in the picture, in dots."""
+    canvas = FigureCanvasAgg(picture)
+    with styled():
+        canvas.draw()
+        renderer = canvas.get_renderer()
+        for axes in picture.axes:
+            for text in (axes.title, axes.xaxis.label, axes.yaxis.label, *axes.texts):
+                if text.get_visible() and text.get_text().strip():
+                    yield text.get_text(), Text.get_window_extent(text, renderer)
+
+
+@pytest.mark.parametrize("name", [name for name in lessons.REGISTRY if name not in TRAINED])
+def test_nothing_is_cut_off_and_no_words_meet(name):
+    """Every axis has a name; words lie within the picture, and not on each other."""
+    picture = lessons.REGISTRY[name].picture()
+    words = list(laid_out(picture))
+    for axes in picture.axes:
+        assert axes.get_xlabel() or not axes.axison or axes.get_title()
+    for said, box in words:
+        assert min(box.x0, box.y0) > -1, said
+        assert box.x1 < picture.bbox.x1 + 1, said
+        assert box.y1 < picture.bbox.y1 + 1, said
+    for (one, a), (other, b) in itertools.combinations(words, 2):
+        met = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
+        assert min(met) < 2, (one, other)
+
+
+def test_what_is_computed_is_computed_again():
+    """A lesson says the same when it is told again: what a broken part changes is no chance."""
+    for name in ("batch-stochastic-minibatch", "batch-norm", "dropout", "swats"):
+        assert told(name) == text_of(name)
+
+
+def test_the_page_of_the_lessons_names_them_all():
+    """docs/lessons.md has a line for every lesson, and for no other."""
+    page = (Path(__file__).parents[2] / "docs" / "lessons.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE) == list(lessons.REGISTRY)

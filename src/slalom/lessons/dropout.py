@@ -56,7 +56,7 @@ def draw() -> Any:
     for key in range(12):
         left.plot(at + (key - 5.5) * 0.045, _dropped(BEFORE, key), "o", color="C0", markersize=3.5, alpha=0.7)
     left.plot(at, BEFORE, "_", color="C1", markersize=34, markeredgewidth=2)
-    left.annotate("before", xy=(4.32, BEFORE[4]), color="C1", va="center")
+    left.annotate("before", xy=(4.42, BEFORE[4]), color="C1", va="center")
     left.set(xlabel="element", ylabel="value", xticks=at, xlim=(-0.5, 5.2), title=f"Twelve draws, p = {P}")
     shares = np.linspace(0, 0.9, 10)
     tables = [_dropped(np.ones((MANY, 5)), 3, p) for p in shares]

@@ -58,8 +58,9 @@ def lines(axes: Any, curves: Mapping[str, tuple[Any, Any]], **options: Any) -> N
     )
 
 
-def on_paths(axes: Any, paths: Sequence[Array], texts: Sequence[str], colours: Sequence[Any]) -> None:
-    """Name paths [P, 2], each at the point that is furthest from all other paths and labels.
+def on_paths(axes: Any, paths: Sequence[Array], texts: Sequence[str], colours: Sequence[Any]) -> Array:
+    """Name paths [P, 2], each at the point that is furthest from all other paths and labels; where the labels lie
+    [L, 2], in shares of the axes.
 
     Called when the limits of the axes are what they will be.
     """
@@ -80,7 +81,9 @@ def on_paths(axes: Any, paths: Sequence[Array], texts: Sequence[str], colours: S
             ha="left" if right else "right", va="bottom", fontsize=SMALL + 0.5, color=dark(colour), bbox=PAPER,
             zorder=7,
         )  # fmt: skip
-        taken.append(at[None] + np.array([[0.0, 0.04], [0.12 if right else -0.12, 0.04]]))
+        side = 1 if right else -1
+        taken.append(at[None] + np.array([[0.02 * side, 0.05], [0.08 * side, 0.05], [0.14 * side, 0.05]]))
+    return np.concatenate(taken) if taken else np.zeros((0, 2))
 
 
 def _along(points: Array, count: int = 60) -> Array:

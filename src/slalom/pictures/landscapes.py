@@ -15,7 +15,7 @@ from slalom.folder import RunFolder
 from slalom.losses import LOSSES
 from slalom.model import Model
 from slalom.pictures.labels import PAPER
-from slalom.pictures.paths import rings, walked
+from slalom.pictures.paths import give_way, rings, walked
 from slalom.pictures.style import COLOURS, SMALL, SOFT, drawn, panels
 from slalom.pictures.surface import Plane, filter_normalised, over_plane, principal, seen_along
 from slalom.reopened import rows_of
@@ -113,9 +113,9 @@ def _along(axes: Any, ground: Ground, plane: Plane, paths: dict[str, list[Tree]]
     half = 0.65 * np.maximum(high - low, (high - low).max() / 3)
     middle = (low + high) / 2
     x, y = (np.linspace(m - h, m + h, points) for m, h in zip(middle, half, strict=True))
-    _surface(axes, x, y, over_plane(ground.loss, plane, x, y))
+    heights = _surface(axes, x, y, over_plane(ground.loss, plane, x, y))
     axes.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
-    walked(axes, walks)
+    give_way(axes, heights, walked(axes, walks))
     axes.plot(0, 0, "o", color=COLOURS[0], markersize=7, markeredgecolor="white", zorder=6)
     _named(axes, "these weights")
     assert plane.explained
@@ -129,12 +129,12 @@ def _ends(side: Array) -> str:
     return f"{side[0]:.3g} to {side[-1]:.3g}".replace("-", "−")
 
 
-def _surface(axes: Any, x: Array, y: Array, values: Array) -> None:
+def _surface(axes: Any, x: Array, y: Array, values: Array) -> list[Any]:
     """Rings of equal loss; what is far above the rest is one colour."""
     there = np.isfinite(values)
     if there.any():
         values = np.where(there, np.minimum(values, np.quantile(values[there], STEEP)), np.nan)
-    rings(axes, x, y, values, 16)
+    return rings(axes, x, y, values, 16)
 
 
 def _named(axes: Any, text: str) -> None:

@@ -14,6 +14,7 @@ from slalom.walk import Path
 
 GRID_POINTS = 81  # a side
 ALIKE = 3.01  # how many times one side may be the other for both to have one scale
+HIDES = np.array([0.08, 0.09])  # how near to a path's label one of a ring may not be, in shares of the axes
 DOTS = 60  # a path of more points is a line without dots
 
 
@@ -132,16 +133,25 @@ def _rings(
     """Rings of equal loss, and the paths."""
     x, y = (np.linspace(low, high, GRID_POINTS) for low, high in box)
     values = over_grid(f, x, y, data)
-    rings(axes, x, y, values, levels)
+    heights = rings(axes, x, y, values, levels)
     wide, high = box[:, 1] - box[:, 0]
     if 1 / ALIKE <= wide / high <= ALIKE:
         axes.set_aspect("equal", adjustable="box")
     axes.set(xlim=box[0], ylim=box[1], xlabel=plain(names[0]), ylabel=plain(names[1]))
-    walked(axes, walks)
+    give_way(axes, heights, walked(axes, walks))
 
 
-def walked(axes: Any, walks: dict[str, Array]) -> None:
-    """Draw paths [P, 2] by name on axes whose limits stand: from a ring to a dot."""
+def give_way(axes: Any, heights: Sequence[Any], labels: Array) -> None:
+    """Hide the labels of rings that lie under those of paths."""
+    to_axes = axes.transScale + axes.transLimits
+    for text in heights:
+        place = to_axes.transform(text.get_position())
+        if len(labels) and np.abs((labels - place) / HIDES).max(1).min() < 1:
+            text.set_visible(False)
+
+
+def walked(axes: Any, walks: dict[str, Array]) -> Array:
+    """Draw paths [P, 2] by name on axes whose limits stand, from a ring to a dot; where their labels lie."""
     for i, points in enumerate(walks.values()):
         dots = {"marker": "o", "markersize": 2.6} if len(points) <= DOTS else {}
         axes.plot(*points.T, color=colour_of(i), linewidth=1.4, zorder=4, **dots)
@@ -149,24 +159,28 @@ def walked(axes: Any, walks: dict[str, Array]) -> None:
     for points in walks.values():
         axes.plot(*points[:1].T, "o", color=INK, markersize=7, zorder=5, markerfacecolor="white", markeredgewidth=1.4)
     named = {name: points for name, points in walks.items() if name.strip()}
-    on_paths(axes, list(named.values()), list(named), [colour_of(i) for i, name in enumerate(walks) if name.strip()])
+    return on_paths(
+        axes, list(named.values()), list(named), [colour_of(i) for i, name in enumerate(walks) if name.strip()]
+    )
 
 
-def rings(axes: Any, x: Array, y: Array, values: Array, levels: int) -> None:
-    """Contours of values [len(y), len(x)], filled; hatched where they are no numbers. Some are labelled."""
+def rings(axes: Any, x: Array, y: Array, values: Array, levels: int) -> list[Any]:
+    """Contours of values [len(y), len(x)], filled; hatched where they are no numbers. Some are labelled: the labels."""
     there = np.isfinite(values)
     axes.grid(visible=False)
     if not there.all():
         axes.patch.set(hatch="////", facecolor="#f4f4f4", edgecolor=FAINT)
     if not there.any() or values[there].min() == values[there].max():
-        return
+        return []
     low, high = values[there].min(), values[there].max()
     steps = low + (high - low) * (np.arange(levels + 1) / levels) ** 2
     masked = np.ma.masked_array(values, ~there)
     axes.contourf(x, y, masked, levels=steps, cmap=GROUND, extend="max")
     lines = axes.contour(x, y, masked, levels=steps[1:], colors="#7d93a6", linewidths=0.6, linestyles="solid")
-    for text in axes.clabel(lines, levels=steps[3::4], fontsize=SMALL - 1.5, fmt=lambda v: f"{v:.3g}", colors=SOFT):
+    labels = axes.clabel(lines, levels=steps[3::4], fontsize=SMALL - 1.5, fmt=lambda v: f"{v:.3g}", colors=SOFT)
+    for text in labels:
         text.set_bbox(PAPER | {"pad": 0.3, "alpha": 0.6})
+    return list(labels)
 
 
 def _curve(
