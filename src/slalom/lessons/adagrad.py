@@ -10,7 +10,7 @@ from slalom.lessons.base import Lesson, Page
 from slalom.lessons.bowls import two_steps
 from slalom.types import Array
 
-ROWS, RARE, RATE = 400, 20, 0.1
+ROWS, RARE, RATE = 400, 20, 0.5
 
 
 def tell(page: Page) -> None:
@@ -41,7 +41,7 @@ def tell(page: Page) -> None:
 
 
 def _chosen() -> dict[str, tuple[Any, float]]:
-    return {"adagrad": (rules.Adagrad(), 0.5), "sgd": (rules.SGD(), 0.02)}
+    return {"adagrad": (rules.Adagrad(), RATE), "sgd": (rules.SGD(), 0.02)}
 
 
 def _data() -> tuple[Array, Array]:

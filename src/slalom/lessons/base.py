@@ -6,6 +6,7 @@ Sentences are templates, `page.say("{steps} steps.", steps=n)`: the words are lo
 Matplotlib is loaded by `draw` alone.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -87,9 +88,10 @@ class Page:
         cells: list[list[str]] = []
         for heading, values in columns.items():
             texts = [number(value, digits) for value in values]
-            head = self.word(heading) if heading else ""
+            head = self.words.get(heading, heading)
             wide = max(map(broad, [head, *texts]))
-            left = all(isinstance(value, str) for value in values) and not cells
+            words = all(isinstance(value, str) for value in values)
+            left = words and (not cells or not any(re.match(r"[>−-]? ?[\d∞]", value) for value in values))
             cells.append([_padded(text, wide, left=left) for text in [head, *texts]])
         self.lines(*("  ".join(row) for row in zip(*cells, strict=True)))
 
