@@ -48,7 +48,8 @@ def list_parts(kind: str, name: str | None, full: bool, as_json: bool) -> int:
 @click.command(short_help="Teach a technique: formula, worked numbers, picture.")
 @click.argument("name", required=False)
 @click.option("--save", type=FOLDER, metavar="DIR", help="Draw the lesson's picture: DIR/NAME.png and DIR/NAME.svg.")
-def lesson(name: str | None, save: Path | None) -> int:
+@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", help="The language of the text.  [en]")
+def lesson(name: str | None, save: Path | None, lang: str) -> int:
     """Run the lesson NAME: it prints a formula, computes worked numbers, and says what to see in them. Without a NAME
     the lessons are listed, in the order in which they build on each other.
 
@@ -57,24 +58,27 @@ def lesson(name: str | None, save: Path | None) -> int:
       slalom lesson
       slalom lesson adam
       slalom lesson adam --save pictures
+      slalom lesson adam --lang zh
     """
     from slalom import lessons
 
+    words = lessons.words(lang)
     if name is None:
         if save is not None:
             raise SlalomError("--save goes with the NAME of a lesson.")
         wide = max(map(len, lessons.REGISTRY))
-        shell.show("\n".join(f"{one:<{wide}}  {about.title}" for one, about in lessons.REGISTRY.items()))
+        titles = {one: words.get(about.title, about.title) for one, about in lessons.REGISTRY.items()}
+        shell.show("\n".join(f"{one:<{wide}}  {title}" for one, title in titles.items()))
         shell.show(f"\nRun one:       {shell.program()} lesson adam")
         shell.show(f"Its picture:   {shell.program()} lesson adam --save DIR")
         return 0
     told = lessons.lesson(name)
-    page = lessons.Page(shell.columns())
+    page = lessons.Page(shell.columns(), words)
     told.tell(page)
-    shell.show(f"{told.title}\n\n{page.text}")
+    shell.show(f"{page.word(told.title)}\n\n{page.text}")
     known = next(one for one, about in lessons.REGISTRY.items() if about is told)
-    shell.show("\n" + (_saved(told.picture, known, save) if save else
-                       f"Its picture:   {shell.program()} lesson {known} --save DIR"))  # fmt: skip
+    last = _saved(told.picture, known, save) if save else f"Its picture:   {shell.program()} lesson {known} --save DIR"
+    shell.show(f"\n{last}")
     return 0
 
 

@@ -50,3 +50,13 @@ def test_what_cannot_be_is_one_sentence(tmp_path: Path) -> None:
         done = slalom("lesson", *arguments, cwd=tmp_path)
         assert done.returncode == 2
         assert re.fullmatch(sentence + "\n", done.stderr), done.stderr
+
+
+def test_a_lesson_is_told_in_chinese(tmp_path: Path) -> None:
+    """The text is Chinese, its numbers are the same; the list has Chinese titles."""
+    done = slalom("lesson", "scaling", "--lang", "zh", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("特征缩放")
+    assert "1.46385011" in done.stdout
+    assert "\n看什么\n- " in done.stdout
+    assert "反向传播" in slalom("lesson", "--lang", "zh", cwd=tmp_path).stdout

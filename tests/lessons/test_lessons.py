@@ -1,5 +1,6 @@
 """The lessons: every worked number is in their output, none in their source, and a broken rule is seen at once."""
 
+import ast
 import functools
 import importlib
 import itertools
@@ -17,6 +18,7 @@ from matplotlib.text import Text
 import slalom
 from slalom import layers, lessons, rules, scaling, schedules
 from slalom.errors import SlalomError
+from slalom.lessons import base
 from slalom.pictures.style import styled
 
 WORKED = json.loads((Path(__file__).parents[1] / "worked_examples.json").read_text())
@@ -161,7 +163,7 @@ def digits(text):
     return len(text.partition("e")[0].replace(".", "").replace("-", "").strip("0"))
 
 
-@pytest.mark.parametrize("file", sorted(FOLDER.glob("*.py")), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", sorted([*FOLDER.glob("*.py"), *FOLDER.glob("*.json")]), ids=lambda file: file.name)
 def test_no_source_has_a_result(file):
     """No number of a lesson's source, in code or in words, is a result of the file, whole or rounded."""
     results = [number for key, _, place in CASES for number in flat(at(key, place))]
@@ -267,7 +269,9 @@ def test_the_last_race_says_what_it_measured(monkeypatch):
     assert len(verdicts) == len(module.CLAIMS)
 
 
-@pytest.mark.parametrize(("scores", "said"), [([1.0, 1.1, 1.2], "yes"), ([2.0, 2.1, 2.2], "no"), ([1.1, 3.0, 1.4], "tie")])
+@pytest.mark.parametrize(
+    ("scores", "said"), [([1.0, 1.1, 1.2], "yes"), ([2.0, 2.1, 2.2], "no"), ([1.1, 3.0, 1.4], "tie")]
+)
 def test_a_claim_holds_where_its_rule_is_best_or_tied(scores, said):
     """A gap of less than twice its error over the paired races is a tie."""
     module = importlib.import_module("slalom.lessons.all_together")
@@ -301,6 +305,37 @@ def test_a_lesson_has_a_title_and_says_what_to_see(name):
     assert not re.search(r"\{\w*[:}]|nan\b|None", text)
     assert max(len(line) for line in text.splitlines()) <= 160
     assert all(len(line) <= 100 for line in text.splitlines() if not line.startswith("    "))
+
+
+def sentences():
+    """Every sentence that a lesson says, as its source has it, and the titles."""
+    for file in FOLDER.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("page.say", "page.see"):
+                assert isinstance(node.args[0], ast.Constant), f"{file.name}: a sentence is a template"
+                yield node.args[0].value
+    yield from (about.title for about in lessons.REGISTRY.values())
+
+
+def test_every_sentence_is_translated():
+    """Chinese has every sentence, with the same numbers in it, and none that nobody says any more."""
+    words, said = lessons.words("zh"), set(sentences())
+    assert said <= set(words)
+    assert not [sentence for sentence in words if " " in sentence and len(sentence) > 24 and sentence not in said]
+    for sentence in said:
+        assert sorted(re.findall(r"{[^}]*}", sentence)) == sorted(re.findall(r"{[^}]*}", words[sentence])), sentence
+        assert re.search("[\u4e00-\u9fff]", words[sentence]) or sentence.startswith("β₁ = "), sentence
+
+
+def test_a_lesson_in_chinese_has_the_same_numbers():
+    """The tables are the same; lines fit in a terminal, in which a Chinese sign takes two places."""
+    page = lessons.Page(60, lessons.words("zh"))
+    lessons.lesson("rate").tell(page)
+    assert not page.missing
+    assert "学习率" in page.text
+    assert max(base.broad(line) for line in page.text.splitlines() if not line.startswith("    ")) <= 62
+    rows = lambda text: [line for line in text.splitlines() if re.match(r"    0\.\d", line)]  # noqa: E731
+    assert [row.split()[:6] for row in rows(page.text)] == [row.split()[:6] for row in rows(text_of("rate"))]
 
 
 def test_names_are_found_in_other_writings():

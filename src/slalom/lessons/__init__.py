@@ -1,5 +1,8 @@
 """The lessons: one technique a file, one line each in the registry, in the order in which they build on each other."""
 
+import json
+from importlib import resources
+
 from slalom.errors import unknown
 from slalom.lessons import (
     adagrad,
@@ -50,7 +53,9 @@ REGISTRY: dict[str, Lesson] = {
     "all-together": all_together.LESSON,
 }
 
-__all__ = ["REGISTRY", "Lesson", "Page", "lesson"]
+LANGUAGES = ("en", "zh")
+
+__all__ = ["LANGUAGES", "REGISTRY", "Lesson", "Page", "lesson", "words"]
 
 
 def lesson(name: str) -> Lesson:
@@ -63,3 +68,16 @@ def lesson(name: str) -> Lesson:
     if wanted not in REGISTRY:
         raise unknown("NAME of a lesson", str(name), REGISTRY)
     return REGISTRY[wanted]
+
+
+def words(language: str) -> dict[str, str]:
+    """The sentences of the lessons in another language by the English ones, for a `Page`; none for English.
+
+    >>> words("zh")["What to see"], words("en")
+    ('看什么', {})
+    """
+    if language not in LANGUAGES:
+        raise unknown("language", language, LANGUAGES)
+    if language == "en":
+        return {}
+    return dict(json.loads(resources.files(__package__).joinpath(f"{language}.json").read_text(encoding="utf-8")))

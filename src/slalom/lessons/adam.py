@@ -32,7 +32,8 @@ def tell(page: Page) -> None:
     page.see("Multiply the loss by a thousand and Adam walks the same path: it sees the direction of a gradient and how"
              " steady it is, not how large.")  # fmt: skip
     page.see(
-        "Without the corrections the first step would be (1 − β₁) / √(1 − β₂) times as long: {times:.2f} with the usual β.",
+        "Without the corrections the first step would be (1 − β₁) / √(1 − β₂) times as long: {times:.2f} with the usual"
+        " β.",
         times=(1 - 0.9) / (1 - 0.999) ** 0.5,
     )
 

@@ -8,7 +8,7 @@ Matplotlib is loaded by `draw` alone.
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from slalom.board import clean, wrapped
 from slalom.described import described
 
 INDENT = "    "
+WIDEST = 120  # places of a line: what is longer is harder to read
 
 
 class Lesson(NamedTuple):
@@ -133,15 +134,15 @@ def _padded(text: str, wide: int, *, left: bool) -> str:
 
 
 def _folded(text: str, width: int) -> str:
-    """A paragraph of a language that needs no spaces, in lines that fit."""
-    lines, line = [], ""
-    for sign in text:
-        if broad(line + sign) > min(width, 120) and sign not in "，。；：、）！？":
-            lines.append(line)
-            line = "  " if text.startswith("- ") else ""
-            sign = sign.lstrip()
-        line += sign
-    return "\n".join([*lines, line])
+    """A paragraph of a language without spaces between its words, in lines that fit; words of Latin letters stay whole,
+    and no line begins with a sign that ends a clause."""
+    lines, line, indent = [], "", "  " if text.startswith("- ") else ""
+    for part in re.findall(r"[!-~]+ ?|.", text):
+        if broad(line + part.rstrip()) > min(width, WIDEST) and part[0] not in "，。；：、）！？”":
+            lines.append(line.rstrip())
+            line, part = indent, part.lstrip()
+        line += part
+    return "\n".join([*lines, line.rstrip()])
 
 
 def first_below(losses: Any, target: float) -> int | None:
