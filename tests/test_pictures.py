@@ -268,6 +268,20 @@ def test_of_a_result_without_a_folder_the_best_moments_are_drawn(raced):
             pictures.learning_curves(bad)
 
 
+def test_a_metric_of_which_more_is_better_points_upwards(tmp_path):
+    """The best score lies at the top, and the axis says so; many racers take no longer than a moment."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 2))
+    fixed = {"depth": 0, "batch_size": 32, "rule": "adam"}
+    result = slalom.race(X, X[:, 0], recipes=3, epochs=4, fixed=fixed, metric="r2", out=tmp_path / "run")
+    axes = pictures.learning_curves(result).axes[0]
+    low, high = axes.get_ylim()
+    assert low < result.best.score < high
+    assert axes.get_ylabel() == "r2 on the choosing rows (more is better)"
+    texts = [text.get_text() for text in pictures.rate_range({0.1: 0.5, 1.0: 0.9}, greater=True).axes[0].texts]
+    assert texts == ["best: 1"]
+
+
 def test_rates_of_a_race_are_refused_until_they_are_measured(raced):
     """The sentence says how to measure them."""
     with pytest.raises(SlalomError, match="has no grid of learning rates yet: slalom explain"):

@@ -7,7 +7,7 @@ import numpy as np
 
 from slalom import scaling as scalers_room
 from slalom.errors import SlalomError, unknown, wrong
-from slalom.pictures.style import FAINT, SMALL, SOFT, MaxNLocator, colour_of, dark, drawn, panels, plain
+from slalom.pictures.style import FAINT, LONGEST, SMALL, SOFT, MaxNLocator, colour_of, dark, drawn, panels, plain
 from slalom.scaling.base import as_columns
 from slalom.types import Array
 
@@ -50,7 +50,7 @@ def scaling(X: Array, scalers: Any, *, names: Sequence[str] | None = None, title
     for i, name in enumerate(given):
         axes[i, 0].set_ylabel(plain(name, 20), color=dark(colour_of(i)), fontsize=SMALL + 1)
     if title:
-        picture.suptitle(title, x=0.01, ha="left", fontsize=11)
+        picture.suptitle(plain(title, LONGEST), x=0.01, ha="left", fontsize=11)
     return picture
 
 

@@ -14,7 +14,7 @@ from slalom.journal import Journal
 from slalom.metrics import Metric
 from slalom.opened import leaderboard
 from slalom.pictures.labels import End, at_the_end
-from slalom.pictures.style import COLOURS, FAINT, SMALL, SOFT, LineCollection, drawn, plain, taken, thousands
+from slalom.pictures.style import COLOURS, FAINT, SMALL, SOFT, LineCollection, drawn, entitle, plain, taken, thousands
 from slalom.result import Result
 from slalom.types import Array
 
@@ -80,7 +80,7 @@ def learning_curves(result: Any, *, title: str | None = None, axes: Any = None) 
         )  # fmt: skip
     direction = "more" if race.metric.greater else "less"
     axes.set(xlabel="epochs", ylabel=f"{plain(race.metric.name)} on the choosing rows ({direction} is better)")
-    axes.set_title(_said(race) if title is None else title)
+    entitle(axes, _said(race) if title is None else title)
     at_the_end(axes, _ends(axes, race, scored))
     return picture
 

@@ -8,7 +8,7 @@ import numpy as np
 from slalom import schedules
 from slalom.errors import SlalomError, wrong
 from slalom.pictures.labels import End, at_the_end
-from slalom.pictures.style import colour_of, drawn, taken
+from slalom.pictures.style import colour_of, drawn, entitle, taken
 from slalom.record import from_plain
 from slalom.schedules import Custom
 from slalom.schedules.base import plateau_of
@@ -50,7 +50,7 @@ def schedule(
     axes.set(xlabel="step", ylabel="learning rate" if learning_rate != 1 else "factor on the learning rate")
     axes.set_xlim(0, steps)
     axes.set_yscale("log") if log else axes.set_ylim(0, 1.06 * max(float(row.max()) for row in rates.values()) or 1.0)
-    axes.set_title(title)
+    entitle(axes, title)
     ends = [End(float(row[-1]), name, colour_of(i)) for i, (name, row) in enumerate(rates.items()) if name]
     at_the_end(axes, ends)
     return picture

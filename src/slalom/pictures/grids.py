@@ -12,7 +12,7 @@ from slalom.folder import RunFolder
 from slalom.journal import Journal
 from slalom.metrics import Metric
 from slalom.pictures.labels import End, at_the_end
-from slalom.pictures.style import COLOURS, FAINT, SMALL, SOFT, colour_of, dark, drawn, plain, taken, thousands
+from slalom.pictures.style import COLOURS, FAINT, SMALL, SOFT, colour_of, dark, drawn, entitle, plain, taken, thousands
 from slalom.result import Result
 from slalom.types import Array
 
@@ -81,7 +81,8 @@ def rate_range(
     axes.set_ylim(*axes.get_ylim())
     thousands(axes)
     _mark(axes, next(iter(found.values())), greater)
-    axes.set(xlabel="learning rate", ylabel=f"{plain(metric)} ({'more' if greater else 'less'} is better)", title=title)
+    axes.set(xlabel="learning rate", ylabel=f"{plain(metric)} ({'more' if greater else 'less'} is better)")
+    entitle(axes, title)
     at_the_end(axes, [_end(one, name, colour_of(i)) for i, (name, one) in enumerate(found.items()) if name])
     return picture
 

@@ -32,7 +32,7 @@ def at_the_end(axes: Any, ends: Sequence[End], *, size: float = SMALL + 0.5) -> 
         return
     to_axes, edge = axes.transScale + axes.transLimits, axes.get_xlim()[1]
     points = np.array([to_axes.transform((edge if end.x is None else end.x, end.y)) for end in ends]).clip(0, 1)
-    inches = axes.figure.get_size_inches()[1] * axes.get_position().height
+    inches = axes.get_figure(root=True).get_size_inches()[1] * axes.get_position().height
     places = spread(points[:, 1], 1.45 * size / 72 / max(inches, 0.1))
     for end, point, place in zip(ends, points, places, strict=True):
         line = {"arrowstyle": "-", "color": end.colour, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0, "alpha": 0.7}

@@ -16,7 +16,7 @@ from slalom.losses import LOSSES
 from slalom.model import Model
 from slalom.pictures.labels import PAPER
 from slalom.pictures.paths import give_way, rings, walked
-from slalom.pictures.style import COLOURS, SMALL, SOFT, drawn, panels
+from slalom.pictures.style import COLOURS, LONGEST, SMALL, SOFT, drawn, panels, plain
 from slalom.pictures.surface import Plane, filter_normalised, over_plane, principal, seen_along
 from slalom.reopened import rows_of
 from slalom.result import Result
@@ -87,7 +87,7 @@ def landscape(
             axes[0, 1], ground, principal(model.weights, [w for walk in paths.values() for w in walk]), paths, points
         )
     loss = model.loss.replace("_", " ")
-    picture.suptitle(title or f"The loss ({loss}) around these weights", x=0.01, ha="left", fontsize=11)
+    picture.suptitle(plain(title or f"The loss ({loss}) around these weights", LONGEST), x=0.01, ha="left", fontsize=11)
     picture.supxlabel(f"{loss} of {ground.rows:,} rows, without penalties and dropout{ground.about}", fontsize=SMALL,
                       color=SOFT, x=0.01, ha="left")  # fmt: skip
     return picture

@@ -7,7 +7,7 @@ import numpy as np
 
 from slalom.errors import SlalomError, wrong
 from slalom.pictures.labels import PAPER, on_paths
-from slalom.pictures.style import FAINT, GROUND, INK, SMALL, SOFT, colour_of, drawn, plain, taken
+from slalom.pictures.style import FAINT, GROUND, INK, SMALL, SOFT, colour_of, drawn, entitle, plain, taken
 from slalom.pictures.surface import over_grid
 from slalom.types import Array
 from slalom.walk import Path
@@ -54,7 +54,7 @@ def contours(
     box = _extent(walks, extent, 1 if one else 2)
     picture, axes = taken(axes, *((6.4, 4.2) if one else _size(box)), fixed=not one)
     (_curve if one else _rings)(axes, f, walks, data, box, levels, names)
-    axes.set_title(title)
+    entitle(axes, title)
     return picture
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from slalom.averages import ewma as averaged
 from slalom.errors import wrong
 from slalom.pictures.labels import End, at_the_end
-from slalom.pictures.style import FAINT, SOFT, colour_of, drawn, taken
+from slalom.pictures.style import FAINT, SOFT, colour_of, drawn, entitle, plain, taken
 from slalom.types import Array
 
 
@@ -41,8 +41,9 @@ def ewma(
     axes.plot(t, y, "o-", color=FAINT, markersize=3, linewidth=0.9)
     for i, curve in enumerate(curves):
         axes.plot(t, curve, color=colour_of(i), linewidth=2.0)
-    axes.set(xlabel="time", ylabel=y_label, title=title, xlim=(1, max(len(t), 2)))
+    axes.set(xlabel="time", ylabel=plain(y_label), xlim=(1, max(len(t), 2)))
     axes.set_ylim(*axes.get_ylim())
+    entitle(axes, title)
     ends = [End(_last(y), "values", SOFT)]
     ends += [
         End(_last(c), f"β = {beta:g}", colour_of(i)) for i, (beta, c) in enumerate(zip(several, curves, strict=True))

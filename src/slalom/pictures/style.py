@@ -27,6 +27,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 INK, SOFT, FAINT, GRID = "#222222", "#595959", "#a6a6a6", "#ebebeb"
 GROUND = LinearSegmentedColormap.from_list("slalom", ["#ffffff", "#dfe9f1", "#b9cede", "#8faec6"])
 SMALL, USUAL = 8, 9.5  # points
+LONGEST = 120  # signs of a title
 STYLE: dict[str, Any] = {
     "figure.facecolor": "white", "figure.dpi": 100, "savefig.dpi": 160, "font.size": USUAL,
     "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": FAINT, "axes.linewidth": 0.8,
@@ -36,6 +37,7 @@ STYLE: dict[str, Any] = {
     "grid.color": GRID, "grid.linewidth": 0.8, "xtick.color": FAINT, "ytick.color": FAINT,
     "xtick.labelcolor": SOFT, "ytick.labelcolor": SOFT, "xtick.labelsize": SMALL, "ytick.labelsize": SMALL,
     "lines.linewidth": 1.8, "lines.solid_capstyle": "round", "svg.fonttype": "none", "svg.hashsalt": "slalom",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "Helvetica"],
 }  # fmt: skip
 # Signs that the usual font lacks are looked for in these, where one of them is installed.
 OTHER_FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei",
@@ -106,7 +108,7 @@ def _settings() -> dict[str, Any]:
     """Matplotlib's own defaults under the style, whatever a person has set."""
     usual = {k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith(SESSION)}
     there = {font.name for font in font_manager.fontManager.ttflist}
-    fonts = ["DejaVu Sans", *(name for name in OTHER_FONTS if name in there)]
+    fonts = ["DejaVu Sans", *(name for name in OTHER_FONTS if name in there), "sans-serif"]
     return usual | STYLE | {"font.family": fonts}
 
 
@@ -176,6 +178,12 @@ def thousands(axes: Any) -> None:
     """Write large numbers at a linear height axis as 12,000."""
     if axes.get_yscale() == "linear" and max(map(abs, axes.get_ylim())) >= 10_000:
         axes.yaxis.set_major_formatter("{x:,.0f}")
+
+
+def entitle(axes: Any, title: str) -> None:
+    """Give axes their title, in words."""
+    if title:
+        axes.set_title(plain(title, LONGEST))
 
 
 def dark(colour: Any) -> Any:
