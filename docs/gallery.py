@@ -13,12 +13,14 @@ CONF = """project = "Slalom lessons"
 html_title = "Slalom lessons"
 html_theme = "alabaster"
 html_theme_options = {"description": "How neural networks are trained, technique by technique", "page_width": "72rem",
-                      "body_max_width": "60rem", "fixed_sidebar": True}
+                      "body_max_width": "60rem", "fixed_sidebar": True, "font_family": "sans-serif",
+                      "head_font_family": "sans-serif"}
 html_static_path = ["static"]
 html_css_files = ["gallery.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False
 """
 CSS = """div.body img { max-width: 100%; height: auto; background: white }
 div.body pre { font-size: 0.85rem; line-height: 1.35; overflow-x: auto; font-family: "DejaVu Sans Mono", monospace }
