@@ -8,7 +8,6 @@ import numpy as np
 from slalom.descent import descend
 from slalom.lessons.base import Page
 from slalom.rules import Rule
-from slalom.types import Array
 from slalom.walk import Path
 
 ONE, RATE, STEPS = 1.0, 0.01, 2  # where, and how, the rules' two steps are taken
@@ -66,8 +65,3 @@ def best_rate(
         found.append((steps_until(f, path, share), rate))
     known = [(count, rate) for count, rate in found if count is not None]
     return (min(known)[1], min(known)[0]) if known else (float("nan"), None)
-
-
-def log_rates(low: float, high: float, count: int) -> Array:
-    """Rates at even distances in the logarithm."""
-    return np.geomspace(low, high, count)

@@ -7,10 +7,11 @@ import numpy as np
 from slalom import rules
 from slalom.descent import descend
 from slalom.lessons.base import Lesson, Page, steps_said
-from slalom.lessons.bowls import best_rate, log_rates, ravine, saddle, walks
+from slalom.lessons.bowls import best_rate, ravine, saddle, walks
 
 MU, STEPS, LEFT, FLAT = 0.9, 600, 1e-4, 0.05
 START, EDGE = (-4.0, 0.7), (1.0, 1e-4)  # in the ravine, and almost on the ridge of the saddle
+RATES, DOWN = (0.003, 0.01, 0.03, 0.1, 0.3), ("sgd", "momentum", "nesterov", "adam")
 RULES = {"sgd": rules.SGD, "momentum": lambda: rules.Momentum(mu=MU), "nesterov": lambda: rules.Nesterov(mu=MU),
          "rmsprop": rules.RMSProp, "adam": rules.Adam}  # fmt: skip
 
@@ -23,9 +24,11 @@ def tell(page: Page) -> None:
              a=EDGE[0], b=EDGE[1], rate=FLAT)  # fmt: skip
     left = {name: _leaves(made()) for name, made in RULES.items()}
     page.table({"rule": list(left), "steps": [steps_said(steps, STEPS) for steps in left.values()]})
-    page.say("The ravine, each rule at its best of 6 rates. Steps until a ten-thousandth of the loss is left for good:")
-    rates = {name: log_rates(3e-3, 1.0, 6) for name in RULES}
-    found = {name: best_rate(ravine, START, made, rates[name], STEPS, LEFT) for name, made in RULES.items()}
+    page.say(
+        "The ravine, each rule at its best of {count} rates. Steps until a ten-thousandth of the loss is left for good:",
+        count=len(RATES),
+    )
+    found = {name: best_rate(ravine, START, RULES[name], RATES, STEPS, LEFT) for name in DOWN}
     page.table(
         {
             "rule": list(found),
