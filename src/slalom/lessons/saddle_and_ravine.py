@@ -25,7 +25,8 @@ def tell(page: Page) -> None:
     left = {name: _leaves(made()) for name, made in RULES.items()}
     page.table({"rule": list(left), "steps": [steps_said(steps, STEPS) for steps in left.values()]})
     page.say(
-        "The ravine, each rule at its best of {count} rates. Steps until a ten-thousandth of the loss is left for good:",
+        "The ravine, each rule at its best of {count} rates. Steps until a ten-thousandth of the loss is left for"
+        " good:",
         count=len(RATES),
     )
     found = {name: best_rate(ravine, START, RULES[name], RATES, STEPS, LEFT) for name in DOWN}

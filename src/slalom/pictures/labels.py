@@ -35,7 +35,8 @@ def at_the_end(axes: Any, ends: Sequence[End], *, size: float = SMALL + 0.5) -> 
     inches = axes.get_figure(root=True).get_size_inches()[1] * axes.get_position().height
     places = spread(points[:, 1], 1.45 * size / 72 / max(inches, 0.1))
     for end, point, place in zip(ends, points, places, strict=True):
-        line = {"arrowstyle": "-", "color": end.colour, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0, "alpha": 0.7}
+        line = {"arrowstyle": "-", "color": end.colour, "linewidth": 0.6, "shrinkA": 2, "shrinkB": 0, "alpha": 0.7,
+                "relpos": (0.0, 0.5)}  # fmt: skip
         axes.annotate(
             plain(end.text), xy=tuple(point), xytext=(1.025, place), xycoords="axes fraction",
             textcoords="axes fraction", va="center", fontsize=size, color=dark(end.colour), annotation_clip=False,
