@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 TABLE = build/breast_cancer.csv
 
-.PHONY: setup race test test-slow test-all lint docs oracles bench results clean
+.PHONY: setup race test test-slow test-all lint docs gallery oracles bench results clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/dev.stamp ## everything to work on Slalom
@@ -24,6 +24,10 @@ test-all: test test-slow ## all tests
 
 docs: $(VENV)/dev.stamp ## the tables of docs/techniques, from the docstrings
 	$(BIN)/python docs/generate.py
+
+gallery: $(VENV)/dev.stamp ## the lessons with their pictures as a static site: build/gallery/html/index.html
+	$(PIP) -e ".[gallery]"
+	$(BIN)/python docs/gallery.py build/gallery
 
 oracles: ## in an environment with PyTorch and Keras: records PyTorch anew, and runs what is exported for both
 	$(PYTHON) -m venv build/oracles

@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from slalom import layers, rules, scaling, schedules
+    from slalom import layers, pictures, rules, scaling, schedules
     from slalom.averages import ewma
     from slalom.back_propagation import SigmoidNet
     from slalom.comparing import compare
@@ -54,7 +54,7 @@ _HOME = {
     "SlalomError": "slalom.errors",
     "RaceFailed": "slalom.errors",
 }
-_ROOMS = ("rules", "schedules", "scaling", "layers")
+_ROOMS = ("rules", "schedules", "scaling", "layers", "pictures")
 
 __all__ = [
     "Best",
@@ -80,6 +80,7 @@ __all__ = [
     "layers",
     "leaderboard",
     "load",
+    "pictures",
     "race",
     "resume",
     "rules",

@@ -1,4 +1,4 @@
-"""The command line: what a race, its folder and the parts of recipes have to say; the commands that measure apart.
+"""The command line: what a race and its folder have to say; the commands that measure, predict and teach apart.
 
 Results go to stdout, progress to stderr. Exit codes: 0; 1 the race failed; 2 something given cannot be used; 130
 interrupted; 143 terminated.
@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from slalom import measuring, outcome, shell, using
+from slalom import measuring, outcome, shell, teaching, using
 from slalom.errors import RaceFailed, SlalomError
 from slalom.measuring import FAILED, FOLDER, INTERRUPTED
 from slalom.outcome import TERMINATED, raced, told_of
@@ -47,6 +47,7 @@ def command() -> None:
       slalom race --continue runs/houses --seconds 120
       slalom resume runs/houses
       slalom list rules
+      slalom lesson adam
       slalom bench
     """
 
@@ -170,39 +171,6 @@ def leaderboard(folder: Path, form: str | None, top: int | None) -> int:
     return 0
 
 
-@command.command("list", short_help="Show the parts of a recipe: their formulas, settings and papers.")
-@click.argument("kind", metavar="KIND")
-@click.argument("name", required=False)
-@click.option("--full", is_flag=True, help="Of every part the formula, the settings with their ranges, and the paper.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON: a list of objects, or with a NAME one object.")
-def list_parts(kind: str, name: str | None, full: bool, as_json: bool) -> int:
-    """Show every part of a KIND (rules, schedules, scalers, layers, activations, initialisers), or all of one.
-
-    \b
-    Examples:
-      slalom list rules
-      slalom list rules --full
-      slalom list rules adam
-      slalom list schedules --json
-    """
-    from slalom import described, listed
-
-    if name is not None:
-        about = described.described(kind, name)
-        shell.show(shell.as_json(about.plain()) if as_json else listed.entry(about, shell.columns()))
-        return 0
-    found = described.everything(kind)
-    if as_json:
-        shell.show(shell.as_json([about.plain() for about in found]))
-    elif full:
-        shell.show("\n\n".join(listed.entry(about, shell.columns(), brief=True) for about in found))
-    else:
-        shell.show(listed.table(found, shell.columns()))
-        shell.show(f"\nFormulas, ranges and papers:  {shell.program()} list {kind} --full")
-        shell.show(f"All about one of them:        {shell.program()} list {kind} NAME")
-    return 0
-
-
 command.add_command(outcome.resume)
 command.add_command(using.inspect)
 command.add_command(using.predict)
@@ -210,6 +178,8 @@ command.add_command(using.export)
 command.add_command(measuring.explain)
 command.add_command(measuring.compare)
 command.add_command(measuring.bench)
+command.add_command(teaching.list_parts)
+command.add_command(teaching.lesson)
 
 
 def run(arguments: list[str]) -> int:

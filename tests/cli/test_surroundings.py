@@ -2,7 +2,6 @@
 
 import errno
 import os
-import resource
 import subprocess
 import time
 
@@ -12,14 +11,14 @@ from benchmarks import kills
 from .command import COUNTED, SLALOM, slalom, table
 
 
-def surrounded(*arguments, cwd, before=None, **environment):
-    """The command that has ended, in another environment. before: called in its process."""
+def surrounded(*arguments, cwd, before="", **environment):
+    """The command that has ended, in another environment. before: Python that its process runs first."""
     known = {k: v for k, v in os.environ.items() if k not in ("SLALOM_DEBUG", "COLUMNS", "FORCE_COLOR")}
     known = {k: v for k, v in (known | environment).items() if v is not None}
+    code = [SLALOM[0], "-c", f"{before}\n{SLALOM[2]}"]
     return subprocess.run(
-        [*SLALOM, *map(str, arguments)], cwd=cwd, env=known, capture_output=True, text=True, timeout=120,
-        preexec_fn=before,
-    )  # fmt: skip
+        [*code, *map(str, arguments)], cwd=cwd, env=known, capture_output=True, text=True, timeout=120
+    )
 
 
 def ends_well(done, folder):
@@ -29,19 +28,12 @@ def ends_well(done, folder):
     assert "Traceback" not in done.stderr
 
 
-def few_handles():
-    """64 file handles."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-
-
-def one_core():
-    """The first of the cores that this process may use."""
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-
-
+FEW = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))"
+ONE = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
+SMALL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))"
 PLACES = {
-    "64 file handles": {"before": few_handles},
-    "one core": {"before": one_core},
+    "64 file handles": {"before": FEW},
+    "one core": {"before": ONE},
     "a Turkish locale": {"LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8"},
     "a locale with decimal commas": {"LC_ALL": "de_DE.UTF-8"},
     "ASCII alone": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"},
@@ -96,9 +88,8 @@ def test_a_full_disk(at, tmp_path):
 def test_a_limit_on_the_size_of_files(tmp_path):
     """Where no file may grow beyond 12 kB, journal and weights among them, there is one sentence and no traceback."""
     table(tmp_path / "rows.csv")
-    small = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))  # noqa: E731
     done = surrounded(
-        "race", "rows.csv", "--target", "price", *COUNTED, "--quiet", "--out", "run", cwd=tmp_path, before=small,
+        "race", "rows.csv", "--target", "price", *COUNTED, "--quiet", "--out", "run", cwd=tmp_path, before=SMALL,
         SLALOM_CACHE="off",
     )  # fmt: skip
     assert done.returncode == 1
