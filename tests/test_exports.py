@@ -181,7 +181,7 @@ def test_files_that_differ_are_refused(tmp_path, monkeypatch):
         numpy_files.checked(model, tmp_path / "out")
     true = numpy_files.write
 
-    def wrong(model, folder):
+    def wrong(model, folder, form):
         names = true(model, folder)
         np.savez(folder / "weights.npz", **arrays)
         return names

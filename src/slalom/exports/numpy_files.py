@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -36,13 +37,14 @@ def export(model: Model | Ensemble, folder: Path, form: str = "numpy") -> tuple[
         raise SlalomError("Files for PyTorch need it to be checked, and it is not installed: pip install torch.")
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise SlalomError(f"--out must be a new or empty folder. {folder} already holds something.")
-    fresh = folder.with_name(folder.name + ".tmp")
-    shutil.rmtree(fresh, ignore_errors=True)
+    folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(dir=folder.absolute().parent, prefix=".slalom-"))
+    fresh.chmod(0o755)
     try:
         names, found = write(model, fresh, form), checked(model, fresh)
         if folder.exists():
             folder.rmdir()
-        fresh.replace(folder)
+        fresh.replace(folder.absolute())
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return names, *found

@@ -82,7 +82,7 @@ def answer(about, w, x):
     scaler = about["scaler"] | {n.split(".")[1]: a for n, a in w.items() if n.startswith("scaler.")}
     net, codes = about["net"], len(about["net"]["categories"])
     with np.errstate(all="ignore"):
-        z = scaled(scaler, x)
+        z = np.clip(scaled(scaler, x), -1e18, 1e18)
         z[:, x.shape[1] - codes :] = x[:, x.shape[1] - codes :]
         out = outputs(net, w, z)
         if about["loss"] == "logistic":

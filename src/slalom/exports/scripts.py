@@ -96,7 +96,8 @@ def script(
         )
     if found.columns != frame.columns:
         told = values(about, model, library, how, frame.columns, len(rows.train))
-    _check(_ran(told), model, frame, rows, about.source)
+    labels = np.asarray(model.target.encode(frame[about.target]), np.float64)
+    _check(_ran(told), model, frame, labels, rows, about.source)
     text = _rendered(f"{library}.py.jinja", told)
     compile(text, "train.py", "exec")
     return text
@@ -106,13 +107,15 @@ def _ran(told: dict[str, Any]) -> dict[str, Any]:
     """What is defined once the script's part of columns has run."""
     own: dict[str, Any] = {"np": np, "pl": pl, "math": math, "re": re, "zlib": zlib, "Path": Path}
     own |= {name: getattr(sklearn.preprocessing, name) for name in sklearn.preprocessing.__all__}
-    own["PLAIN"] = told["plain"]
+    own |= {"PLAIN": told["plain"], "TARGET": told["target_name"], "CLASSES": told["labels"]}
     exec(_rendered("rows.py.jinja", told), own)
     return own
 
 
-def _check(own: dict[str, Any], model: Model, frame: pl.DataFrame, rows: Rows, source: Path) -> None:
-    """Compare the numbers that the script makes of the file with the model's own (SlalomError)."""
+def _check(
+    own: dict[str, Any], model: Model, frame: pl.DataFrame, labels: Array, rows: Rows, source: Path
+) -> None:  # fmt: skip
+    """Compare the numbers that the script makes of the file, and its targets, with the model's own (SlalomError)."""
     seen = np.concatenate([rows.train, rows.choose, rows.test])
     try:
         made = own["columns"](own["read"](source), rows.train)
@@ -123,7 +126,14 @@ def _check(own: dict[str, Any], model: Model, frame: pl.DataFrame, rows: Rows, s
     wanted, plain = model.scaled(ours), model.net.plain
     size = np.maximum(np.abs(ours).max(axis=0), 1e-300)
     far = float((np.abs(made[seen] - ours) / size).max())
-    apart = float(np.abs(scaled - wanted)[:, :plain].max(initial=0)) / max(float(np.abs(wanted).max()), 1e-300)
+    spread = np.maximum(np.abs(wanted[:, :plain]).max(axis=0, initial=0), 1e-300)
+    apart = float((np.abs(scaled - wanted)[:, :plain] / spread).max(initial=0))
+    y = own["target"](own["read"](source))[seen]
+    missed = int((~np.isclose(np.asarray(y, float), labels[seen], rtol=1e-9)).sum())
+    if missed:
+        raise SlalomError(
+            f"A training script reads {missed} of {len(seen)} targets of {source} otherwise than Slalom did."
+        )
     if not (far <= FAR and apart <= FAR_SCALED):
         raise SlalomError(
             f"A training script must make the numbers of {source} that Slalom made. They differ by up to {far:.2g},"

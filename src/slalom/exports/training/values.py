@@ -78,6 +78,7 @@ def _told(about: About) -> dict[str, Any]:
         "file_words": quiet(about.source.name),
         "file": repr(str(about.source)),
         "target": repr(about.target),
+        "target_name": about.target,
         "fixed_epochs": about.epochs,
         "weighted": f"(weights := number(table[{about.weights!r}])[train]) / weights.sum()" if about.weights else "",
     }
@@ -118,6 +119,8 @@ def _target(about: About, model: Model, quantiles: int) -> dict[str, Any]:
     unit = "" if classes is not None else inputs.target(model.recipe.unit, quantiles)
     return {
         "classes": None if classes is None else repr(_labels(classes)),
+        "labels": None if classes is None else _labels(classes),
+        "ends": "Power" in unit or "Quantile" in unit,
         "classes_are_words": classes is not None and classes.dtype.kind not in "iufb",
         "two": classes is not None and len(classes) == 2,
         "unit": "mean" if model.loss == "poisson" else unit,
