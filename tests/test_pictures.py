@@ -22,6 +22,8 @@ from slalom.errors import SlalomError
 from slalom.pictures import curves, grids, landscapes, surface
 from slalom.pictures.style import spread
 
+pytestmark = pytest.mark.long
+
 HOSTILE = ["$x^2$", "<script>alert(1)</script>", "{{7*7}}", "a & b", "\x1b[31mred", "\u202eevil", "$", '"quoted"']
 
 

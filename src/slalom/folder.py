@@ -149,6 +149,8 @@ class RunFolder:
         if self.path:
             try:
                 self.path.mkdir(parents=True, exist_ok=True)
+                if not any(self.path.iterdir()):  # should it be killed before it begins
+                    (self.path / UNFINISHED).mkdir()
             except OSError as error:
                 raise SlalomError(f"out must be a folder that can be made. {self.path}: {error.strerror}.") from None
 
@@ -234,7 +236,8 @@ def _is_bare(path: Path) -> bool:
     """Whether a folder holds nothing, or no more than a race leaves that was killed before it began."""
     names = {one.name for one in path.iterdir()}
     known = {UNFINISHED, *(f"journal.sqlite{end}" for end in ("", "-wal", "-shm"))}
-    return names <= known and not (path / UNFINISHED / ORDER).exists()
+    begun = not names or UNFINISHED in names
+    return begun and names <= known and not (path / UNFINISHED / ORDER).exists()
 
 
 def _copied(source: Path, target: Path) -> None:

@@ -171,7 +171,7 @@ class _Transaction:
         try:
             if self._database.in_transaction:  # an error may have ended it
                 self._database.execute("COMMIT" if kind is None else "ROLLBACK")
-        except sqlite3.Error as failed:
+        except sqlite3.OperationalError as failed:
             error = failed
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, sqlite3.OperationalError):
             raise RaceFailed(f"The journal cannot be written: {error}. Make room: `slalom resume` goes on.") from None

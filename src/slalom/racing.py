@@ -242,8 +242,8 @@ class Race:
         order = self.order
         self.notes += self.table.notes
         prepared, metric = prepared_for(order, self.table, self.notes, sink)
-        self.mark = fingerprint(self.folder, prepared, (self.resumes or {}).get("fingerprint"))
         before = earlier(self.folder, order, metric, self.resumes["wave"] if self.resumes else None)
+        self.mark = fingerprint(self.folder, prepared, (self.resumes or {}).get("fingerprint"))
         plan, shapes = plan_of(order, prepared, self.notes)
         recipes = drawn(order, prepared, plan, shapes, before.first, before.holds)
         heats, entries = entered(recipes, before.first, prepared, metric, order.seed)

@@ -36,7 +36,10 @@ def cut(folder, name, at):
     return folder / name
 
 
-@pytest.mark.parametrize("at", [9, 14, 26])
+LONG_ONES = pytest.mark.long
+
+
+@pytest.mark.parametrize("at", [pytest.param(9, marks=LONG_ONES), 14, pytest.param(26, marks=LONG_ONES)])
 def test_killed_while_it_writes(home, at):
     """A race that dies at a write, of its order, of a checkpoint, is resumed to the same end, bit for bit."""
     folder = cut(home, f"write{at}", at)
@@ -69,6 +72,7 @@ def test_damaged_checkpoints(home):
     assert kills.left(folder) == kills.left(home / "alone")
 
 
+@pytest.mark.long
 def test_other_rows_and_versions_are_refused(home, tmp_path):
     """Rows that changed, and versions that are others, are named; --force goes on."""
     for name in ("rows.csv",):
@@ -90,6 +94,7 @@ def test_other_rows_and_versions_are_refused(home, tmp_path):
     assert "unfinished" in {path.name for path in folder.iterdir()}
 
 
+@pytest.mark.long
 def test_a_folder_that_was_moved(home, tmp_path):
     """A copy of the folder is resumed elsewhere, with the place of its rows."""
     cut(home, "moves", 22)
@@ -109,7 +114,7 @@ def running(process, folder, seconds=60.0):
     raise AssertionError(process.communicate())
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [pytest.param(signal.SIGINT, 130, marks=LONG_ONES), (signal.SIGTERM, 143)])
 def test_told_to_end(home, number, code):
     """Ctrl-C and SIGTERM end a race within seconds: the best so far and how to go on are said; it goes on."""
     folder = home / f"told{code}"
@@ -131,6 +136,7 @@ def test_told_to_end(home, number, code):
     assert (folder / "unfinished" / "order.toml").exists()
 
 
+@pytest.mark.long
 def test_two_processes_in_one_folder(home):
     """The second is refused, with the number of the first; a lock whose process died is none."""
     folder = home / "shared"
@@ -150,6 +156,7 @@ def test_two_processes_in_one_folder(home):
     assert told.stderr == "shared holds a race that has not ended: slalom resume shared.\n"
 
 
+@pytest.mark.long
 def test_an_interrupted_race_ends_as_if_it_were_not(home):
     """Ctrl-C between two scores, then resumed: the same bits."""
     code = (
@@ -174,6 +181,7 @@ def test_an_interrupted_race_ends_as_if_it_were_not(home):
     assert kills.left(home / "stopped") == kills.left(home / "alone")
 
 
+@pytest.mark.long
 def test_a_race_with_a_limit_has_the_seconds_that_were_left(home):
     """Killed halfway through its rungs it ends in about the other half, with finalists and an ensemble like any."""
     folder = home / "timed"
@@ -194,6 +202,7 @@ def test_a_race_with_a_limit_has_the_seconds_that_were_left(home):
     assert sum(found["outcomes"].values()) == found["recipes"]
 
 
+@pytest.mark.long
 def test_interrupted_twice(home):
     """The second Ctrl-C ends it at once: a sentence says how to go on, and what was kept is whole."""
     with start("race", *LONG, "--out", "twice", cwd=home) as process:
@@ -212,6 +221,7 @@ def test_interrupted_twice(home):
         process.communicate(timeout=60)
 
 
+@pytest.mark.long
 def test_continued_behind_an_interruption_and_killed(home):
     """Ctrl-C, then --continue instead of resume, killed in its turn: resumed, it is the continued race that ends."""
     with start("race", *LONG, "--out", "both", cwd=home) as process:

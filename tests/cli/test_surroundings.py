@@ -31,6 +31,7 @@ def ends_well(done, folder):
 FEW = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))"
 ONE = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
 SMALL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))"
+OFTEN = ("64 file handles", "no home")
 PLACES = {
     "64 file handles": {"before": FEW},
     "one core": {"before": ONE},
@@ -43,7 +44,9 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "place", [name if name in OFTEN else pytest.param(name, marks=pytest.mark.long) for name in PLACES]
+)
 def test_places(place, tmp_path):
     """A race ends well there, in a folder with blanks and other signs in its name."""
     folder = tmp_path / "größe mit leer 'zeichen'"
@@ -65,7 +68,7 @@ def test_a_second_is_enough_for_a_model(tmp_path):
     assert slalom("predict", "run", "rows.csv", cwd=tmp_path).returncode == 0
 
 
-@pytest.mark.parametrize("at", [1, 9, 13])
+@pytest.mark.parametrize("at", [pytest.param(1, marks=pytest.mark.long), 9, pytest.param(13, marks=pytest.mark.long)])
 def test_a_full_disk(at, tmp_path):
     """Where the disk is full from the n-th write on, at the beginning or later, the race says so in a
     sentence; when there is room again it is resumed, and ends as one that always had room."""
@@ -96,6 +99,7 @@ def test_a_limit_on_the_size_of_files(tmp_path):
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
+@pytest.mark.long
 def test_a_reader_that_leaves(tmp_path):
     """`| head -1` is no failure, and no traceback."""
     table(tmp_path / "rows.csv")
@@ -109,6 +113,7 @@ def test_a_reader_that_leaves(tmp_path):
     assert done.stderr == ""
 
 
+@pytest.mark.long
 def test_the_clock_may_jump(tmp_path):
     """Nothing in a race asks the wall clock how long something takes: one that jumps changes no limit. (Only the day of
     the race is read from it, for its folder.)"""
@@ -130,7 +135,9 @@ def test_the_clock_may_jump(tmp_path):
     ends_well(done, tmp_path / "run")
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize(
+    "closed", [*(pytest.param(one, marks=pytest.mark.long) for one in (">&-", "2>&-")), ">&- 2>&-"]
+)
 def test_closed_before_it_began(closed, tmp_path):
     """Without stdout, without stderr, without both: the race ends and leaves its folder."""
     table(tmp_path / "rows.csv")

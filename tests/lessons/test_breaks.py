@@ -12,6 +12,8 @@ from slalom import layers, lessons, rules, scaling, schedules
 
 from .telling import TRAINED, text_of, told, well_told
 
+pytestmark = pytest.mark.long
+
 
 def larger(cls, method, by=1.02):
     """Break a class: what its method answers with is two per cent larger; of a pair the first."""

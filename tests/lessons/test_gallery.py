@@ -7,6 +7,8 @@ import pytest
 
 from slalom import lessons
 
+pytestmark = pytest.mark.long
+
 FILE = Path(__file__).parents[2] / "docs" / "gallery.py"
 spec = importlib.util.spec_from_file_location("gallery", FILE)
 gallery = importlib.util.module_from_spec(spec)

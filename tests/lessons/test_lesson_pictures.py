@@ -11,6 +11,8 @@ from slalom.pictures.style import styled
 
 from .telling import TRAINED
 
+pytestmark = pytest.mark.long
+
 
 def laid_out(picture):
     """(words, box) of titles, names of axes and annotations, as they lie in the picture, in dots."""
