@@ -4,6 +4,14 @@ import os
 import shutil
 import tempfile
 
+try:
+    from hypothesis import settings
+except ImportError:  # in the environment of PyTorch
+    pass
+else:
+    settings.register_profile("half", max_examples=50)  # of what a test does not say itself
+    settings.load_profile("half")
+
 
 def pytest_configure(config):
     if not hasattr(config, "workerinput"):  # workers find it in their environment

@@ -17,6 +17,8 @@ from slalom.portfolio import RATES
 
 from .races import quickly
 
+pytestmark = pytest.mark.long
+
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(400, 3)) * [1.0, 100.0, 0.01]
 Y = X @ [1.0, -0.02, 50.0] + 0.1 * RNG.normal(size=400)

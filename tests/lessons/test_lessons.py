@@ -16,6 +16,8 @@ from slalom.lessons import base
 
 from .telling import TRAINED, text_of, well_told
 
+pytestmark = pytest.mark.long
+
 WORKED = json.loads((Path(__file__).parents[1] / "worked_examples.json").read_text())
 FOLDER = Path(lessons.__file__).parent
 NUMBER = re.compile(r"(?<![\w.])[-−]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
