@@ -67,7 +67,10 @@ def test_every_kind_of_column(tmp_path):
     assert (made["kind"] == "a level that there is not").sum() > 50
 
 
-@pytest.mark.parametrize("given", RECIPES, ids=str)
+OFTEN = [given if i % 2 else pytest.param(given, marks=pytest.mark.long) for i, given in enumerate(RECIPES)]
+
+
+@pytest.mark.parametrize("given", OFTEN, ids=str)
 def test_numbers(given, tmp_path):
     """Every scaling, activation, normalisation, block, embedding and unit of a target: NumPy and ONNX Runtime say the
     same."""

@@ -24,6 +24,8 @@ from slalom.weighed import Replicates
 
 from .races import quickly
 
+pytestmark = pytest.mark.long
+
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(400, 3)) * [1.0, 20.0, 0.05]
 Y = X @ [1.0, -0.1, 10.0] + 0.1 * RNG.normal(size=400)
