@@ -121,7 +121,8 @@ class Heat:
         return sorted({int(s) for s in steps if s > 0} | {r * per_epoch for r in rungs})
 
     def enter(self, racer: Racer) -> None:
-        """Give a racer its first weights and its numbers; the seed decides, not the place."""
+        """Give a racer its numbers and its first weights, where the seed decides, not the place; or the state that a
+        checkpoint kept of it (ValueError where it does not fit)."""
         program = self.program
         recipe = racer.recipe
         weights, memory = self._start(racer)
@@ -130,6 +131,8 @@ class Heat:
         vector[: len(numbers)] = numbers
         columns = self.data.tree.x.shape[1]
         racer.state = State(weights, memory, program.room.empty())
+        if racer.waiting is not None:
+            racer.state, racer.waiting = refilled(racer.state, racer.waiting), None
         scaling, table = self.prepared.in_race(recipe.scaling, racer.fold)
         racer.knobs = Knobs(
             centre=_filled(scaling.centre, columns),
@@ -148,12 +151,11 @@ class Heat:
         )
 
     def ready(self, racer: Racer) -> None:
-        """Give a racer that comes from a checkpoint its numbers, and the state that was kept, if one was (ValueError
-        where it does not fit)."""
+        """Give a racer that comes from a checkpoint what `enter` does, but no first weights where none were kept."""
         if racer.knobs is None:
-            leaves, racer.waiting = racer.waiting, None
+            kept = racer.waiting is not None
             self.enter(racer)
-            racer.state = refilled(racer.state, leaves) if leaves is not None else None
+            racer.state = racer.state if kept else None
 
     def _start(self, racer: Racer) -> tuple[Tree, Tree]:
         """(weights, memory) before the first step: drawn once where they are the same for many recipes."""

@@ -199,8 +199,8 @@ class Track:
                     self.failed.append((heat, error))
                     self.heats.remove(heat)
                 return ()
-            for entry in list(self.started):  # of a race that is resumed
-                for racer in entry.racers if entry.heat is heat and entry.racers[0].step else ():
+            for entry in list(self.started):  # of a race that is resumed: some folds may have set out, others not
+                for racer in [r for r in entry.racers if r.step and entry.heat is heat]:
                     heat.ready(racer)
             return crews
 
