@@ -102,7 +102,7 @@ class Checkpoints:
     def __init__(self, folder: Path | None, every: float = EVERY) -> None:
         self.folder, self.every = folder, every
         self.track: Callable[[], dict[str, Any]] = dict
-        self.written, self.trouble = 0, ""
+        self.trouble = ""
         self._waiting: dict[Key, Snapshot] = {}
         self._over: set[Key] = set()  # of recipes that have ended: one copy will do
         self._files: dict[Path, set[Key]] = {}  # those on disk, the oldest first, with the racers that they hold
@@ -167,7 +167,6 @@ class Checkpoints:
         number = max((_number(file) for file in self._files), default=0) + 1
         file = folder / f"{number:06}-{digest(data)}{SUFFIX}"
         write(file, data)
-        self.written += 1
         self._files[file] = set(waiting)
         self._drop()
 
