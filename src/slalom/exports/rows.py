@@ -207,7 +207,8 @@ def rank(x, quantiles, references):
         return np.where(x < low, 0.0, np.where(x > high, 1.0, 0.5))
     from_left = np.interp(x, quantiles, references)
     from_right = -np.interp(-x, -quantiles[::-1], -references[::-1])
-    return np.where(x <= low, 0.0, np.where(x >= high, 1.0, (from_left + from_right) / 2))
+    between = np.clip((from_left + from_right) / 2, 0.0, 1.0)
+    return np.where(x <= low, 0.0, np.where(x >= high, 1.0, between))
 
 
 NORMAL_END = 5.199337582605575  # Φ⁻¹(1 − 1e-7)

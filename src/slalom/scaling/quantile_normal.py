@@ -69,7 +69,8 @@ class QuantileNormal(Scaler):
         else:
             from_left = np.interp(x, quantiles, self.references)
             from_right = -np.interp(-x, -quantiles[::-1], -self.references[::-1])
-            p = np.where(x <= low, 0.0, np.where(x >= high, 1.0, (from_left + from_right) / 2))
+            between = np.clip((from_left + from_right) / 2, 0.0, 1.0)  # rounding may lead a digit outside
+            p = np.where(x <= low, 0.0, np.where(x >= high, 1.0, between))
         return np.where(np.isnan(x), np.nan, p)
 
     def _by_column(self, x: Array, one: Callable[[Array, Array], Array]) -> Array:
