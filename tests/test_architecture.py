@@ -60,7 +60,7 @@ FLOORS = (
     "room cost",
     "fields portfolio",
     "lane space table prepare model shuffles racer ablated",
-    "program objective ensemble inspected",
+    "program objective ensemble inspected surface",
     "exports.numpy_files exports.onnx_rows exports.onnx_net exports.training.inputs exports.training.nets"
     " exports.training.reading",
     "exports.onnx_file exports.training.values",
@@ -84,7 +84,7 @@ FLOORS = (
     "bench.contestant bench.measure",
     # pictures and lessons
     "pictures.style",
-    "pictures.labels pictures.surface pictures.columns",
+    "pictures.labels pictures.columns",
     "pictures.paths pictures.curves pictures.factors pictures.grids pictures.series",
     "pictures.landscapes",
     "pictures",
@@ -118,7 +118,7 @@ OUTSIDE = {
     "torch": "bench.torch_rivals exports.torch_net",
     "optax": "rules.optax_bridge",
     "jax": "checkpoints record losses seats room lane program step crew scored finish repeated descent walk curvature"
-    " bench.jax_rival bench.measure pictures.surface pictures.landscapes lessons.rmsprop lessons.batch_norm"
+    " bench.jax_rival bench.measure surface pictures.landscapes lessons.rmsprop lessons.batch_norm"
     " lessons.dropout",
     "jaxlib": "seats program",
 }

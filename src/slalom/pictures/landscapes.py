@@ -5,21 +5,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from slalom.data import frame_of
 from slalom.ensemble import Ensemble
 from slalom.errors import SlalomError, wrong
 from slalom.folder import RunFolder
-from slalom.losses import LOSSES
 from slalom.model import Model
 from slalom.pictures.labels import PAPER
 from slalom.pictures.paths import give_way, rings, walked
 from slalom.pictures.style import COLOURS, LONGEST, SMALL, SOFT, drawn, panels, plain
-from slalom.pictures.surface import Plane, filter_normalised, over_plane, principal, seen_along
 from slalom.reopened import rows_of
 from slalom.result import Result
+from slalom.surface import Plane, filter_normalised, loss_around, over_plane, principal, seen_along
 from slalom.types import Array, Tree
 
 ROWS = 1024  # that the loss is taken on, at most
@@ -177,16 +175,9 @@ def _rows(result: Any, model: Model, X: Any, y: Any) -> tuple[Array, Array]:
 
 def _ground(model: Model, x: Array, y: Array, batch_norm: str) -> Ground:
     """The loss of a net's weights on these rows."""
-    inputs, targets = jnp.asarray(x.T), jnp.asarray(y, jnp.float32)
     normed = model.net.normalisation == "batch_norm"
     anew = normed and batch_norm == "re-estimated"
-    numbers = {"huber": model.recipe.huber_delta, "quantile": model.recipe.quantile}
-    number = {"number": numbers[model.loss]} if model.loss in numbers else {}
-
-    def loss(weights: Tree) -> Any:
-        outputs, _ = model.net.apply(weights, model.memory, inputs, training=anew, dropout=None)
-        return LOSSES[model.loss](outputs, targets, 0.0, **number)
-
+    loss = loss_around(model.net, model.recipe, model.loss, model.memory, x, y, anew=anew)
     said = f"; the statistics of batch norm are {'re-estimated at every point' if anew else 'the model’s own'}"
     return Ground(loss, len(y), said if normed else "")
 

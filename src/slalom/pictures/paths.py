@@ -8,7 +8,7 @@ import numpy as np
 from slalom.errors import SlalomError, wrong
 from slalom.pictures.labels import PAPER, on_paths
 from slalom.pictures.style import FAINT, GROUND, INK, SMALL, SOFT, colour_of, drawn, entitle, plain, taken
-from slalom.pictures.surface import over_grid
+from slalom.surface import over_grid
 from slalom.types import Array
 from slalom.walk import Path
 

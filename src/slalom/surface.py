@@ -9,6 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from slalom.errors import SlalomError, wrong
+from slalom.losses import LOSSES
+from slalom.net import Net
+from slalom.recipe import Recipe
 from slalom.types import Array, Tree
 
 NO_TRACE = (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError)  # of functions of NumPy
@@ -137,3 +140,21 @@ def over_plane(loss: Callable[[Tree], Any], plane: Plane, x: Array, y: Array) ->
     places = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     values = np.asarray(along(jnp.asarray(places, dtype)), np.float64)
     return np.where(np.isfinite(values), values, np.nan).reshape(len(y), len(x))
+
+
+def loss_around(
+    net: Net, recipe: Recipe, name: str, memory: Tree, x: Array, y: Array, *, anew: bool = True
+) -> Callable[[Tree], Any]:
+    """The loss of a net as a function of its weights, on scaled rows x [N, D] with targets y [N], without penalties,
+    dropout and smoothing. anew: whether batch norm takes its statistics anew from these rows, as training does; with
+    those in the memory, which fit one set of weights alone, another set would look worse than it is."""
+    inputs, targets = jnp.asarray(x.T), jnp.asarray(y, jnp.float32)
+    numbers = {"huber": recipe.huber_delta, "quantile": recipe.quantile}
+    number = {"number": numbers[name]} if name in numbers else {}
+    training = anew and net.normalisation == "batch_norm"
+
+    def loss(weights: Tree) -> Any:
+        outputs, _ = net.apply(weights, memory, inputs, training=training, dropout=None)
+        return LOSSES[name](outputs, targets, 0.0, **number)
+
+    return loss
