@@ -17,9 +17,9 @@ import pytest
 import tomli_w
 
 import slalom
-from slalom import Recipe, pictures, rules, schedules
+from slalom import Recipe, pictures, rules, schedules, surface
 from slalom.errors import SlalomError
-from slalom.pictures import curves, grids, landscapes, surface
+from slalom.pictures import curves, grids, landscapes
 from slalom.pictures.style import spread
 
 pytestmark = pytest.mark.long
