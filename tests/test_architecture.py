@@ -72,11 +72,11 @@ FLOORS = (
     "scored",
     "pace calibrated mattered checkpoints",
     "track",
-    "finish repeated report opened promised curvature permuted resumed",
-    "combined refitting winning",
-    "weighed start continued",
-    "ending study outline reopened",
-    "racing fitting explaining comparing exports.scripts",
+    "finish repeated opened promised curvature permuted resumed report.plots report.predicted",
+    "combined refitting winning report.scaled report.raced report.measured report.grounds around",
+    "weighed start continued report.gathered",
+    "ending study outline reopened report",
+    "racing fitting explaining comparing reporting exports.scripts",
     "resuming",
     # the bench
     "bench bench.cases",
@@ -118,7 +118,7 @@ OUTSIDE = {
     "torch": "bench.torch_rivals exports.torch_net",
     "optax": "rules.optax_bridge",
     "jax": "checkpoints record losses seats room lane program step crew scored finish repeated descent walk curvature"
-    " bench.jax_rival bench.measure surface pictures.landscapes lessons.rmsprop lessons.batch_norm"
+    " bench.jax_rival bench.measure surface around pictures.landscapes lessons.rmsprop lessons.batch_norm"
     " lessons.dropout",
     "jaxlib": "seats program",
 }
@@ -266,7 +266,19 @@ def test_names_of_the_door_are_what_they_say():
     kinds = dict(zip(slalom.__all__, run(code.format(names=slalom.__all__)).split(), strict=True))
     assert {name for name, kind in kinds.items() if kind == "module"} == ROOMS_OF_THE_DOOR
     assert {name for name, kind in kinds.items() if kind == "function"} == {
-        *("race", "resume", "explain", "compare", "inspect", "fit", "load", "leaderboard", "descend", "ewma")
+        *(
+            "race",
+            "resume",
+            "report_on",
+            "explain",
+            "compare",
+            "inspect",
+            "fit",
+            "load",
+            "leaderboard",
+            "descend",
+            "ewma",
+        )
     }
     assert run(code.format(names=slalom.__all__[::-1])).split() == list(kinds.values())[::-1]
 

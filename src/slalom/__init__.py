@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from slalom.opened import leaderboard, load
     from slalom.racing import race
     from slalom.recipe import Recipe
+    from slalom.reporting import report_on
     from slalom.result import Best, Gain, Result
     from slalom.resuming import resume
     from slalom.transformers import FeatureScaler
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _HOME = {
     "race": "slalom.racing",
     "resume": "slalom.resuming",
+    "report_on": "slalom.reporting",
     "FeatureScaler": "slalom.transformers",
     "fit": "slalom.fitting",
     "explain": "slalom.explaining",
@@ -82,6 +84,7 @@ __all__ = [
     "load",
     "pictures",
     "race",
+    "report_on",
     "resume",
     "rules",
     "scaling",

@@ -1,6 +1,5 @@
 """Explaining: the door that measures, behind a race, what its winner and each of its parts are worth."""
 
-import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,10 +17,11 @@ from slalom.evidence import Evidence
 from slalom.intervals import means_of
 from slalom.journal import Journal
 from slalom.mattered import ended, mattered
-from slalom.opened import known
+from slalom.opened import known, report
 from slalom.recipe import Recipe
 from slalom.reopened import Reopened, Sample, reopened
-from slalom.report import with_evidence
+from slalom.report import left
+from slalom.report.gathered import with_studies
 from slalom.result import finite
 from slalom.status import Status
 from slalom.study import Study
@@ -258,18 +258,13 @@ class _Explaining:
         return mattered(journal.recipes(), journal.scores(), count, self.winner, self.metric, space)
 
     def _write(self, found: Evidence) -> None:
-        """evidence.json, and the same in report.json and on the page."""
-        plain = finite(found.plain())
-        self.folder.write_json("evidence.json", plain)
-        path = self.folder.path
-        assert path
-        report = (
-            json.loads((path / "report.json").read_text(encoding="utf-8")) if (path / "report.json").exists() else {}
-        )
-        self.folder.write_json("report.json", report | {"evidence": plain})
-        if (path / "report.html").exists():
-            page = (path / "report.html").read_text(encoding="utf-8")
-            self.folder.write("report.html", with_evidence(page, found, path))
+        """evidence.json, and the same in report.json and on the page; the page of an older Slalom stays as it was."""
+        assert self.folder.path
+        plain, told = finite(found.plain()), report(self.folder.path)
+        if told:
+            left(self.folder, told | {"evidence": plain} | with_studies(self.found, self.metric))
+        else:
+            self.folder.write_json("evidence.json", plain)
 
 
 def _costs(about: dict[str, Any]) -> dict[float, float]:

@@ -187,12 +187,6 @@ class RunFolder:
         if self.path:
             self.write("leaderboard.csv", as_csv(leaderboard))
 
-    def write_report(self, html: str, numbers: dict[str, Any]) -> None:
-        """Write report.html and report.json."""
-        if self.path:
-            self.write("report.html", html)
-            self.write_json("report.json", numbers)
-
     def write_json(self, name: str, numbers: dict[str, Any]) -> None:
         """Write a file of plain data."""
         if self.path:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -51,6 +52,19 @@ def evidence(folder: str | Path) -> Evidence | None:
         return Evidence.of(json.loads(file.read_text(encoding="utf-8")))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise SlalomError(f"{file} is damaged: {error}. `slalom explain` writes it anew.") from None
+
+
+def report(folder: Path) -> dict[str, Any]:
+    """What report.json of a run folder holds, from which its page is drawn; {} where there is none, or that of a Slalom
+    whose pages were not. SlalomError where it is damaged."""
+    file = folder / "report.json"
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise SlalomError(f"{file} is damaged: {error}. Delete it and report.html.") from None
+    return told if isinstance(told, dict) and "verdict" in told else {}
 
 
 def known(folder: Path | None) -> Evidence | None:

@@ -26,8 +26,9 @@ from slalom.outline import outline
 from slalom.prepare import Prepared, Sink
 from slalom.recipe import Recipe
 from slalom.repeated import begun, race_settings
-from slalom.report import page
-from slalom.result import ENSEMBLE, Best, Interrupted, Result, finite, leaderboard
+from slalom.report import left
+from slalom.report.gathered import gathered
+from slalom.result import ENSEMBLE, Best, Interrupted, Result, leaderboard
 from slalom.resumed import opened, plain
 from slalom.resumed import resume as resume_track
 from slalom.start import drawn, end_of, entered, further, plan_of, prepared_for
@@ -37,6 +38,7 @@ from slalom.track import Track
 from slalom.winning import beside, named, not_compiled
 
 DEFAULT_SECONDS = 60.0
+LATEST = 0.4  # seconds behind the limit, up to which the page gets what takes time
 UNDIVIDED = 12.0  # seconds of racers that are too few to divide
 GIVEN_UP = "a race in this folder that had not ended was given up: --continue adds to what was there before it."
 PATIENCE = 0.3  # of the horizon, after which a racer that was not better is stopped
@@ -223,13 +225,11 @@ class Race:
                 self.folder.write_settings(settings)
                 result.about["seconds"] = round(perf_counter() - self.began, 3)
                 journal.write_wave(wave, result.about)
+                if self.folder.path:
+                    late = lambda: perf_counter() > limit + LATEST  # noqa: E731
+                    left(self.folder, gathered(result, journal, settings["plan"]["rungs"], prepared, late))
         finally:
             rivals.close()
-        if self.folder.path:
-            told = result.summary() | {"out": public(self.folder.path)}
-            self.folder.write_report(page(result), told)
-            if result.evidence:
-                self.folder.write_json("evidence.json", finite(result.evidence.plain()))
         return result
 
     def preview(self) -> dict[str, Any]:

@@ -1,0 +1,135 @@
+"""Figures of what was measured: learning rates, schedules, what parts were worth, which fields decided."""
+
+import math
+from typing import Any
+
+from slalom.report.plots import COLOURS, GREY, INK, LINE, QUIET, axis, figure, note, words
+
+FIELDS = 10
+
+Told = dict[str, Any]
+
+
+def rates(told: Told) -> Told | None:
+    """The score over the learning rate: what `explain` measured, or the recipes of the race with the winner's rule."""
+    y = axis(f"{words(told['metric'])} ({'more' if told['greater_is_better'] else 'less'} is better)")
+    x = axis("learning rate", type="log", exponentformat="power")
+    if told.get("grids"):
+        return _grids(told, x, y)
+    rule = told["recipe"]["rule"]["name"]
+    rows = [
+        row for row in told["leaderboard"]
+        if row["kind"] == "recipe" and row.get("rule") == rule and row["score"] is not None
+    ]  # fmt: skip
+    if len(rows) < 3:
+        return None
+    names = [row["name"] == told["winner"] for row in rows]
+    data = {
+        "type": "scatter", "mode": "markers", "x": [row["learning_rate"] for row in rows],
+        "y": [row["score"] for row in rows], "text": [f"{row['name']}: {row['outcome']}" for row in rows],
+        "hovertemplate": "%{text}<br>rate %{x:.3g}: %{y:.5g}<extra></extra>",
+        "marker": {"size": [12 if wins else 7 for wins in names], "opacity": 0.85,
+                   "color": [COLOURS[0] if wins else GREY for wins in names]},
+    }  # fmt: skip
+    reached = [row["score"] for row in rows]
+    sane = sorted(reached, reverse=told["greater_is_better"])[: max(3, int(0.9 * len(reached)))]
+    room = 0.1 * abs(sane[-1] - sane[0]) or 0.05 * abs(sane[0]) or 1.0
+    low, high = min(sane[0], sane[-1]) - room, max(sane[0], sane[-1]) + room
+    caption = (
+        f"The {len(rows)} recipes with the winner's update rule, {words(rule)}, by their learning rate, each at its"
+        " best moment; the winner is blue. They differ in other fields too, and ran for different times: this is where"
+        " the race looked, not a measurement of the rate."
+    )
+    return figure("rates", [data], caption, xaxis=x, yaxis=y | {"range": [low, high]}, showlegend=False)
+
+
+def _grids(told: Told, x: Told, y: Told) -> Told:
+    """The grids of `explain`: two seeds a rate, the winner's with the edge from which it diverges."""
+    data, shapes, notes = [], [], []
+    for i, grid in enumerate(told["grids"]):
+        scores = sorted(grid["scores"])
+        known = [(rate, score) for rate, score in scores if score is not None]
+        first = i == 0
+        data.append(
+            {"type": "scatter", "mode": "lines+markers", "name": words(grid["of"]), "x": [rate for rate, _ in known],
+             "y": [score for _, score in known], "visible": True if i < 4 else "legendonly",
+             "hovertemplate": "rate %{x:.3g}: %{y:.5g}", "marker": {"size": 7 if first else 5},
+             "line": {"color": COLOURS[i % len(COLOURS)], "width": 2.6 if first else 1.3}}
+        )  # fmt: skip
+        lost = [rate for rate, score in scores if score is None and (not known or rate > known[-1][0])]
+        if first and lost and known:
+            edge = math.sqrt(lost[0] * known[-1][0])
+            shapes.append(
+                {"type": "line", "x0": edge, "x1": edge, "y0": 0, "y1": 1, "yref": "paper",
+                 "line": {"color": COLOURS[3], "width": 1.5, "dash": "dash"}}
+            )  # fmt: skip
+            notes.append(note(f"diverges from {edge:.3g}", math.log10(edge), 1, yref="paper", textangle=90))
+    caption = (
+        "Each point is a whole training at that learning rate on the training rows (two seeds, mean, on choosing rows):"
+        " the winner, and the winner without each of its parts. Where a line ends before the others, it diverged."
+    )
+    return figure("rates", data, caption, xaxis=x, yaxis=y, shapes=shapes, annotations=notes)
+
+
+def schedules(told: Told) -> Told | None:
+    """The learning rate of the winner and of other finalists over the epochs."""
+    if not told["schedules"]:
+        return None
+    data = [
+        {"type": "scatter", "mode": "lines", "name": f"{one['name']}: {words(one['schedule'])}", "x": one["epochs"],
+         "y": one["rates"], "hovertemplate": "epoch %{x:.4g}: %{y:.3g}",
+         "line": {"color": COLOURS[i % len(COLOURS)], "width": 2.8 if i == 0 else 1.5}}
+        for i, one in enumerate(told["schedules"])
+    ]  # fmt: skip
+    many = max(max(one["rates"]) for one in told["schedules"]) > 30 * max(told["schedules"][0]["rates"])
+    y = axis("learning rate", exponentformat="power", **({"type": "log"} if many else {"rangemode": "tozero"}))
+    caption = (
+        "The learning rate that each recipe's schedule gives over its horizon (a plateau falls while it trains: only"
+        " its height at the start is drawn)."
+    )
+    return figure("schedules", data, caption, xaxis=axis("epochs"), yaxis=y)
+
+
+def worths(told: Told) -> Told | None:
+    """What each part of the winner is worth, with its interval."""
+    found = [one for one in (told.get("evidence") or {}).get("worths", ()) if one["worth"] is not None]
+    if not found:
+        return None
+    found = found[::-1]
+    names = [f"{words(one['part'])} ({words(one['value'])})" for one in found]
+    colours = [
+        COLOURS[0] if one["verdict"] == "helps" else COLOURS[1] if one["verdict"] == "hurts" else GREY for one in found
+    ]
+    data = {
+        "type": "scatter", "mode": "markers", "x": [one["worth"] for one in found], "y": names,
+        "marker": {"size": 10, "color": colours}, "text": [words(one["verdict"]) for one in found],
+        "hovertemplate": "%{text}: %{x:.4g}<extra></extra>",
+        "error_x": {"type": "data", "symmetric": False, "color": QUIET, "thickness": 1.5,
+                    "array": [(one["high"] or one["worth"]) - one["worth"] for one in found],
+                    "arrayminus": [one["worth"] - (one["low"] or one["worth"]) for one in found]},
+    }  # fmt: skip
+    x = axis(f"worth: {words(told['metric'])} with the part less without it, the better way up", zeroline=True)
+    caption = (
+        "By how much the winner is better with each part than without it, both with their best learning rates, ten"
+        " fresh seeds a side, on evidence rows; 95 % intervals. Right of 0 the part helps."
+    )
+    side = {"automargin": True, "type": "category"}
+    return figure("worths", [data], caption, height=130 + 34 * len(found), xaxis=x | {"zerolinecolor": INK}, yaxis=side)
+
+
+def fields(told: Told) -> Told | None:
+    """How much each field decided which recipes were the best fifth."""
+    found = [one for one in (told.get("evidence") or {}).get("fields", ()) if one["divergence"] > 0][:FIELDS][::-1]
+    if not found:
+        return None
+    data = {
+        "type": "bar", "orientation": "h", "y": [words(one["field"]) for one in found],
+        "x": [one["divergence"] for one in found], "hovertemplate": "%{y}: %{x:.3g}<extra></extra>",
+        "marker": {"color": [COLOURS[0] if one.get("p", 1) <= 0.05 else GREY for one in found]},
+    }  # fmt: skip
+    caption = (
+        "How much the values of a field differ between the best fifth of the recipes of the first start and all of them"
+        " (Pearson divergence, PED-ANOVA). Blue: more than chance would make it in nineteen of twenty cases."
+    )
+    x = axis("divergence (0: the field decided nothing)", gridcolor=LINE)
+    return figure("fields", [data], caption, height=120 + 28 * len(found), xaxis=x, yaxis={"automargin": True})

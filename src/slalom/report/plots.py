@@ -1,0 +1,60 @@
+"""Plots: what all figures of a page share: colours by name, axes, and words that Plotly shows as they are."""
+
+import base64
+import functools
+import hashlib
+import html
+import importlib.util
+import zlib
+from pathlib import Path
+from typing import Any
+
+from slalom.board import clean
+from slalom.errors import SlalomError
+
+# By name: the page puts the colours of its light or dark dress in their place.
+INK, QUIET, LINE, PAPER, GREY = "@ink", "@quiet", "@line", "@paper", "@grey"
+COLOURS = ("@blue", "@orange", "@green", "@pink", "@sky", "@sand")
+LONGEST = 40  # signs of a name
+
+
+def figure(key: str, data: list[dict[str, Any]], caption: str, *, height: int = 380, **layout: Any) -> dict[str, Any]:
+    """A figure: traces and layout as Plotly has them, and a sentence that says what is to be seen."""
+    return {"key": key, "data": data, "layout": {"height": height} | layout, "caption": caption}
+
+
+def axis(title: str, **more: Any) -> dict[str, Any]:
+    """An axis with its name."""
+    return {"title": {"text": title}} | more
+
+
+def words(text: object, most: int = LONGEST) -> str:
+    """Words that Plotly shows as they are: it reads tags and entities, so that none may be in them.
+
+    >>> words("<b>a</b> & b"), words("x" * 50, 7)
+    ('&lt;b&gt;a&lt;/b&gt; &amp; b', 'xxx…xxx')
+    """
+    said = " ".join(clean(str(text)).split()) or " "
+    half = (most - 1) // 2
+    return html.escape(said if len(said) <= most else f"{said[:half]}…{said[-half:]}", quote=False)
+
+
+def note(text: str, x: Any, y: Any, **more: Any) -> dict[str, Any]:
+    """Words beside a place of a figure."""
+    usual = {"showarrow": False, "font": {"size": 11, "color": QUIET}, "xanchor": "left", "yanchor": "top"}
+    return usual | {"text": text, "x": x, "y": y} | more
+
+
+@functools.cache
+def library() -> tuple[str, str]:
+    """(Plotly's script, packed by zlib, in base64; the SHA-256 of what it unpacks to, as a page's policy names it)."""
+    found = importlib.util.find_spec("plotly")  # found, not imported: only its file is wanted
+    places = list(found.submodule_search_locations or ()) if found else []
+    file = Path(places[0], "package_data", "plotly.min.js") if places else Path("plotly.min.js")
+    try:
+        script = file.read_bytes().replace(b"\r\n", b"\n")
+    except OSError:
+        raise SlalomError("plotly must be installed: pip install plotly. A report's plots are drawn by it.") from None
+    return base64.b64encode(zlib.compress(script, 6)).decode(), base64.b64encode(
+        hashlib.sha256(script).digest()
+    ).decode()
