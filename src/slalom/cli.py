@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from slalom import measuring, outcome, shell, teaching, using
+from slalom import measuring, outcome, shell, showing, teaching, using
 from slalom.errors import RaceFailed, SlalomError
 from slalom.measuring import FAILED, FOLDER, INTERRUPTED
 from slalom.outcome import TERMINATED, raced, told_of
@@ -177,6 +177,7 @@ command.add_command(using.predict)
 command.add_command(using.export)
 command.add_command(measuring.explain)
 command.add_command(measuring.compare)
+command.add_command(showing.report)
 command.add_command(measuring.bench)
 command.add_command(teaching.list_parts)
 command.add_command(teaching.lesson)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from slalom import shell
+from slalom import shell, showing
 from slalom.errors import SlalomError
 
 FAILED, INTERRUPTED = 1, 130
@@ -68,8 +68,8 @@ def said(evidence: Any, folder: Path) -> str:
     return "\n".join(board.wrapped(sentence, shell.columns()) for sentence in sentences)
 
 
-@click.command(short_help="Compare update rules, or the values of any other field, fairly.")
-@click.argument("files", type=FOLDER, nargs=-1, required=True, metavar="FILE…")
+@click.command(short_help="Compare update rules, or the values of any other field, fairly; or races that were run.")
+@click.argument("files", type=FOLDER, nargs=-1, required=True, metavar="FILE…|DIR…")
 @click.option(
     "--target", multiple=True, metavar="COLUMN", help="The column to predict; one for all files, or one each."
 )
@@ -82,22 +82,27 @@ def said(evidence: Any, folder: Path) -> str:
 @click.option("--metric", metavar="NAME", help="What is compared by; not auc.  [rmse, or log_loss for classes]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
+@click.option("--out", type=FOLDER, metavar="PAGE", help="Of runs: the page to write.  [compared.html]")
+@click.option("--open", "opens", is_flag=True, help="Of runs: open the page in a browser.")
 def compare(
     files: tuple[Path, ...], target: tuple[str, ...], values: str | None, fixed: tuple[str, ...], as_json: bool,
-    quiet: bool, **given: Any,
+    quiet: bool, out: Path | None, opens: bool, **given: Any,
 ) -> int:  # fmt: skip
     """Search three times with each value of a field, with equally many recipes and steps, and compare what came out.
 
     Every update rule has a range of learning rates of its own, and of epsilon. Scores are of new seeds on rows that
     chose nothing. With several files there is a performance profile over them. Nothing is written; there is no time
-    limit.
+    limit. Folders of races, two or more, are not raced again: one page puts them side by side.
 
     \b
     Examples:
       slalom compare houses.csv --target price --over rule
       slalom compare houses.csv --target price --over rule --values adam,adamw,sgd --recipes 32
       slalom compare a.csv b.csv --target y --over scaling --values none,z_score,quantile_normal
+      slalom compare runs/houses runs/houses-2 --open
     """
+    if showing.are_runs(files):
+        return showing.compared(files, out, opens=opens)
     from slalom import board, standings
     from slalom.asked import fields
     from slalom.display import display

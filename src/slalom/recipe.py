@@ -16,6 +16,7 @@ from slalom.layers import ACTIVATIONS, INITIALISERS
 from slalom.losses import CHOICES as LOSSES
 from slalom.nested import SCHEDULES, as_table, decaying, flattened, forget_decay, with_decay
 from slalom.net import EMBEDDINGS, NORMALISATIONS, PLACEMENTS, Net
+from slalom.notebook import table
 from slalom.record import from_plain, settings_of, to_plain, within
 from slalom.rules import Rule
 from slalom.schedules import ByEpoch, Custom, Schedule, Warmup
@@ -228,6 +229,10 @@ class Recipe:
         for name, value in self.to_plain().items():
             row |= flattened(name, value) if isinstance(value, dict) else {name: value}
         return row
+
+    def _repr_html_(self) -> str:  # what a notebook shows
+        shown = [(name, value) for name, value in self.flat().items() if value not in (None, "none", 0.0, "auto")]
+        return table(["field", "value"], shown)
 
     def with_fields(self, given: dict[str, Any]) -> "Recipe":
         """The recipe with some fields replaced, named as in `flat` (`rule`, `rule.beta1`, `learning_rate`, …)."""

@@ -7,12 +7,15 @@ from typing import Any
 
 import polars as pl
 
+from slalom.board import chosen, columns_of, number
 from slalom.ensemble import Ensemble
 from slalom.evidence import Evidence
 from slalom.metrics import Metric
 from slalom.model import Model
+from slalom.notebook import table, text
 from slalom.recipe import Recipe
 
+SHOWN = 8  # rows, and fields, that a notebook shows
 ENSEMBLE = "ensemble"  # its name among the test scores
 
 
@@ -103,6 +106,20 @@ class Result:
     def __repr__(self) -> str:
         kept = f", in {self.out}" if self.out else ""
         return f"Result({self.best.name}: {self.metric.name} {self.best.score:.6g}, {len(self.leaderboard)} rows{kept})"
+
+    def _repr_html_(self) -> str:  # what a notebook shows
+        best, metric = self.best, self.metric
+        direction = "more" if metric.greater else "less"
+        test = "" if best.test is None else f", {number(best.test)} on the test rows"
+        first = f"{best.name.capitalize()} won: {metric.name} {number(best.score)} on the choosing rows{test}"
+        said = f"<p><b>{text(first)}</b> ({direction} is better).</p>"
+        always, fields = columns_of(self.leaderboard)
+        shown = [*always, *fields[:SHOWN]]
+        rows = [[column.cell(row) for column in shown] for row in chosen(self.leaderboard, SHOWN) if row]
+        heads = [column.heading.replace("-\n", "").replace("\n", " ") for column in shown]
+        board = table(heads, rows, right=[i for i, column in enumerate(shown) if column.right])
+        kept = f"<p>The report: <code>{text(self.out / 'report.html')}</code></p>" if self.out else ""
+        return said + board + kept
 
     def summary(self) -> dict[str, Any]:
         """One JSON-able object: what `slalom race --json` prints and `report.json` holds."""

@@ -86,8 +86,9 @@ def random_plane(told: Told) -> Told | None:
         f"Two random directions through the weights where the winner’s training ends, scaled unit by unit (at 1 every"
         f" unit has moved by its own size); from −1 to 1 either way. {_ground(found)}"
     )
-    return figure("random-plane", data, caption, height=460, xaxis=x | {"constrain": "domain"},
-                  yaxis=y | {"scaleanchor": "x", "constrain": "domain"}, showlegend=False)  # fmt: skip
+    inside = {"constrain": "domain"}
+    x, y = x | inside | {"constraintoward": "left"}, y | inside | {"scaleanchor": "x"}
+    return figure("random-plane", data, caption, height=460, xaxis=x, yaxis=y, showlegend=False)
 
 
 def path_plane(told: Told) -> Told | None:

@@ -134,5 +134,7 @@
     dark.addEventListener("change", () => drawAll(false));
     window.addEventListener("beforeprint", () => drawAll(true));
     window.addEventListener("afterprint", () => drawAll(false));
+  } else {
+    document.documentElement.dataset.drawn = 0;
   }
 })();
