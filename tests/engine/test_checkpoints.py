@@ -136,7 +136,7 @@ def test_crews_are_halved(monkeypatch):
     leaderboard. (The arrays of a call are those of all its lanes, whether they hold racers or not.)"""
     quickly(monkeypatch)
     monkeypatch.setattr("slalom.racing.cores", lambda: 1)  # crews are large then
-    wanted = race(X, Y, recipes=60, epochs=1, fixed=SMALL)
+    wanted = race(X, Y, recipes=24, epochs=1, fixed=SMALL)
     advance, refused = Crew.advance, []
 
     def poor(self, *given, **more):
@@ -146,7 +146,7 @@ def test_crews_are_halved(monkeypatch):
         return advance(self, *given, **more)
 
     monkeypatch.setattr(Crew, "advance", poor)
-    found = race(X, Y, recipes=60, epochs=1, fixed=SMALL)
+    found = race(X, Y, recipes=24, epochs=1, fixed=SMALL)
     assert refused
     assert found.leaderboard.drop("seconds").equals(wanted.leaderboard.drop("seconds"))
 

@@ -1,11 +1,7 @@
-"""The report and the sentences say what a result holds, and nothing that a name holds is ever run or drawn."""
+"""The sentences and the table of a result say what it holds."""
 
-import base64
 import dataclasses
-import hashlib
 import math
-import re
-from html.parser import HTMLParser
 from typing import Any, cast
 
 import pytest
@@ -14,12 +10,10 @@ from slalom.board import chosen, columns_of, numbers, shared, table
 from slalom.metrics import METRICS, Metric
 from slalom.model import Model
 from slalom.recipe import Recipe
-from slalom.report import page
 from slalom.result import Best, Gain, Result, leaderboard
 from slalom.verdict import counts, has_winner, verdict
 
 TREES, LINEAR, MEAN = "boosted trees (HistGradientBoosting)", "linear model", "mean or majority"
-EVIL = "<script>alert(1)</script>\"'&\x1b[31m"
 
 
 def result(
@@ -90,13 +84,6 @@ def test_an_ensemble_of_the_winner_alone_is_said_to_be_that() -> None:
     said = " ".join(verdict(with_gain(0.0, 0.0, recipes={"recipe 1": 1.0}, nets=1)))
     assert "The ensemble is the winner alone (1 net): no mean with another was better on the choosing rows." in said
     assert "the ensemble 11.50" not in said
-
-
-def test_the_report_shows_the_ensemble_among_the_test_scores() -> None:
-    text = page(with_gain(1.5, 0.5))
-    assert re.search(r'<tr class="winner"><th scope="row">ensemble', text)
-    assert "An ensemble, the mean of 2 nets" in text
-    assert "they say what the winner, its parts and the ensemble are worth" in text
 
 
 def test_boosted_trees_that_win_are_said_to_win() -> None:
@@ -184,55 +171,3 @@ def test_columns_are_the_fields_in_which_recipes_differ() -> None:
     assert [column.heading for column in columns_of(board)[1]] == ["learning\nrate"]
     assert shared(board)["batch size"] == "128"
     assert len(columns_of(result(recipes=1).leaderboard)[1]) > 5
-
-
-class Page(HTMLParser):
-    """What a browser would find in a page."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def test_the_page_holds_verdict_all_rows_tests_recipe_command_and_notes() -> None:
-    given = result()
-    found = Page(page(given))
-    for said in [*verdict(given), counts(given), "A note.", 'scaling = "z_score"']:
-        assert said in found.text
-    assert "slalom race data/houses.csv --target price --seed 7 --recipe recipe.toml" in found.text
-    assert all(f"recipe {i}" in found.text for i in range(30))
-    assert "price in houses.csv" in found.text
-    assert "1,000" in found.text
-
-
-def test_the_page_runs_nothing_and_loads_nothing() -> None:
-    text = page(result())
-    found = Page(text)
-    assert not {"script", "link", "img", "iframe", "object", "form"} & {tag for tag, _ in found.tags}
-    assert not [
-        a for _, attributes in found.tags for a in attributes if a.startswith("on") or a in ("src", "href", "style")
-    ]
-    assert "url(" not in text
-    assert "@import" not in text
-    policy = next(a["content"] for tag, a in found.tags if a.get("http-equiv") == "Content-Security-Policy")
-    style = re.search(r"<style>(.*)</style>", text, re.DOTALL)
-    assert style is not None
-    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
-    assert policy is not None
-    assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}';")
-
-
-def test_names_are_text_whatever_they_hold() -> None:
-    given = result({"recipe 1": 1.0, EVIL: 2.0}, source=f"a/{EVIL}.csv", target=EVIL)
-    text = page(given)
-    assert "<script" not in text
-    assert "\x1b" not in text
-    assert "<script>alert(1)" in Page(text).text

@@ -1,0 +1,303 @@
+"""The page of a race is a function of report.json, runs its own script alone, and shows names as they are."""
+
+import base64
+import hashlib
+import json
+import re
+import zlib
+from html.parser import HTMLParser
+
+import numpy as np
+import polars as pl
+import pytest
+
+from slalom import explain, race, report_on
+from slalom.conformal import Conformal
+from slalom.curvature import condition
+from slalom.errors import SlalomError
+from slalom.journal import Journal
+from slalom.report import page
+from slalom.report.gathered import gathered
+from slalom.report.plots import library, words
+from slalom.report.predicted import of_classes, of_numbers
+from slalom.report.raced import _pieces
+from slalom.report.scaled import steps_to
+from slalom.report.side import side_by_side
+from slalom.verdict import counts, verdict
+
+from .test_report import LINEAR, MEAN, TREES, result, with_gain
+
+EVIL = "</script><script>alert(1)</script>\"'&{{7*7}}\x1b[31m\u202e"
+SMALL = {"depth": 1, "width": 8, "batch_size": 16, "rule": "adam", "embedding": "none"}
+
+
+def told_of(given, **more):
+    """What the page shows of a result as a race has it, without what needs its rows."""
+    with Journal() as journal:
+        found = gathered(given, journal, [{"epochs": 2}, {"epochs": 4}], None, lambda: True)
+    return json.loads(json.dumps(found | more))
+
+
+class Page(HTMLParser):
+    """What a browser would find in a page; scripts apart."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.text, self.scripts, self._inside = [], "", [], False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._inside = tag in ("script", "style")
+        self.scripts += [""] * (tag == "script")
+
+    def handle_endtag(self, tag):
+        self._inside = False
+
+    def handle_data(self, data):
+        if self._inside:
+            if self.tags[-1][0] == "script":
+                self.scripts[-1] += data
+        else:
+            self.text += data
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The folder of a race of 20 recipes on a table whose second column is large."""
+    folder = tmp_path_factory.mktemp("page")
+    draw = np.random.default_rng(0)
+    a, b = draw.normal(size=400), 1000 * draw.normal(size=400)
+    frame = pl.DataFrame({"a": a, "b": b, "kind": np.where(a > 0, "x", "y"), "price": 3 * a - b / 500})
+    frame.write_csv(folder / "rows.csv")
+    race(folder / "rows.csv", target="price", recipes=20, epochs=9, fixed=SMALL, out=folder / "run")
+    return folder / "run"
+
+
+def read(folder):
+    return json.loads((folder / "report.json").read_text(encoding="utf-8"))
+
+
+def figures(text):
+    """The figures in a page, by key."""
+    plain = next(script for script in Page(text).scripts if script.startswith("[{"))
+    return {one["key"]: one for one in json.loads(plain)}
+
+
+def test_the_page_holds_verdict_all_rows_tests_recipe_command_and_notes():
+    """Everything that a result tells stands in the text, also where no script runs."""
+    given = result()
+    found = Page(page(told_of(given)))
+    for said in [*verdict(given), counts(given), "A note.", 'scaling = "z_score"']:
+        assert said.replace("`", "") in found.text.replace("`", "")
+    assert "slalom race data/houses.csv --target price --seed 7 --recipe recipe.toml" in found.text
+    assert all(f"recipe {i}" in found.text for i in range(30))
+    assert "price in houses.csv" in found.text
+    assert "1,000" in found.text
+
+
+def test_the_report_shows_the_ensemble_among_the_test_scores():
+    """The ensemble is marked as the race's own, beside the winner."""
+    text = page(told_of(with_gain(1.5, 0.5)))
+    assert re.search(r'<tr class="winner"><th scope="row">ensemble', text)
+    assert "An ensemble, the mean of 2 nets" in text
+    assert "they say what the winner, its parts and the ensemble are worth" in text
+
+
+def test_only_the_winner_stands_out():
+    """The row of the winner is marked in the leaderboard, also where a baseline is better."""
+    marked = re.findall(r'<tr class="winner"><td class="right">(\d+)</td><td>([^<]*)', page(told_of(result())))
+    assert marked == [("3", "recipe 1")]
+
+
+def test_the_page_loads_nothing_and_runs_its_own_scripts_alone(run):
+    """No tag refers to anything outside; the policy names two scripts by their hashes: the page's own, and Plotly's
+    once it is unpacked."""
+    text = (run / "report.html").read_text(encoding="utf-8")
+    found = Page(text)
+    assert not {"link", "img", "iframe", "object", "form", "base"} & {tag for tag, _ in found.tags}
+    for _, attributes in found.tags:
+        assert not [name for name in attributes if name.startswith("on") or name == "src"]
+        assert attributes.get("href", "#").startswith("#")
+    policy = next(a["content"] for _, a in found.tags if a.get("http-equiv") == "Content-Security-Policy")
+    parts = dict(part.strip().split(" ", 1) for part in policy.split(";"))
+    assert parts["default-src"] == "'none'"
+    assert "connect-src" not in parts
+    packed = next(s for (tag, a), s in zip([t for t in found.tags if t[0] == "script"], found.scripts, strict=True)
+                  if a.get("id") == "library")  # fmt: skip
+    scripts = [found.scripts[-1].encode(), zlib.decompress(base64.b64decode(packed))]
+    hashes = {f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'" for script in scripts}
+    assert set(parts["script-src"].split()) == hashes
+    assert len(text) < 8e6
+    assert library()[1] in policy
+
+
+def test_names_are_text_whatever_they_hold():
+    """Names of columns, classes, files and metrics end no script, begin no tag, are no template and steer nothing."""
+    given = result({"recipe 1": 1.0, EVIL: 2.0}, source=f"a/{EVIL}.csv", target=EVIL)
+    classes = of_classes(np.tile([0, 1], 30), np.tile([[0.8, 0.2], [0.3, 0.7]], (30, 1)), [EVIL, "no"])
+    told = told_of(given, predictions=classes | {"kind": "test"}, notes=[EVIL])
+    told["race"]["baselines"].append({"name": EVIL, "score": 3.0})
+    told["evidence"] = None
+    text = page(told)
+    found = Page(text)
+    assert len(found.scripts) == 3
+    assert "<script>alert" not in text.replace("\\u003cscript\\u003ealert", "")
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "49" not in re.sub(r"[^{}]*\{\{7\*7\}\}", "", found.text[found.text.index("Notes") :])
+    assert "</script><script>alert(1)</script>" in found.text
+    assert "&lt;/script&gt;" in figures(text)["confusion"]["data"][0]["x"][0]
+
+
+def test_the_page_is_made_of_report_json(run):
+    """The page drawn from what report.json holds is the page that the race left."""
+    assert page(read(run)) == (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_every_racer_is_drawn(run):
+    """Every recipe's curve with all its scores is in the figure of the race, the winner by itself; those of the journal
+    are in report.json."""
+    told = read(run)
+    assert len(told["race"]["racers"]) == 20
+    with Journal(run / "journal.sqlite", read_only=True) as journal:
+        for number, costs in journal.scores().items():
+            racer = next(r for r in told["race"]["racers"] if r["name"] == f"recipe {number}")
+            known = [cost for cost in costs.values() if cost is not None]
+            np.testing.assert_allclose([point[1] for point in racer["curve"]], known, rtol=1e-5)
+    drawn = figures(page(told))["race"]["data"]
+    names = {text.partition(":")[0] for trace in drawn for text in trace.get("text", ()) if text}
+    assert names == {racer["name"] for racer in told["race"]["racers"] if racer["curve"]}
+    assert len(names) > 15
+    assert sum("the winner" in trace.get("name", "") for trace in drawn) == 1
+
+
+def test_a_dropped_curve_fades_and_stays_itself():
+    """The pieces of a curve join, cover it from end to end, and lie on it."""
+    curve = [[1.0, 5.0], [2.0, 3.0], [4.0, 2.5], [8.0, 2.0]]
+    pieces = _pieces(curve)
+    assert [piece[0] for piece in pieces[1:]] == [piece[-1] for piece in pieces[:-1]]
+    assert pieces[0][0] == curve[0]
+    assert pieces[-1][-1] == curve[-1]
+    points = np.array([point for piece in pieces for point in piece])
+    np.testing.assert_allclose(points[:, 1], np.interp(points[:, 0], *np.array(curve).T))
+    assert _pieces([[1.0, 2.0]]) == [[[1.0, 2.0]], [], [], []]
+
+
+def test_explain_and_report_add_to_the_page(run):
+    """Behind a race `explain` and `report_on` draw its page anew with what they measured; what was there stays."""
+    before = read(run)
+    explain(run, seconds=12)
+    report_on(run, seconds=4)
+    told, text = read(run), (run / "report.html").read_text(encoding="utf-8")
+    assert told["race"] == before["race"]
+    assert told["grids"][0]["of"] == "the winner"
+    assert {"race", "rates", "scaling", "random-plane", "path-plane", "truth", "residuals"} <= set(figures(text))
+    assert page(told) == text
+    found = told["landscape"]
+    paths = found["path"]["paths"]
+    assert len(paths) >= 4
+    np.testing.assert_allclose(paths[0]["points"][-1], [0, 0], atol=1e-6)
+    starts = np.array([path["points"][0] for path in paths])
+    np.testing.assert_allclose(starts, starts[:1].repeat(len(starts), 0), rtol=1e-5, atol=1e-6)
+    middle = found["random"]["values"][len(found["random"]["y"]) // 2][len(found["random"]["x"]) // 2]
+    np.testing.assert_allclose(middle, paths[0]["losses"][-1], rtol=1e-4)
+    assert all(path["losses"][-1] <= 2 * path["losses"][0] for path in paths)
+
+
+def test_truth_lies_across_prediction():
+    """Rows of the table of counts are the truth, columns the prediction; groups go up with the prediction, and their
+    residuals are truth less prediction."""
+    y = np.linspace(0, 10, 200)
+    found = of_numbers(y, np.full(200, 5.0) + 1e-3 * y, Conformal.of(y, y + 1))
+    counts = np.array(found["counts"])
+    assert (counts.sum(0) > 0).sum() <= 2
+    assert (counts.sum(1) > 0).all()
+    medians = [group["median"] for group in found["groups"]]
+    assert medians == sorted(medians)
+    np.testing.assert_allclose(medians[0], np.median(y[:20] - 5 - 1e-3 * y[:20]))
+    assert found["groups"][0]["covered"] == 0
+    assert of_numbers(y[:5], y[:5], None) == {}
+    assert of_numbers(y, np.full(200, np.nan), None) == {}
+
+
+def test_classes_are_counted_by_their_truth():
+    """The confusion matrix has the truth in its rows; rare ones of many classes are together."""
+    codes = np.arange(600) % 30
+    p = np.full((600, 30), 0.01)
+    p[np.arange(600), (codes + 1) % 30] = 0.71
+    found = of_classes(codes, p, [f"c{i}" for i in range(30)])
+    matrix = np.array(found["confusion"])
+    assert matrix.shape == (20, 20)
+    assert matrix.sum() == 600
+    assert matrix[0, 1] == 20
+    assert found["classes"][-1] == "all others"
+    assert [one["share"] for one in found["calibration"] if one["rows"]] == [0.0]
+
+
+def test_steps_of_descent_are_those_of_descent():
+    """The closed form counts as many steps as a loop that makes them."""
+    draw = np.random.default_rng(3)
+    x, y = draw.normal(size=(50, 2)) * [1.0, 3.0] + [0.5, 0.0], draw.normal(size=50)
+    a = np.hstack([x, np.ones((50, 1))])
+    loss = lambda w: 0.5 * ((a @ w - y) ** 2).mean()  # noqa: E731
+    best = loss(np.linalg.lstsq(a, y, rcond=None)[0])
+    rate, w, steps = 1 / np.linalg.eigvalsh(a.T @ a / 50)[-1], np.zeros(3), 0
+    while loss(w) - best > 0.01 * (loss(np.zeros(3)) - best):
+        w, steps = w - rate * a.T @ (a @ w - y) / 50, steps + 1
+    assert steps_to(x, y) == steps > 5
+    assert steps_to(np.zeros((5, 1)), np.zeros(5)) is None
+
+
+def test_scalings_are_compared(run):
+    """The winner's scaling comes first; z-scored columns have the condition number of z-scored columns."""
+    found = read(run)["scaling"]
+    assert found["scalings"][0]["winner"]
+    raw = next(one for one in found["scalings"] if one["scaling"] == "none")
+    scaled = next(one for one in found["scalings"] if one["scaling"] == "z_score")
+    assert raw["condition"] > 1e5 > 3 > scaled["condition"]
+    assert raw["steps"] > 100 * scaled["steps"]
+    frame = pl.read_csv(run.parent / "rows.csv")
+    np.testing.assert_allclose(raw["condition"], condition(frame.select("a", "b").to_numpy()), rtol=0.3)
+
+
+def test_a_page_of_a_thousand_racers_is_small():
+    """A thousand racers with forty scores each take less than eight megabytes."""
+    told = told_of(result(recipes=1000))
+    for i, racer in enumerate(told["race"]["racers"]):
+        racer["curve"] = [[e + 1.0, 100.123456 / (e + i + 1)] for e in range(40)]
+        racer["outcome"] = "dropped at rung 1" if i > 10 else "finished"
+    text = page(told)
+    assert 2e6 < len(text) < 8e6
+    assert len(figures(text)["race"]["data"]) < 12
+
+
+def test_races_stand_side_by_side():
+    """Scores in one table, fields in which the winners differ, a warning where scores do not compare."""
+    first = told_of(result())
+    other = json.loads(json.dumps(first))
+    other["recipe"]["learning_rate"] = 0.5
+    text = Page(side_by_side(["a", "b<i>"], [first, other])).text
+    assert "learning_rate" in text
+    assert "0.5" in text
+    assert "b<i>" in text
+    assert "say nothing about each other" not in text
+    other["target"] = "rooms"
+    assert "another target" in Page(side_by_side(["a", "b"], [first, other])).text
+    other["metric"] = "mae"
+    assert "different metrics" in Page(side_by_side(["a", "b"], [first, other])).text
+    with pytest.raises(SlalomError, match=r"^slalom compare takes two to 8 runs\. Got 1\.$"):
+        side_by_side(["a"], [first])
+
+
+def test_words_are_no_tags_to_plotly():
+    """Tags, entities and long names reach Plotly as words."""
+    assert words("<a href='x'>&amp;") == "&lt;a href='x'&gt;&amp;amp;"
+    assert len(words("n" * 500)) <= 40
+
+
+def test_baselines_are_told_by_their_short_names():
+    """Baselines are lines of the figure, under the names that the leaderboard has."""
+    told = told_of(result())
+    assert [one["name"] for one in told["race"]["baselines"]] == ["boosted trees", LINEAR, MEAN]
+    assert TREES not in [one["name"] for one in told["race"]["baselines"]]
