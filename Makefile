@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 TABLE = build/breast_cancer.csv
 
-.PHONY: setup race test test-slow test-long test-all lint docs gallery oracles bench results clean
+.PHONY: setup race test test-slow test-browser test-long test-all lint docs gallery oracles bench results clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/dev.stamp ## everything to work on Slalom
@@ -15,15 +15,20 @@ race: $(VENV)/run.stamp $(TABLE) ## race recipes on real data for half a minute
 	$(BIN)/slalom race $(TABLE) --target diagnosis --seconds 30 --seed 0
 
 test: $(VENV)/dev.stamp ## the fast tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not long"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not long and not browser"
 
 test-slow: $(VENV)/dev.stamp ## the slow tests alone; that there are none (5) is no failure
 	$(BIN)/python -m pytest -n 2 --dist load -m slow || [ $$? -eq 5 ]
 
+test-browser: $(VENV)/dev.stamp ## reports in Chromium, which is installed where it is not there (SCREENSHOTS=DIR keeps pictures)
+	command -v chromium || command -v chromium-browser || .ci/chromium
+	$(PIP) -e ".[browser]"
+	$(BIN)/python -m pytest -m browser tests/browser
+
 test-long: $(VENV)/dev.stamp ## tests that CI has no time for: races that are cut off in many ways, every lesson broken and drawn
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m long
 
-test-all: test test-slow test-long ## all tests
+test-all: test test-slow test-browser test-long ## all tests
 
 docs: $(VENV)/dev.stamp ## the tables of docs/techniques, from the docstrings
 	$(BIN)/python docs/generate.py

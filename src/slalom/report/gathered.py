@@ -23,7 +23,7 @@ from slalom.report.scaled import scaled
 from slalom.result import Result, finite
 from slalom.verdict import counts, verdict
 
-POINTS = 121  # of a schedule's curve
+POINTS = 241  # of a schedule's curve
 FINALISTS = 6  # whose schedules are drawn
 MOST_ROWS = 20_000  # that are predicted for the page
 DIGITS = 6  # of numbers that only a picture needs
@@ -56,7 +56,7 @@ def titled(about: dict[str, Any]) -> str:
     """What the race was about: `price in houses.csv`."""
     source = str(about.get("source") or "").replace("\\", "/").rpartition("/")[2]
     target = about.get("target")
-    return f"{target} in {source}" if source and target else source or "a race"
+    return f"{target} in {source}" if source and target else source or target or "a race"
 
 
 def curves(

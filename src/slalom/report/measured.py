@@ -13,7 +13,7 @@ Told = dict[str, Any]
 def rates(told: Told) -> Told | None:
     """The score over the learning rate: what `explain` measured, or the recipes of the race with the winner's rule."""
     y = axis(f"{words(told['metric'])} ({'more' if told['greater_is_better'] else 'less'} is better)")
-    x = axis("learning rate", type="log", exponentformat="power")
+    x = axis("learning rate", type="log", dtick="D2", exponentformat="power")
     if told.get("grids"):
         return _grids(told, x, y)
     rule = told["recipe"]["rule"]["name"]
@@ -78,7 +78,7 @@ def schedules(told: Told) -> Told | None:
     data = [
         {"type": "scatter", "mode": "lines", "name": f"{one['name']}: {words(one['schedule'])}", "x": one["epochs"],
          "y": one["rates"], "hovertemplate": "epoch %{x:.4g}: %{y:.3g}",
-         "line": {"color": COLOURS[i % len(COLOURS)], "width": 2.8 if i == 0 else 1.5}}
+         "line": {"color": COLOURS[i % len(COLOURS)], "width": 2.8 if i == 0 else 1.5, "shape": "hv"}}
         for i, one in enumerate(told["schedules"])
     ]  # fmt: skip
     many = max(max(one["rates"]) for one in told["schedules"]) > 30 * max(told["schedules"][0]["rates"])
@@ -95,7 +95,7 @@ def worths(told: Told) -> Told | None:
     found = [one for one in (told.get("evidence") or {}).get("worths", ()) if one["worth"] is not None]
     if not found:
         return None
-    found = found[::-1]
+    found = sorted(found, key=lambda one: one["worth"])
     names = [f"{words(one['part'])} ({words(one['value'])})" for one in found]
     colours = [
         COLOURS[0] if one["verdict"] == "helps" else COLOURS[1] if one["verdict"] == "hurts" else GREY for one in found
