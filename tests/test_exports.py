@@ -67,7 +67,7 @@ def test_every_kind_of_column(tmp_path):
     assert (made["kind"] == "a level that there is not").sum() > 50
 
 
-OFTEN = [given if i % 2 else pytest.param(given, marks=pytest.mark.long) for i, given in enumerate(RECIPES)]
+OFTEN = [given if i % 4 == 1 else pytest.param(given, marks=pytest.mark.long) for i, given in enumerate(RECIPES)]
 
 
 @pytest.mark.parametrize("given", OFTEN, ids=str)
@@ -211,6 +211,7 @@ def test_onnx_of_classes(labels, tmp_path):
     np.testing.assert_allclose(found["probabilities"], model.predict_proba(WORDLESS), atol=1e-5)
 
 
+@pytest.mark.long
 def test_onnx_of_an_ensemble(tmp_path):
     """With its temperature and threshold."""
     result = race(WORDLESS, Y > 8, recipes=6, epochs=4, fixed=LIKE, metric="f1")

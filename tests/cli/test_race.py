@@ -230,6 +230,7 @@ def test_one_recipe_from_a_file(place: Path) -> None:
     assert ended.stderr.startswith("--seconds must be given: runs/mine holds one recipe alone")
 
 
+@pytest.mark.long
 def test_ctrl_c_keeps_the_best_so_far(place: Path) -> None:
     asked = [
         "race",
@@ -269,6 +270,7 @@ def test_a_race_without_a_winner_fails(place: Path) -> None:
     assert "No recipe could be scored: every one diverged." in ended.stdout
 
 
+@pytest.mark.long
 def test_a_loss_is_fixed_like_any_field(place: Path) -> None:
     """`--set loss=huber --set huber_delta=0.5` reaches every recipe and the saved model; a loss for classes is refused
     in one sentence before anything runs."""

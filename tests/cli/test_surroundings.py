@@ -68,7 +68,7 @@ def test_a_second_is_enough_for_a_model(tmp_path):
     assert slalom("predict", "run", "rows.csv", cwd=tmp_path).returncode == 0
 
 
-@pytest.mark.parametrize("at", [pytest.param(1, marks=pytest.mark.long), 9, pytest.param(13, marks=pytest.mark.long)])
+@pytest.mark.parametrize("at", [pytest.param(1, marks=pytest.mark.long), pytest.param(9, marks=pytest.mark.long), 13])
 def test_a_full_disk(at, tmp_path):
     """Where the disk is full from the n-th write on, at the beginning or later, the race says so in a
     sentence; when there is room again it is resumed, and ends as one that always had room."""

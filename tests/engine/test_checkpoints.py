@@ -15,6 +15,7 @@ from .heats import compiled, heat_of, racer
 from .races import quickly
 
 SMALL = {"depth": 1, "width": 8, "rule": "adam"}
+ONE = SMALL | {"batch_size": 32, "embedding": "none", "block": "plain", "normalisation": "none", "activation": "relu"}
 rng = np.random.default_rng(0)
 X = rng.normal(size=(300, 3))
 Y = X @ [1.0, -2.0, 0.5]
@@ -136,7 +137,7 @@ def test_crews_are_halved(monkeypatch):
     leaderboard. (The arrays of a call are those of all its lanes, whether they hold racers or not.)"""
     quickly(monkeypatch)
     monkeypatch.setattr("slalom.racing.cores", lambda: 1)  # crews are large then
-    wanted = race(X, Y, recipes=24, epochs=1, fixed=SMALL)
+    wanted = race(X, Y, recipes=24, epochs=1, fixed=ONE)
     advance, refused = Crew.advance, []
 
     def poor(self, *given, **more):
@@ -146,7 +147,7 @@ def test_crews_are_halved(monkeypatch):
         return advance(self, *given, **more)
 
     monkeypatch.setattr(Crew, "advance", poor)
-    found = race(X, Y, recipes=24, epochs=1, fixed=SMALL)
+    found = race(X, Y, recipes=24, epochs=1, fixed=ONE)
     assert refused
     assert found.leaderboard.drop("seconds").equals(wanted.leaderboard.drop("seconds"))
 

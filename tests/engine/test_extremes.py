@@ -47,6 +47,7 @@ def test_a_loss_of_zero(tmp_path):
     assert result.best.score < 0.05
 
 
+@pytest.mark.long
 def test_ties_are_broken_by_number(tmp_path):
     """Of recipes whose scores are the same the first is the winner, and they stand in their order."""
     same = Recipe().with_fields(SMALL | {"learning_rate": 1e-30})  # no weight moves
@@ -69,6 +70,7 @@ def test_a_warm_up_longer_than_the_race(tmp_path):
     raced(X, X[:, 0], tmp_path, fixed=SMALL | {"warmup": 10_000})
 
 
+@pytest.mark.long
 def test_one_validation_row_of_each(tmp_path):
     """Two rows are the fewest: one chooses, one is evidence."""
     raced(X, X[:, 0], tmp_path, validation=(X[:2], X[:2, 0]))

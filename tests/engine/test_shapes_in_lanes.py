@@ -23,7 +23,10 @@ NETS = {
 }
 
 
-@pytest.mark.parametrize("fields", NETS.values(), ids=NETS.keys())
+OFTEN = [pytest.param(net, marks=pytest.mark.long) if i % 2 else net for i, net in enumerate(NETS.values())]
+
+
+@pytest.mark.parametrize("fields", OFTEN, ids=NETS.keys())
 def test_a_net_is_raced_alike_alone_and_in_company(fields, tmp_path):
     """A racer has the same bits beside another recipe as alone; in a lane of one it has the same numbers up to
     rounding; its score is that of the model that is saved and read back."""
