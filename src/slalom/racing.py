@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -26,7 +26,7 @@ from slalom.outline import outline
 from slalom.prepare import Prepared, Sink
 from slalom.recipe import Recipe
 from slalom.repeated import begun, race_settings
-from slalom.report import left
+from slalom.report import kept
 from slalom.report.gathered import gathered
 from slalom.result import ENSEMBLE, Best, Interrupted, Result, leaderboard
 from slalom.resumed import opened, plain
@@ -226,8 +226,9 @@ class Race:
                 result.about["seconds"] = round(perf_counter() - self.began, 3)
                 journal.write_wave(wave, result.about)
                 if self.folder.path:
-                    late = lambda: perf_counter() > limit + LATEST  # noqa: E731
-                    left(self.folder, gathered(result, journal, settings["plan"]["rungs"], prepared, late))
+                    rungs, until = settings["plan"]["rungs"], limit + LATEST
+                    trouble = kept(self.folder, lambda: gathered(result, journal, rungs, prepared, until))
+                    result = replace(result, notes=(*result.notes, *trouble))
         finally:
             rivals.close()
         return result

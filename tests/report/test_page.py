@@ -34,7 +34,7 @@ SMALL = {"depth": 1, "width": 8, "batch_size": 16, "rule": "adam", "embedding": 
 def told_of(given, **more):
     """What the page shows of a result as a race has it, without what needs its rows."""
     with Journal() as journal:
-        found = gathered(given, journal, [{"epochs": 2}, {"epochs": 4}], None, lambda: True)
+        found = gathered(given, journal, [{"epochs": 2}, {"epochs": 4}], None, 0.0)
     return json.loads(json.dumps(found | more))
 
 
@@ -203,6 +203,21 @@ def test_explain_and_report_add_to_the_page(run):
     middle = found["random"]["values"][len(found["random"]["y"]) // 2][len(found["random"]["x"]) // 2]
     np.testing.assert_allclose(middle, paths[0]["losses"][-1], rtol=1e-4)
     assert all(path["losses"][-1] <= 2 * path["losses"][0] for path in paths)
+
+
+def test_a_page_that_cannot_be_drawn_costs_no_race(monkeypatch, tmp_path):
+    """Whatever goes wrong with the page, the race ends, keeps its model and says so."""
+
+    def broken(*given):
+        raise ValueError("seven is no colour")
+
+    monkeypatch.setattr("slalom.racing.gathered", broken)
+    x = np.random.default_rng(0).normal(size=(100, 2))
+    ended = race(x, x[:, 0], recipes=1, epochs=1, fixed=SMALL, out=tmp_path / "run", baselines=False)
+    said = "the report could not be drawn (ValueError: seven is no colour); everything else is kept."
+    assert ended.notes[-1] == said
+    assert not (tmp_path / "run" / "unfinished").exists()
+    assert ended.model.predict(x).shape == (100,)
 
 
 def test_truth_lies_across_prediction():

@@ -1,6 +1,7 @@
 """The report of a race: one HTML file that needs no network; its numbers come from report.json and nowhere else."""
 
 import shlex
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
@@ -58,6 +59,18 @@ def left(folder: RunFolder, told: dict[str, Any]) -> None:
     folder.write_json("report.json", told)
     if told.get("evidence"):
         folder.write_json("evidence.json", told["evidence"])
+
+
+def kept(folder: RunFolder, gather: Callable[[], dict[str, Any]]) -> list[str]:
+    """Gather the numbers of a race and leave its page; what went wrong with that, in a sentence: a page is worth less
+    than the race, which keeps everything else. A disk that is full is the caller's matter (OSError)."""
+    try:
+        left(folder, gather())
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the race has been run
+        return [f"the report could not be drawn ({type(error).__name__}: {error}); everything else is kept."]
+    return []
 
 
 def figures(told: dict[str, Any]) -> list[dict[str, Any]]:

@@ -3,7 +3,8 @@
 import contextlib
 import math
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -30,10 +31,10 @@ DIGITS = 6  # of numbers that only a picture needs
 
 
 def gathered(
-    result: Result, journal: Journal, rungs: Sequence[dict[str, Any]], prepared: Prepared, late: Callable[[], bool]
+    result: Result, journal: Journal, rungs: Sequence[dict[str, Any]], prepared: Prepared, until: float
 ) -> dict[str, Any]:
-    """What the page shows of a race that has just ended. rungs: as race.toml has them. late: whether there is no time
-    left for what takes some, predictions and scalings; the page says so then."""
+    """What the page shows of a race that has just ended. rungs: as race.toml has them. until: the perf_counter()
+    from which there is no time left for what takes some, predictions and scalings; the page says so then."""
     about, metric = result.about, result.metric
     told = result.summary() | {
         "out": public(result.out) if result.out else None,
@@ -47,8 +48,10 @@ def gathered(
         "environment": environment(),
     }
     told |= with_studies(journal.studies(), metric)
-    told["predictions"] = {} if late() or result.single is None else predictions(result.single, prepared)
-    told["scaling"] = {} if late() else scaled(prepared, result.best.recipe.scaling)
+    told["predictions"] = (
+        {} if perf_counter() > until or result.single is None else predictions(result.single, prepared)
+    )
+    told["scaling"] = {} if perf_counter() > until else scaled(prepared, result.best.recipe.scaling)
     return finite(told)
 
 
