@@ -226,9 +226,8 @@ class Race:
                 result.about["seconds"] = round(perf_counter() - self.began, 3)
                 journal.write_wave(wave, result.about)
                 if self.folder.path:
-                    rungs, until = settings["plan"]["rungs"], limit + LATEST
-                    trouble = kept(self.folder, lambda: gathered(result, journal, rungs, prepared, until))
-                    result = replace(result, notes=(*result.notes, *trouble))
+                    given = result, journal, settings["plan"]["rungs"], prepared, limit + LATEST
+                    result = replace(result, notes=(*result.notes, *kept(self.folder, lambda: gathered(*given))))
         finally:
             rivals.close()
         return result
