@@ -151,8 +151,9 @@ class _Explaining:
     def _grid(self, name: str, recipe: Recipe) -> tuple[dict[str, Any], None] | None:
         """A whole grid; the rates of one that is not whole are kept for the next call."""
         begun, _ = self.found.get(f"begun grid {name}", ({"costs": []}, None))
-        costs, whole = self.study.grid(recipe, _costs(begun))
-        about = {"costs": [[rate, cost if math.isfinite(cost) else None] for rate, cost in costs.items()]}
+        costs, seeds, whole = self.study.grid(recipe, _costs(begun))
+        about: dict[str, Any] = finite({"costs": [[rate, cost] for rate, cost in costs.items()]})
+        about["seeds"] = [*begun.get("seeds", []), *finite([[rate, some] for rate, some in seeds.items()])]
         if whole:
             return about, None
         if len(costs) > len(begun["costs"]):

@@ -9,7 +9,7 @@ from typing import Any
 from slalom import seats
 from slalom.ablated import further, rates
 from slalom.curvature import condition, sharpness
-from slalom.entry import Entry
+from slalom.entry import Entry, best_of
 from slalom.executor import Threads, cores
 from slalom.metrics import Metric
 from slalom.permuted import Worth, columns
@@ -39,18 +39,23 @@ class Study:
         self.executor = Threads(seats.workers(cores()), seats.take)
         seats.make(self.executor.workers)
 
-    def grid(self, recipe: Recipe, known: dict[float, float] | None = None) -> tuple[dict[float, float], bool]:
+    def grid(
+        self, recipe: Recipe, known: dict[float, float] | None = None
+    ) -> tuple[dict[float, float], dict[float, list[float]], bool]:
         """(the cost of each learning rate around that of a recipe, two seeds each, further where the best lies at an
-        edge; whether they are all there): as many as there is time for, beside those that are known."""
-        costs = dict(known or {})
+        edge; of those that are new, the cost of each seed by itself; whether all are there): as many as there is time
+        for, beside those that are known."""
+        costs: dict[float, float] = dict(known or {})
+        seeds: dict[float, list[float]] = {}
         wanted = [rate for rate in rates(recipe.learning_rate) if rate not in costs] or further(costs)
         while wanted:
             entries = self._fitting([recipe.with_fields({"learning_rate": rate}) for rate in wanted])
             costs |= {entry.recipe.learning_rate: entry.best[0] for entry in entries}
+            seeds |= {entry.recipe.learning_rate: _by_seed(entry) for entry in entries}
             if len(entries) < len(wanted):
-                return costs, False
+                return costs, seeds, False
             wanted = further(costs)
-        return costs, True
+        return costs, seeds, True
 
     def _fitting(self, recipes: list[Recipe]) -> list[Entry]:
         """The first of these recipes, as many as there is time for, trained as racers of a grid."""
@@ -133,3 +138,9 @@ class Study:
             return entries
         self.needed = self.needed or 1.5 * seconds
         return None
+
+
+def _by_seed(entry: Entry) -> list[float]:
+    """The cost of the best moment of each seed of an entry."""
+    seeds = sorted({racer.replicate for racer in entry.racers})
+    return [best_of([racer for racer in entry.racers if racer.replicate == seed])[0] for seed in seeds]

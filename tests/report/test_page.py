@@ -192,6 +192,10 @@ def test_explain_and_report_add_to_the_page(run):
     told, text = read(run), (run / "report.html").read_text(encoding="utf-8")
     assert told["race"] == before["race"]
     assert told["grids"][0]["of"] == "the winner"
+    for _, score, seeds in told["grids"][0]["scores"]:
+        assert len(seeds) == 2
+        assert score is None or min(seeds) - 1e-9 <= score
+    assert sum("fill" in trace for trace in figures(text)["rates"]["data"]) == 1
     assert {"race", "rates", "scaling", "random-plane", "path-plane", "truth", "residuals"} <= set(figures(text))
     assert page(told) == text
     found = told["landscape"]

@@ -134,7 +134,9 @@ def _of_race(given: Any) -> tuple[dict[str, Grid], str, bool]:
         studies = journal.studies()
     score = lambda cost: None if cost is None else metric.score_of(cost)  # noqa: E731
     grids = {
-        name.partition(" ")[2]: _grid((rate, score(cost)) for rate, cost in about["costs"])
+        name.partition(" ")[2]: _grid(
+            (rate, score(cost)) for rate, some in about.get("seeds") or _alone(about["costs"]) for cost in some
+        )
         for name, (about, _) in studies.items()
         if name.startswith("grid ")
     }  # fmt: skip
@@ -143,6 +145,11 @@ def _of_race(given: Any) -> tuple[dict[str, Grid], str, bool]:
     first = {"the winner": grids.pop(WINNER)} if WINNER in grids else {}
     others = {f"without its {name.replace('_', ' ')}": grid for name, grid in grids.items()}
     return first | others, metric.name, metric.greater
+
+
+def _alone(costs: list[list[Any]]) -> list[list[Any]]:
+    """Costs as if of one seed each: those of a journal that has no more."""
+    return [[rate, [cost]] for rate, cost in costs]
 
 
 def _grid(pairs: Any) -> Grid:

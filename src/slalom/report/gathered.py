@@ -145,7 +145,9 @@ def with_studies(studies: dict[str, tuple[dict[str, Any], bytes | None]], metric
         if name.startswith("grid "):
             part = name.partition(" ")[2]
             of = "the winner" if part == "winner" else f"without its {part.replace('_', ' ')}"
-            grids.append({"of": of, "scores": [[rate, _score(cost, metric)] for rate, cost in about["costs"]]})
+            seeds = {rate: [_score(cost, metric) for cost in some] for rate, some in about.get("seeds", [])}
+            scores = [[rate, _score(cost, metric), seeds.get(rate, [])] for rate, cost in about["costs"]]
+            grids.append({"of": of, "scores": scores})
     return {"grids": sorted(grids, key=lambda one: one["of"] != "the winner")}
 
 

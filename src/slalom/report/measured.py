@@ -47,16 +47,18 @@ def _grids(told: Told, x: Told, y: Told) -> Told:
     """The grids of `explain`: two seeds a rate, the winner's with the edge from which it diverges."""
     data, shapes, notes = [], [], []
     for i, grid in enumerate(told["grids"]):
-        scores = sorted(grid["scores"])
-        known = [(rate, score) for rate, score in scores if score is not None]
+        scores = sorted(grid["scores"], key=lambda one: one[0])
+        known = [(rate, score) for rate, score, _ in scores if score is not None]
         first = i == 0
+        if first:
+            data += _band(scores)
         data.append(
             {"type": "scatter", "mode": "lines+markers", "name": words(grid["of"]), "x": [rate for rate, _ in known],
              "y": [score for _, score in known], "visible": True if i < 4 else "legendonly",
              "hovertemplate": "rate %{x:.3g}: %{y:.5g}", "marker": {"size": 7 if first else 5},
              "line": {"color": COLOURS[i % len(COLOURS)], "width": 2.6 if first else 1.3}}
         )  # fmt: skip
-        lost = [rate for rate, score in scores if score is None and (not known or rate > known[-1][0])]
+        lost = [rate for rate, score, _ in scores if score is None and (not known or rate > known[-1][0])]
         if first and lost and known:
             edge = math.sqrt(lost[0] * known[-1][0])
             shapes.append(
@@ -65,10 +67,20 @@ def _grids(told: Told, x: Told, y: Told) -> Told:
             )  # fmt: skip
             notes.append(note(f"diverges from {edge:.3g}", math.log10(edge), 1, yref="paper", textangle=90))
     caption = (
-        "Each point is a whole training at that learning rate on the training rows (two seeds, mean, on choosing rows):"
-        " the winner, and the winner without each of its parts. Where a line ends before the others, it diverged."
+        "Each point is a whole training at that learning rate (two seeds, their mean, on choosing rows; band: each"
+        " alone): the winner, and the winner without each of its parts. A line that ends early diverged."
     )
     return figure("rates", data, caption, xaxis=x, yaxis=y, shapes=shapes, annotations=notes)
+
+
+def _band(scores: list[list[Any]]) -> list[Told]:
+    """Between the worst and the best seed of each rate."""
+    there = [(rate, [score for score in seeds if score is not None]) for rate, _, seeds in scores]
+    there = [(rate, seeds) for rate, seeds in there if seeds]
+    edge = {"type": "scatter", "mode": "lines", "x": [rate for rate, _ in there], "line": {"width": 0},
+            "hoverinfo": "skip", "showlegend": False}  # fmt: skip
+    return [edge | {"y": [max(seeds) for _, seeds in there]},
+            edge | {"y": [min(seeds) for _, seeds in there], "fill": "tonexty", "fillcolor": "@band"}]  # fmt: skip
 
 
 def schedules(told: Told) -> Told | None:
