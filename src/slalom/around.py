@@ -26,8 +26,9 @@ from slalom.types import Array, Tree
 SIDE = 31  # points a side of each plane
 ROWS = 1024  # training rows that the loss is taken on, at most
 STOPS = 32  # points of a path
-SHARE = 0.4  # of the seconds that the paths may take
-FEWEST = 20  # steps of a path
+SHARE = 0.5  # of the seconds that compiling and the paths may take, about
+FEWEST, FEWEST_ROWS = 20, 128  # steps of a path; rows that the loss is taken on
+SPEED = 1e10  # products a second, that the planes are cut to
 FAR, SMALLER = 2.0, 3  # of the first loss, above which a path has left the place; rates that are tried then
 OTHERS = ("sgd", "momentum", "rmsprop", "adam")  # rules that walk beside the winner's own
 
@@ -51,31 +52,36 @@ def landscape(
         L(w* + α d₁ + β d₂)    random:     dᵢ ~ N(0, 1), every unit scaled to the size of its own weights
                                of a path:  the first two principal components of all points of all paths, less w*
 
-    The winner's own rule and four others walk from the same first weights, with the winner's schedule, batches and
-    rows, for equally many steps: as many epochs as the winner's horizon has, or fewer where the seconds do not suffice
-    (by the cost model). rates: the learning rate of each rule; those that are not in it have the middle (in the
-    logarithm) of the rule's own range; a path whose loss rises above twice that of the start is walked again at smaller
-    rates, and cut there if none helps. w*: where the winner's own rule ends.
+    The winner's own rule and up to four others walk from the same first weights, those of the seed 0, with the winner's
+    schedule, batches and rows, for equally many steps, which are the whole horizon: that of the winner, or a shorter
+    one where the seconds do not suffice (by the cost model). rates: the learning rate of each rule; those that are not
+    in it have the middle (in the logarithm) of the rule's own range; a path whose loss rises above twice that of the
+    start is walked again at smaller rates while there is time, and cut there if none helps. A plateau does not fall: it
+    hears of no scores. w*: where the winner's own rule ends, which is not the network of the race.
     The loss is that of at most 1,024 training rows, without penalties, dropout and smoothing, in the net's unit; batch
     norm takes its statistics anew from them at every point. Source: Li et al. 2018, https://arxiv.org/abs/1712.09913.
     """
     began, fold = time.perf_counter(), len(prepared.folds) if prepared.whole else 0
-    recipes = _several(winner, rates)
     structure = structure_of(winner, prepared)
+    recipes = _several(winner, rates)
     data = Placed(Data(prepared.x, prepared.y))
     kinds = tuple(dict.fromkeys(kind_of(recipe.rule) for recipe in recipes))
     heat = Heat(structure, prepared, data, metric, Shuffles(0), 0, kinds, crowd=1, replayed=False)
     heat.compile()
     left = max(SHARE * seconds - (time.perf_counter() - began), 0.1 * seconds)
     steps = _steps(heat, structure, winner, fold, left / len(recipes))
+    epochs = max(1, steps // heat.steps_per_epoch(fold))
+    steps = min(steps, epochs * heat.steps_per_epoch(fold))
+    recipes, late = [recipe.with_epochs(epochs) for recipe in recipes], began + SHARE * seconds
     train = prepared.all_folds[fold].train
-    rows = train[np.unique(np.linspace(0, len(train) - 1, min(ROWS, len(train))).astype(int))]
+    most = int(np.clip(0.2 * seconds * SPEED / (4 * SIDE**2 * structure.net.parameters), FEWEST_ROWS, ROWS))
+    rows = train[np.unique(np.linspace(0, len(train) - 1, min(most, len(train))).astype(int))]
     x = prepared.as_raced(winner.scaling, fold, rows)
     first = prepared.first_target(winner.unit, fold)
     around = lambda memory: loss_around(structure.net, winner, structure.loss, memory, x, prepared.y[first + rows])  # noqa: E731
     start = structure.net.init(np.random.default_rng(0))[1]
     at = jax.jit(around(start))
-    walks = [_calm(heat, recipe, fold, steps, at) for recipe in recipes]
+    walks = [_calm(heat, recipe, fold, steps, at, late) for recipe in recipes]
     loss = around(walks[0].memory)
     return {
         "loss": structure.loss,
@@ -107,12 +113,12 @@ def _steps(heat: Heat, structure: Structure, winner: Recipe, fold: int, seconds:
     return int(np.clip(seconds / max(each, 1e-9), FEWEST, winner.epochs * heat.steps_per_epoch(fold)))
 
 
-def _calm(heat: Heat, recipe: Recipe, fold: int, steps: int, loss: Any) -> Walk:
+def _calm(heat: Heat, recipe: Recipe, fold: int, steps: int, loss: Any, late: float) -> Walk:
     """One rule's path at its rate, or, where it leaves the place there, at the first of three smaller ones (each by
-    √10) at which it does not."""
+    √10) at which it does not. late: the perf_counter() from which no further one is tried."""
     walk = _walked(heat, recipe, fold, steps, loss)
     for _ in range(SMALLER):
-        if not walk.left:
+        if not walk.left or time.perf_counter() > late:
             break
         recipe = recipe.with_fields({"learning_rate": recipe.learning_rate / math.sqrt(10)})
         walk = _walked(heat, recipe, fold, steps, loss)

@@ -261,11 +261,10 @@ class _Explaining:
     def _write(self, found: Evidence) -> None:
         """evidence.json, and the same in report.json and on the page; the page of an older Slalom stays as it was."""
         assert self.folder.path
-        plain, told = finite(found.plain()), report(self.folder.path)
-        if told:
+        plain = finite(found.plain())
+        self.folder.write_json("evidence.json", plain)
+        if told := report(self.folder.path):
             left(self.folder, told | {"evidence": plain} | with_studies(self.found, self.metric))
-        else:
-            self.folder.write_json("evidence.json", plain)
 
 
 def _costs(about: dict[str, Any]) -> dict[float, float]:

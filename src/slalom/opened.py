@@ -13,7 +13,19 @@ from slalom.folder import RunFolder
 from slalom.journal import Journal
 from slalom.metrics import Metric
 from slalom.model import Model
+from slalom.result import finite
 from slalom.result import leaderboard as board_of
+
+NUMBER = (int, float)
+# What a page cannot do without, and of which kind it is.
+PAGE: dict[str, Any] = {
+    "title": str, "verdict": [str], "counts": str, "metric": str, "greater_is_better": bool, "winner": str,
+    "recipe": {"rule": {"name": str}}, "recipe_toml": str, "tests": dict, "leaderboard": [dict], "notes": [str],
+    "seconds": NUMBER, "compile_seconds": NUMBER, "recipes": int,
+    "race": {"rungs": [NUMBER], "baselines": [{"name": str, "score": NUMBER}],
+             "racers": [{"name": str, "outcome": str, "curve": [[NUMBER]]}]},
+    "schedules": [{"name": str, "schedule": str, "epochs": [NUMBER], "rates": [NUMBER]}],
+}  # fmt: skip
 
 
 def load(folder: str | Path) -> Model | Ensemble:
@@ -64,7 +76,21 @@ def report(folder: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError, RecursionError) as error:
         raise SlalomError(f"{file} is damaged: {error}. Delete it and report.html.") from None
-    return told if isinstance(told, dict) and "verdict" in told else {}
+    if not isinstance(told, dict) or "race" not in told:
+        return {}
+    if wrong := next((name for name, kind in PAGE.items() if not _is(told.get(name), kind)), None):
+        raise SlalomError(f"{file} is damaged: {wrong} is not what a race writes there. Delete it and report.html.")
+    return finite(told)
+
+
+def _is(value: Any, kind: Any) -> bool:
+    """Whether plain data is of a kind: a type, one of several, or, in a list, such things each of one kind; a number is
+    no truth."""
+    if isinstance(kind, list):
+        return isinstance(value, list) and all(_is(one, kind[0]) for one in value)
+    if isinstance(kind, dict):
+        return isinstance(value, dict) and all(_is(value.get(name), one) for name, one in kind.items())
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
 def known(folder: Path | None) -> Evidence | None:

@@ -226,8 +226,8 @@ class Race:
                 result.about["seconds"] = round(perf_counter() - self.began, 3)
                 journal.write_wave(wave, result.about)
                 if self.folder.path:
-                    given = result, journal, settings["plan"]["rungs"], prepared, limit + LATEST
-                    result = replace(result, notes=(*result.notes, *kept(self.folder, lambda: gathered(*given))))
+                    found = partial(gathered, result, journal, settings, prepared, limit + LATEST)
+                    result = replace(result, notes=(*result.notes, *kept(self.folder, result.evidence, found)))
         finally:
             rivals.close()
         return result
@@ -274,7 +274,7 @@ class Race:
 
     def _limit(self, recipes: int) -> float:
         """When everything but the last writing, of so many recipes, must be done."""
-        return self.began + self.order.seconds - 1.0 - 2e-4 * recipes if self.order.seconds else math.inf
+        return self.began + self.order.seconds - 1.2 - 4e-4 * recipes if self.order.seconds else math.inf
 
     def _result(
         self, prepared: Prepared, metric: Metric, track: Track, journal: Journal, best: Best, ended: Ended

@@ -231,7 +231,8 @@ class Recipe:
         return row
 
     def _repr_html_(self) -> str:  # what a notebook shows
-        shown = [(name, value) for name, value in self.flat().items() if value not in (None, "none", 0.0, "auto")]
+        off = lambda value: value in (None, "none", "auto") or (isinstance(value, float) and value == 0)  # noqa: E731
+        shown = [(name, value) for name, value in self.flat().items() if not off(value)]
         return table(["field", "value"], shown)
 
     def with_fields(self, given: dict[str, Any]) -> "Recipe":

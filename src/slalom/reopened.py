@@ -33,13 +33,13 @@ class Reopened(NamedTuple):
 
 def reopened(
     folder: str | Path, X: Any, y: Any, validation: Any, metric: Any, scalings: tuple[str, ...],
-    roles: dict[str, Any] | None = None,
+    roles: dict[str, Any] | None = None, door: str = "explain",
 ) -> Reopened:  # fmt: skip
     """The race in a folder, with its rows from where they were, or from X and y.
 
     metric: the function that chose, where it was one. scalings: that are wanted beside those of its recipes. roles: as
-    of `About`, those that were no columns. Raises SlalomError where there is no winner, the rows are not the same, or
-    something has to be given.
+    of `About`, those that were no columns. door: what is called, for what is said. Raises SlalomError where there is no
+    winner, the rows are not the same, or something has to be given.
     """
     opened = RunFolder.extend(folder)
     settings = opened.settings()
@@ -49,7 +49,7 @@ def reopened(
     if metric is None and not is_named(order["metric"]):
         raise SlalomError(f"metric must be given: the race in {folder} was chosen by a function, {order['metric']}.")
     winner = Recipe.from_plain(best["recipe"])
-    table = rows_of(opened, settings["data"], X, y, validation, roles or {})
+    table = rows_of(opened, settings["data"], X, y, validation, roles or {}, door)
     with Journal(opened.journal, read_only=True) as journal:
         drawn = _drawn(journal.recipes(), order["seed"], winner.epochs)
     rows = len(table.labels)

@@ -1,17 +1,20 @@
 """Reporting: the door that draws the page of a race anew, with what takes trainings of its own."""
 
 import math
+import tempfile
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from slalom.around import landscape
 from slalom.errors import SlalomError, wrong
+from slalom.exports import scripts
+from slalom.folder import RunFolder
 from slalom.model import Model
 from slalom.opened import leaderboard, report
 from slalom.reopened import Reopened, reopened
 from slalom.report import left
-from slalom.report.gathered import predictions
+from slalom.report.gathered import NO_TIME, predictions
 from slalom.report.scaled import scaled
 from slalom.result import finite
 
@@ -38,8 +41,9 @@ def report_on(
 
     folder: of a race that has ended. X, y, validation, metric, sample_weight, group, time: as they were given to
     `race`, where it was not a file or no name; the rows must be the same. seconds: about how long it may take: as many
-    steps as fit are drawn.
-    Raises SlalomError where there is no winner, no page, or the rows are not there.
+    steps as fit are drawn; with 0 nothing is trained and no row is read. Where no recipe won, the page is drawn as it
+    is. Of a race of a file the page also gets the text of its training in PyTorch, where all its parts have one.
+    Raises SlalomError where there is no page, or the rows are not there.
 
     >>> import tempfile, numpy as np; from slalom import race
     >>> rng = np.random.default_rng(0); X = rng.normal(size=(100, 2)); y = X @ [2.0, -1.0]
@@ -49,26 +53,50 @@ def report_on(
     >>> "component 1" in page
     True
     """
-    if not (isinstance(seconds, (int, float)) and 0 < seconds < math.inf):
-        raise wrong("seconds", "a positive number", seconds)
-    began = perf_counter()
-    race = reopened(
-        folder, X, y, validation, metric, (), {"sample_weight": sample_weight, "group": group, "time": time}
-    )
-    path = race.folder.path
-    assert path
-    with race.folder.locked():
-        told = report(path)
+    if not (isinstance(seconds, (int, float)) and 0 <= seconds < math.inf):
+        raise wrong("seconds", "a number, 0 or more", seconds)
+    began, opened = perf_counter(), RunFolder.extend(folder)
+    assert opened.path
+    with opened.locked():
+        told = report(opened.path)
         if not told:
             raise SlalomError(f"{folder} has no report.json to draw from: it was raced by an older Slalom.")
-        rates = _rates(race)
-        time_left = max(seconds - (perf_counter() - began), 0.2 * seconds)
-        told["landscape"] = landscape(race.prepared, race.metric, race.winner, rates, time_left)
-        told["scaling"] = told.get("scaling") or scaled(race.prepared, race.winner.scaling)
-        if not told.get("predictions"):
-            told["predictions"] = predictions(Model.load(path), race.prepared)
-        left(race.folder, finite(told))
-    return path / "report.html"
+        if seconds and told.get("won"):
+            roles = {"sample_weight": sample_weight, "group": group, "time": time}
+            race = reopened(folder, X, y, validation, metric, (), roles, door="report_on")
+            told |= _measured(race, told, began + seconds, seconds) | _torch(race)
+        try:
+            left(opened, finite(told))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise SlalomError(
+                f"{opened.path / 'report.json'} is damaged: {error!r}. Delete it and report.html."
+            ) from None
+    return opened.path / "report.html"
+
+
+def _measured(race: Reopened, told: dict[str, Any], end: float, seconds: float) -> dict[str, Any]:
+    """The loss around the winner, and what there was no time for at the end of the race."""
+    assert race.folder.path
+    left = max(end - perf_counter(), 0.2 * seconds)
+    found: dict[str, Any] = {
+        "landscape": landscape(race.prepared, race.metric, race.winner, _rates(race), left),
+        "scaling": told.get("scaling") or scaled(race.prepared, race.winner.scaling),
+    }
+    if (told.get("predictions") or {"why": ""}).get("why") in ("", NO_TIME):
+        refit = race.settings["order"].get("refit")
+        found["predictions"] = predictions(Model.load(race.folder.path), race.prepared, refit)
+    return found
+
+
+def _torch(race: Reopened) -> dict[str, Any]:
+    """The winner's training as text of PyTorch; none where the rows were no file's, or a part has no text."""
+    assert race.folder.path
+    try:
+        with tempfile.TemporaryDirectory(prefix="slalom-") as place:
+            file, _ = scripts.export(race.folder.path, "torch", Path(place, "made"))
+            return {"torch": file.read_text(encoding="utf-8")}
+    except (SlalomError, OSError):
+        return {}
 
 
 def _rates(race: Reopened) -> dict[str, float]:

@@ -111,7 +111,8 @@ class Result:
         best, metric = self.best, self.metric
         direction = "more" if metric.greater else "less"
         test = "" if best.test is None else f", {number(best.test)} on the test rows"
-        first = f"{best.name.capitalize()} won: {metric.name} {number(best.score)} on the choosing rows{test}"
+        who = f"{best.name.capitalize()} won" if best.won else "No recipe could be scored"
+        first = f"{who}: {metric.name} {number(best.score)} on the choosing rows{test}"
         said = f"<p><b>{text(first)}</b> ({direction} is better).</p>"
         always, fields = columns_of(self.leaderboard)
         shown = [*always, *fields[:SHOWN]]

@@ -15,7 +15,9 @@ FOLDER = click.Path(path_type=Path)
 @click.command(short_help="Draw the report of a race anew, with the loss around its winner.")
 @click.argument("folder", type=FOLDER, metavar="DIR")
 @click.argument("file", type=FOLDER, required=False)
-@click.option("--seconds", type=float, default=30.0, show_default=True, help="About how long it may take.")
+@click.option(
+    "--seconds", type=float, default=30.0, show_default=True, help="About how long it may take; 0 trains nothing."
+)
 @click.option("--open", "opens", is_flag=True, help="Open it in a browser.")
 @click.option("--quiet", "-q", is_flag=True, help="Nothing on stdout but the path.")
 def report(folder: Path, file: Path | None, seconds: float, opens: bool, quiet: bool) -> int:
@@ -66,7 +68,10 @@ def compared(paths: tuple[Path, ...], out: Path | None, *, opens: bool) -> int:
     page = out or Path("compared.html")
     if page.is_dir():
         raise SlalomError(f"--out must be a file. {page} is a folder.")
-    write(page, side_by_side(names, told).encode())
+    try:
+        write(page, side_by_side(names, told).encode())
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SlalomError(f"A report.json of these races is damaged: {error!r}.") from None
     shell.show(f"The races stand side by side in {page}.\n")
     _opened(page, opens=opens)
     return 0

@@ -1,9 +1,11 @@
 """The page of a race is a function of report.json, runs its own script alone, and shows names as they are."""
 
 import base64
+import contextlib
 import hashlib
 import json
 import re
+import shutil
 import zlib
 from html.parser import HTMLParser
 
@@ -16,11 +18,13 @@ from slalom.conformal import Conformal
 from slalom.curvature import condition
 from slalom.errors import SlalomError
 from slalom.journal import Journal
+from slalom.metrics import METRICS
 from slalom.report import page
 from slalom.report.gathered import gathered
 from slalom.report.plots import library, words
 from slalom.report.predicted import of_classes, of_numbers
 from slalom.report.raced import _pieces
+from slalom.report.repeat import commands
 from slalom.report.scaled import steps_to
 from slalom.report.side import side_by_side
 from slalom.verdict import counts, verdict
@@ -34,7 +38,9 @@ SMALL = {"depth": 1, "width": 8, "batch_size": 16, "rule": "adam", "embedding": 
 def told_of(given, **more):
     """What the page shows of a result as a race has it, without what needs its rows."""
     with Journal() as journal:
-        found = gathered(given, journal, [{"epochs": 2}, {"epochs": 4}], None, 0.0)
+        settings = {"plan": {"rungs": [{"epochs": 2}, {"epochs": 4}]}, "order": {"metric": "rmse"},
+                    "data": {"fingerprint": "f00d"}}  # fmt: skip
+        found = gathered(given, journal, settings, None, 0.0)
     return json.loads(json.dumps(found | more))
 
 
@@ -301,12 +307,161 @@ def test_races_stand_side_by_side():
     assert "0.5" in text
     assert "b<i>" in text
     assert "say nothing about each other" not in text
-    other["target"] = "rooms"
-    assert "another target" in Page(side_by_side(["a", "b"], [first, other])).text
+    for change in ({"target": "rooms"}, {"seed": 8}, {"data": {"fingerprint": "beef"}}, {"data": {}}):
+        assert "another target" in Page(side_by_side(["a", "b"], [first, other | change])).text
     other["metric"] = "mae"
     assert "different metrics" in Page(side_by_side(["a", "b"], [first, other])).text
-    with pytest.raises(SlalomError, match=r"^slalom compare takes two to 8 runs\. Got 1\.$"):
+    with pytest.raises(SlalomError, match=r"^slalom compare takes two to 6 runs\. Got 1\.$"):
         side_by_side(["a"], [first])
+
+
+def with_evidence(told, **fields):
+    """The same with evidence as `explain` writes it."""
+    part = {"value": "adam", "plain": "sgd", "verdict": "helps", "worth": 0.5, "low": 0.1, "high": 0.9, "p": 0.01,
+            "unseen": 0.2, "rate": 0.01, "rate_without": 0.1, "kept": 0.4, "diverged": 0}  # fmt: skip
+    found = {
+        "metric": "rmse", "greater": False, "standing": None, "droppings": [], "ended": {"recipes": 30, "diverged": 1},
+        "worths": [part | {"part": "update rule"}, part | {"part": "scaling", "worth": -0.2, "verdict": "hurts"},
+                   part | {"part": "schedule", "worth": None}],
+        "fields": [{"field": "rule", "divergence": 1.5, "p": 0.01, "recipes": 30, "levels": [], "edge": ""},
+                   {"field": "width", "divergence": -0.1, "p": 0.8, "recipes": 30, "levels": [], "edge": ""}],
+        "scalings": [], "columns": [{"column": name, "worth": 1.0, "error": 0.1} for name in ("a" * 60, "a" * 61)],
+        "intervals": {}, "left": [], "needed": 0.0,
+    }  # fmt: skip
+    return told | {"evidence": found | fields}
+
+
+def test_what_was_measured_is_drawn():
+    """Parts stand by their worth, with what helps in blue; only fields that decided are drawn; columns whose cut names
+    are the same stay two."""
+    drawn = figures(page(with_evidence(told_of(result()))))
+    worths = drawn["worths"]["data"][0]
+    assert worths["y"] == ["scaling (adam)", "update rule (adam)"]
+    assert worths["x"] == [-0.2, 0.5]
+    np.testing.assert_allclose(worths["error_x"]["array"][1], 0.4)
+    np.testing.assert_allclose(worths["error_x"]["arrayminus"][1], 0.4)
+    assert worths["marker"]["color"] == ["\x01orange", "\x01blue"]
+    assert drawn["fields"]["data"][0]["y"] == ["rule"]
+    assert len(set(drawn["columns"]["data"][0]["y"])) == 2
+
+
+def test_grids_end_where_the_winner_diverges():
+    """The winner's grid has a line halfway, in the logarithm, between its last score and the rate that diverged; the
+    band holds each seed; grids of a journal without seeds have none."""
+    scores = [[0.01, 2.0, [1.5, 2.5]], [0.1, 1.0, [0.9, 1.1]], [1.0, None, [None, 3.0]]]
+    told = told_of(result(), grids=[{"of": "the winner", "scores": scores}])
+    drawn = figures(page(told))["rates"]
+    np.testing.assert_allclose(drawn["layout"]["shapes"][0]["x0"], 10**-0.5)
+    np.testing.assert_allclose(drawn["layout"]["annotations"][0]["x"], -0.5)
+    top, bottom, line = drawn["data"]
+    assert top["y"] == [2.5, 1.1, 3.0]
+    assert bottom["y"] == [1.5, 0.9, 3.0]
+    assert line["x"] == [0.01, 0.1]
+    told["grids"][0]["scores"] = [[rate, score, []] for rate, score, _ in scores]
+    assert figures(page(told))["rates"]["data"][-1]["y"] == [2.0, 1.0]
+
+
+def test_more_can_be_better():
+    """Where more is better the axis holds the best score at its upper end, and the best moment is the highest."""
+    told = told_of(result({"recipe 1": 0.9, MEAN: 0.5}, metric=METRICS["accuracy"]))
+    for i, racer in enumerate(told["race"]["racers"]):
+        racer["curve"] = [[1.0, 0.5], [2.0, 0.95 - 0.01 * i], [3.0, 0.9 - 0.01 * i]]
+    told["race"]["baselines"] = [{"name": MEAN, "score": 0.6}]
+    drawn = figures(page(told))["race"]
+    low, high = drawn["layout"]["yaxis"]["range"]
+    assert low < 0.65 < 0.95 < high < 1.1
+    dot = next(
+        trace for trace in drawn["data"] if trace["mode"] == "markers" and "best moment" in trace["hovertemplate"]
+    )
+    assert (dot["x"], dot["y"]) == ([2.0], [0.94])
+
+
+def test_a_race_without_a_winner_has_a_page():
+    """It names no recipe, and advises nothing that would be refused."""
+    found = Page(page(told_of(result(winner=MEAN, outcomes={"diverged": 3})))).text
+    assert "No recipe could be scored." in found
+    assert "recipe.toml" not in found
+    assert "slalom explain" not in found
+    assert "slalom report" not in found
+
+
+def test_rows_that_trained_the_network_are_not_predicted(tmp_path):
+    """Behind a refit on all rows the page says why it shows no predictions; behind one on all but the test rows it
+    shows those of the test rows."""
+    x = np.random.default_rng(0).normal(size=(200, 2))
+    for refit in (True, "all"):
+        folder = tmp_path / str(refit)
+        race(x, x[:, 0] > 0, recipes=1, epochs=2, fixed=SMALL, out=folder, refit=refit, baselines=False)
+        found = read(folder)["predictions"]
+        assert ("why" in found) == (refit == "all")
+        assert found.get("kind") == (None if refit == "all" else "test")
+    assert "trained once more on all rows" in Page(page(read(folder))).text
+
+
+def test_commands_ask_for_what_the_race_was_asked(tmp_path):
+    """Task, metric, roles, columns, reading and division: the program of the page runs and has the same rows."""
+    draw = np.random.default_rng(0)
+    frame = pl.DataFrame({"a": draw.normal(size=90), "zip": draw.integers(0, 3, 90), "g": np.arange(90) // 3})
+    frame = frame.with_columns(y=(pl.col("a") > 0).cast(pl.Int64))
+    file = tmp_path / "it's.csv"
+    frame.write_csv(file, separator=";")
+    first = race(
+        file, target="y", task="regression", metric="mae", group="g", columns={"zip": "category"}, recipes=1, epochs=1,
+        fixed=SMALL | {"target_scaling": "z_score"}, out=tmp_path / "run", reading={"separator": ";"}, test=False,
+        baselines=False, seed=3,
+    )  # fmt: skip
+    made = commands(read(tmp_path / "run"))
+    assert made["command"] == (
+        'slalom race "it\'s.csv" --target y --seed 3 --recipe recipe.toml --task regression --metric mae --group g'
+        " --separator ';' --columns columns.toml --no-test"
+    ).replace('"it\'s.csv"', "'it'\"'\"'s.csv'")
+    assert made["columns"] == 'zip = "category"\n'
+    (tmp_path / "recipe.toml").write_text(first.best.recipe.to_toml(), encoding="utf-8")
+    names = {}
+    with contextlib.chdir(tmp_path):
+        exec(made["python"], names)
+    assert names["result"].about["rows"] == first.about["rows"]
+    assert names["result"].metric.name == "mae"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"verdict": 5}, "verdict is not what a race writes there"),
+        ({"seconds": "x"}, "seconds is not what a race writes there"),
+        ({"metric": None}, "metric is not what a race writes there"),
+        ({"race": {"rungs": [], "racers": [{"name": 3}], "baselines": []}}, "race is not what a race writes there"),
+        ({"tests": [1]}, "tests is not what a race writes there"),
+        ({"predictions": [1]}, "is damaged"),
+        ({"scaling": {"scalings": [{}]}}, "is damaged"),
+        ({"grids": [{"of": "the winner"}]}, "is damaged"),
+    ],
+    ids=str,
+)
+def test_a_strangers_numbers_are_refused_in_a_sentence(run, tmp_path, change, said):
+    """A report.json that no race wrote is refused by whoever draws from it."""
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "report.json").write_text(json.dumps(read(run) | change), encoding="utf-8")
+    with pytest.raises(SlalomError, match=said):
+        report_on(tmp_path / "run", seconds=0)
+
+
+def test_hostile_numbers_draw_nothing_of_their_own(run, tmp_path):
+    """Names of racers that are tags stay words, and colours that are named in them too; a curve holds numbers."""
+    told = read(run)
+    evil = '<a href="https://evil.example/">x</a>'
+    told["winner"] = told["race"]["racers"][0]["name"] = evil
+    told["schedules"][0]["name"] = "\x01blue"
+    shutil.copytree(run, tmp_path / "run")
+    told["race"]["racers"][0]["curve"][0][1] = None
+    (tmp_path / "run" / "report.json").write_text(json.dumps(told), encoding="utf-8")
+    with pytest.raises(SlalomError, match="race is not what"):  # a score is a number
+        report_on(tmp_path / "run", seconds=0)
+    told["race"]["racers"][0]["curve"][0][1] = 1.0
+    drawn = figures(page(told))
+    texts = json.dumps([trace.get("name", "") for figure in drawn.values() for trace in figure["data"]])
+    assert "<a" not in texts
+    assert "\\u0001" not in texts
 
 
 def test_words_are_no_tags_to_plotly():

@@ -1,22 +1,26 @@
 """The report of a race: one HTML file that needs no network; its numbers come from report.json and nowhere else."""
 
+import json
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from slalom.board import columns_of, numbers, shared, short
+from slalom.errors import SlalomError
 from slalom.evidence import Evidence
 from slalom.explained import sentences
 from slalom.folder import RunFolder
+from slalom.opened import report
 from slalom.report import grounds, measured, raced
 from slalom.report.document import dressed
-from slalom.report.gathered import commands
+from slalom.report.repeat import commands
 from slalom.report.scaled import said
-from slalom.result import ENSEMBLE
+from slalom.result import ENSEMBLE, finite
 
-LATER = ("landscape", "torch", "grids", "scaling", "predictions")  # what need not be there
+LATER = ("landscape", "torch", "grids", "scaling", "predictions", "evidence", "won")  # what need not be there
 _SERVES = {
     "training": "the weights are fitted to them",
     "choosing": "scores during the race, the choice of the winner",
@@ -54,23 +58,41 @@ def page(told: dict[str, Any]) -> str:
 
 
 def left(folder: RunFolder, told: dict[str, Any]) -> None:
-    """Leave the page of a race in its folder, with its numbers beside it: report.html, report.json, evidence.json."""
-    folder.write("report.html", page(told))
-    folder.write_json("report.json", told)
+    """Leave the numbers of a race in its folder, report.json and evidence.json, and then the page that is made of
+    them, report.html."""
     if told.get("evidence"):
         folder.write_json("evidence.json", told["evidence"])
+    folder.write("report.json", json.dumps(told, separators=(",", ":"), default=str))
+    folder.write("report.html", page(told))
 
 
-def kept(folder: RunFolder, gather: Callable[[], dict[str, Any]]) -> list[str]:
-    """Gather the numbers of a race and leave its page; what went wrong with that, in a sentence: a page is worth less
-    than the race, which keeps everything else. A disk that is full is the caller's matter (OSError)."""
+def kept(folder: RunFolder, evidence: Evidence | None, gather: Callable[[], dict[str, Any]]) -> list[str]:
+    """Gather the numbers of a race that has just ended and leave its page, on which the loss around the winner of the
+    page before stays, where the winner does; what went wrong with that, in a sentence. A page is worth less than the
+    race, which keeps everything else, its evidence too; a page of an earlier race does not stay in its place. A disk
+    that is full is the caller's matter (OSError)."""
+    assert folder.path
     try:
-        left(folder, gather())
+        told, before = gather(), _before(folder.path)
+        same = all(told[name] == before.get(name) for name in ("winner", "recipe"))
+        left(folder, told | ({"landscape": before.get("landscape")} if same else {}))
     except OSError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, the race has been run
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever it is, the race has been run
+        if evidence:
+            folder.write_json("evidence.json", finite(evidence.plain()))
+        for name in ("report.html", "report.json"):
+            (folder.path / name).unlink(missing_ok=True)
         return [f"the report could not be drawn ({type(error).__name__}: {error}); everything else is kept."]
     return []
+
+
+def _before(path: Path) -> dict[str, Any]:
+    """The numbers of the page that was there; {} for none that can be read."""
+    try:
+        return report(path)
+    except SlalomError:
+        return {}
 
 
 def figures(told: dict[str, Any]) -> list[dict[str, Any]]:
@@ -108,7 +130,8 @@ def _environment(told: dict[str, Any]) -> dict[str, str]:
     made = {name: str(value) for name, value in (told.get("environment") or {}).items()}
     made["workers"] = str(told.get("workers", ""))
     seeds = [f"{told.get('seed', 0)} (division of the rows, recipes, first weights)"]
-    seeds += ["1 to 5 (finalists)"] if told.get("new_seeds") else []
+    again = told.get("new_seeds")
+    seeds += [f"{', '.join(map(str, range(1, again + 1)))} (finalists)"] if again else []
     standing = (told.get("evidence") or {}).get("standing")
     seeds += ["11 to 15 (the named winner, for evidence)"] if standing else []
     made["seeds"] = "; ".join(seeds)

@@ -6,7 +6,7 @@ import json
 from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, TemplateError
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup, escape
 
@@ -36,7 +36,7 @@ def dressed(template: str, title: str, drawn: list[dict[str, Any]], **given: Any
 
 
 def _dumps(value: Any, **options: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), **options)
+    return json.dumps(value, separators=(",", ":"), allow_nan=False, **options)
 
 
 def _policy(script: str, library: str) -> str:
@@ -54,7 +54,10 @@ def _rendered(template: str, **given: Any) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["coded"] = coded
     environment.globals["include_file"] = lambda name: environment.from_string(_file(name))
-    return environment.from_string(_file(template)).render(**given)
+    try:
+        return environment.from_string(_file(template)).render(**given)
+    except TemplateError as error:  # of numbers that are not there
+        raise ValueError(str(error)) from error
 
 
 def coded(text: str) -> Markup:

@@ -2,8 +2,7 @@
 
 import contextlib
 import math
-import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
@@ -14,7 +13,7 @@ from slalom.board import short
 from slalom.errors import SlalomError
 from slalom.folder import public
 from slalom.journal import Journal
-from slalom.metrics import Metric
+from slalom.metrics import Metric, is_named
 from slalom.model import Model
 from slalom.prepare import Prepared
 from slalom.recipe import Recipe
@@ -22,20 +21,26 @@ from slalom.repeated import environment
 from slalom.report.predicted import of_classes, of_numbers
 from slalom.report.scaled import scaled
 from slalom.result import Result, finite
-from slalom.verdict import counts, verdict
+from slalom.verdict import counts, has_winner, verdict
 
 POINTS = 241  # of a schedule's curve
 FINALISTS = 6  # whose schedules are drawn
-MOST_ROWS = 20_000  # that are predicted for the page
+FEWEST_ROWS, MOST_ROWS = 500, 20_000  # that are predicted for the page
+NUMBERS = 4e8  # products of weights that this takes, about
+NO_TIME = "There was no time left for it."
+OF_ROWS = ("fingerprint", "roles", "columns", "reading", "given", "validation_rows")  # what race.toml says of them
 DIGITS = 6  # of numbers that only a picture needs
 
 
 def gathered(
-    result: Result, journal: Journal, rungs: Sequence[dict[str, Any]], prepared: Prepared, until: float
+    result: Result, journal: Journal, settings: dict[str, Any], prepared: Prepared | None, until: float
 ) -> dict[str, Any]:
-    """What the page shows of a race that has just ended. rungs: as race.toml has them. until: the perf_counter()
-    from which there is no time left for what takes some, predictions and scalings; the page says so then."""
+    """What the page shows of a race that has just ended. settings: as race.toml holds them. until: the perf_counter()
+    from which there is no time left for what takes some, predictions and scalings; the page says so then. prepared: the
+    rows; None where they are not there."""
     about, metric = result.about, result.metric
+    order, data = settings.get("order", {}), settings.get("data", {})
+    rungs = [rung["epochs"] for rung in settings.get("plan", {}).get("rungs", [])[:-1]]
     told = result.summary() | {
         "out": public(result.out) if result.out else None,
         "title": titled(about),
@@ -43,15 +48,21 @@ def gathered(
         "counts": counts(result),
         "recipe_toml": result.best.recipe.to_toml(),
         "leaderboard": result.leaderboard.to_dicts(),
-        "race": curves(result.leaderboard, journal.scores(), metric, [rung["epochs"] for rung in rungs[:-1]]),
+        "won": has_winner(result),
+        "order": {"task": order.get("task", "auto"), "test": order.get("test", True)}
+        | ({"metric": order["metric"]} if is_named(order.get("metric", "")) else {}),
+        "data": {name: data[name] for name in OF_ROWS if name in data},
+        "race": curves(result.leaderboard, journal.scores(), metric, rungs),
         "schedules": schedules(result, journal),
         "environment": environment(),
     }
     told |= with_studies(journal.studies(), metric)
-    told["predictions"] = (
-        {} if perf_counter() > until or result.single is None else predictions(result.single, prepared)
-    )
-    told["scaling"] = {} if perf_counter() > until else scaled(prepared, result.best.recipe.scaling)
+    told["predictions"] = {"why": NO_TIME}
+    if result.single and prepared and perf_counter() < until:
+        told["predictions"] = predictions(result.single, prepared, bool(about.get("refit")) and order.get("refit"))
+    told["scaling"] = {}
+    if prepared and perf_counter() < until:
+        told["scaling"] = scaled(prepared, result.best.recipe.scaling, until)
     return finite(told)
 
 
@@ -112,30 +123,33 @@ def rates(recipe: Recipe, training: int) -> dict[str, Any]:
     }
 
 
-def predictions(model: Model, prepared: Prepared) -> dict[str, Any]:
+def predictions(model: Model, prepared: Prepared, refit: Any = False) -> dict[str, Any]:
     """Truth and prediction of the winner's network, of test rows, or of evidence rows where there are none: of rows
-    that it was not trained on. {} where there are neither."""
-    rows = prepared.split.test
+    that it was not trained on; where there are none, why. refit: on which rows it was trained once more, as of `race`;
+    False where it was not."""
+    rows, most = prepared.split.test, int(np.clip(NUMBERS / max(model.net.parameters, 1), FEWEST_ROWS, MOST_ROWS))
+    if refit == "all" or (refit and not len(rows)):
+        return {"why": "The network was trained once more on all rows (--refit)."}
     if len(rows):
-        kept, kind = _spread(len(rows)), "test"
+        kept, kind = _spread(len(rows), most), "test"
         answer, rows = model.answer(prepared.columns(prepared.test_rows[kept])), rows[kept]
     elif prepared.whole is None and len(prepared.folds[0].evidence):
         rows, kind = prepared.folds[0].evidence, "evidence"
-        rows = rows[_spread(len(rows))]
+        rows = rows[_spread(len(rows), most)]
         answer = model.answer_scaled(prepared.as_raced(model.recipe.scaling, 0, rows))
     else:
-        return {}
+        return {"why": "There is no row that the network was not trained on: it was trained on all folds."}
     y = prepared.labels[rows]
     if model.target.task == "regression":
         found = of_numbers(y, answer, model.conformal)
     else:
         found = of_classes(y, answer, [str(name) for name in model.target.classes], model.threshold)
-    return found | {"kind": kind} if found else {}
+    return found | {"kind": kind} if found else {"why": "There are fewer than twenty such rows."}
 
 
-def _spread(count: int) -> Any:
-    """Numbers of at most MOST_ROWS of so many rows, evenly spread."""
-    return np.unique(np.linspace(0, count - 1, min(MOST_ROWS, count)).astype(int))
+def _spread(count: int, most: int) -> Any:
+    """Numbers of at most so many of the rows, evenly spread."""
+    return np.unique(np.linspace(0, count - 1, min(most, count)).astype(int))
 
 
 def with_studies(studies: dict[str, tuple[dict[str, Any], bytes | None]], metric: Metric) -> dict[str, Any]:
@@ -155,28 +169,6 @@ def _score(cost: float | None, metric: Metric) -> float | None:
     return None if cost is None or not math.isfinite(cost) else metric.score_of(cost)
 
 
-def commands(told: dict[str, Any]) -> dict[str, str]:
-    """How a race, and its winner, are trained again: a command and a program of Python."""
-    source, target = told.get("source") or "TABLE.csv", told.get("target") or "COLUMN"
-    seed = told.get("seed", 0)
-    race = (
-        f"slalom race {shlex.quote(str(source))} --target {shlex.quote(str(target))} --seed {seed} --recipe recipe.toml"
-    )
-    python = (
-        "from pathlib import Path\n\nimport slalom\n\n"
-        'recipe = slalom.Recipe.from_toml(Path("recipe.toml").read_text())\n'
-        f"model = slalom.fit({str(source)!r}, target={str(target)!r}, recipe=recipe,"
-        f" stop={told.get('epoch') or told['recipe']['epochs']:.6g}, seed={seed})\n"
-        f"predictions = model.predict({str(source)!r})\n"
-    )
-    return {"command": race, "python": python}
-
-
 def rounded(value: float) -> float:
     """A number with as many digits as a picture needs."""
     return float(f"{value:.{DIGITS}g}")
-
-
-def all_rounded(values: Iterable[float]) -> list[float]:
-    """Numbers with as many digits as a picture needs."""
-    return [rounded(value) for value in values]

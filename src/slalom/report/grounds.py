@@ -4,10 +4,9 @@ import itertools
 import math
 from typing import Any
 
-from slalom.report.plots import COLOURS, INK, LINE, QUIET, axis, figure, note, words
+from slalom.report.plots import BAND, COLOURS, GROUND, INK, LINE, PAPER, QUIET, axis, cut, figure, labels, note, words
 
 STEEP = 0.97  # the share of the points below the highest ring: what lies above it is one colour
-SCALE = "@ground"  # the page's own colours of heights
 COLUMNS = 15
 ABOVE = {"yanchor": "bottom", "font": {"size": 12, "color": INK}}
 
@@ -19,7 +18,7 @@ def scaling(told: Told) -> Told | None:
     found = told.get("scaling") or {}
     raw = next((one for one in found.get("scalings", ()) if one["scaling"] == "none"), None)
     others = [one for one in found.get("scalings", ()) if one["scaling"] != "none"]
-    if raw is None or not others:
+    if raw is None or not others or not raw["columns"]:
         return None
     names, data = found["names"], []
     for i in range(len(names)):
@@ -83,8 +82,8 @@ def random_plane(told: Told) -> Told | None:
     data = [_heights(plane, found["loss"]), _end()]
     x, y = (axis(f"random direction {i} (share of each unit’s size)") for i in (1, 2))
     caption = (
-        f"Two random directions through the weights where the winner’s training ends, scaled unit by unit (at 1 every"
-        f" unit has moved by its own size); from −1 to 1 either way. {_ground(found)}"
+        f"Two random directions through the weights where the training of the winner’s recipe ends that is drawn above,"
+        f" scaled unit by unit (at 1 every unit has moved by its own size); from −1 to 1 either way. {_ground(found)}"
     )
     inside = {"constrain": "domain"}
     x, y = x | inside | {"constraintoward": "left"}, y | inside | {"scaleanchor": "x"}
@@ -110,12 +109,14 @@ def path_plane(told: Told) -> Told | None:
              "line": {"color": COLOURS[i % len(COLOURS)], "width": 3 if i == 0 else 1.8}}
         )  # fmt: skip
     first, second = (f"{share:.0%}" for share in plane["explained"])
-    along, across = (axis(f"component {i} ({share} of the variance)") for i, share in ((1, first), (2, second)))
+    along, across = (axis(f"component {i} ({share} of the squares)") for i, share in ((1, first), (2, second)))
     extent = " by ".join(f"{plane[k][0]:.3g} to {plane[k][-1]:.3g}" for k in ("x", "y"))
     caption = (
-        "The first two principal components of the paths of the winner’s rule and of others from the same first"
-        f" weights, {found['steps']:,} steps each ({found['epochs']:.3g} epochs), the large dot at the end of each;"
-        f" {extent}. A path lies off this plane by what the two components do not explain. {_ground(found)}"
+        "Trainings of the winner’s recipe with its own rule and with others, all from the same first weights (not those"
+        f" of the race), their whole horizon {found['steps']:,} steps ({found['epochs']:.3g} epochs); the large dot is"
+        f" the end of each. The plane holds the first two principal components of the paths, {extent}: a path lies off"
+        " it by what they do not explain (shares are of the squares about the end of the winner’s rule)."
+        f" {_ground(found)}"
     )
     return figure("path-plane", data, caption, height=500, xaxis=along, yaxis=across)
 
@@ -133,7 +134,7 @@ def _heights(plane: Told, loss: str) -> Told:
         "type": "contour", "x": plane["x"], "y": plane["y"],
         "z": [[None if v is None else min(v, top) for v in row] for row in plane["values"]],
         "customdata": plane["values"], "hovertemplate": "loss %{customdata:.4g}<extra></extra>", "showlegend": False,
-        "colorscale": SCALE, "contours": {"start": low, "end": top, "size": (top - low or 1.0) / 16},
+        "colorscale": GROUND, "contours": {"start": low, "end": top, "size": (top - low or 1.0) / 16},
         "line": {"width": 0.6, "color": QUIET}, "connectgaps": False,
         "colorbar": {"title": {"text": words(loss.replace("_", " "))}, "thickness": 12},
     }  # fmt: skip
@@ -141,21 +142,22 @@ def _heights(plane: Told, loss: str) -> Told:
 
 def _end() -> Told:
     return {
-        "type": "scatter", "mode": "markers+text", "x": [0], "y": [0], "text": ["the winner"],
+        "type": "scatter", "mode": "markers+text", "x": [0], "y": [0], "text": ["the end of the training"],
         "textposition": "bottom right", "hoverinfo": "skip",
-        "marker": {"size": 11, "color": COLOURS[0], "line": {"color": "@paper", "width": 1.5}},
+        "marker": {"size": 11, "color": COLOURS[0], "line": {"color": PAPER, "width": 1.5}},
     }  # fmt: skip
 
 
 def _ground(found: Told) -> str:
     normed = "; batch norm takes its statistics anew at every point" if found["batch_norm"] else ""
-    return f"The loss is that of {found['rows']:,} training rows, without penalties and dropout{normed}."
+    said = "without penalties, dropout, smoothing and class weights"
+    return f"The loss is that of {found['rows']:,} training rows, {said}{normed}."
 
 
 def predictions(told: Told) -> list[Told]:
     """Truth beside prediction: of numbers their cells and residuals, of classes confusion and calibration."""
     found = told.get("predictions") or {}
-    if not found:
+    if not found or found.get("why"):
         return []
     if found["task"] == "regression":
         return [_truth(told, found), _residuals(told, found)]
@@ -170,7 +172,7 @@ def _truth(told: Told, found: Told) -> Told:
     edges = found["edges"]
     centres = [(a + b) / 2 for a, b in itertools.pairwise(edges)]
     data = [
-        {"type": "heatmap", "x": centres, "y": centres, "colorscale": SCALE, "showlegend": False,
+        {"type": "heatmap", "x": centres, "y": centres, "colorscale": GROUND, "showlegend": False,
          "z": [[math.log10(n) if n else None for n in row] for row in found["counts"]], "customdata": found["counts"],
          "hovertemplate": "predicted %{x:.4g}, true %{y:.4g}: %{customdata} rows<extra></extra>", "showscale": False},
         {"type": "scatter", "mode": "lines", "x": [edges[0], edges[-1]], "y": [edges[0], edges[-1]], "name": "equal",
@@ -198,16 +200,18 @@ def _residuals(told: Told, found: Told) -> Told:
         {"type": "scatter", "mode": "lines", "x": x, "y": [group["high"] for group in groups], "showlegend": False,
          "line": {"width": 0}, "hoverinfo": "skip"},
         {"type": "scatter", "mode": "lines", "x": x, "y": [group["low"] for group in groups], "fill": "tonexty",
-         "name": "eight of ten rows", "line": {"width": 0}, "fillcolor": "@band", "hoverinfo": "skip"},
+         "name": "eight of ten rows", "line": {"width": 0}, "fillcolor": BAND, "hoverinfo": "skip"},
         {"type": "scatter", "mode": "lines+markers", "x": x, "y": [group["median"] for group in groups],
          "name": "median", "line": {"color": COLOURS[0], "width": 2.4},
          "text": [f"{group['rows']:,} rows{said}" for group, said in zip(groups, covered, strict=True)],
          "hovertemplate": "around %{x:.4g}: median %{y:.3g}<br>%{text}<extra></extra>"},
     ]  # fmt: skip
     target = words(told.get("target") or "the target")
+    quantile = told["recipe"].get("loss") == "quantile"
+    aim = "The net predicts a quantile: its median need not lie at 0" if quantile else "A median off 0 is a bias"
     caption = (
         "What is left, truth less prediction, in groups of equally many rows from the smallest predictions to the"
-        " largest: the median, and the band that eight of ten rows lie in. A median off 0 is a bias; a band that widens"
+        f" largest: the median, and the band that eight of ten rows lie in. {aim}; a band that widens"
         " says that large predictions are less sure."
     )
     y = axis("truth less prediction", zeroline=True, zerolinecolor=INK)
@@ -215,11 +219,11 @@ def _residuals(told: Told, found: Told) -> Told:
 
 
 def _confusion(found: Told) -> Told:
-    names = [words(name, 24) for name in found["classes"]]
+    names = labels(found["classes"], 24)
     shares = [[n / max(sum(row), 1) for n in row] for row in found["confusion"]]
     data = {
         "type": "heatmap", "x": names, "y": names, "z": shares, "text": found["confusion"], "zmin": 0, "zmax": 1,
-        "texttemplate": "%{text:,}" if len(names) <= 12 else "", "colorscale": SCALE, "xgap": 2, "ygap": 2,
+        "texttemplate": "%{text:,}" if len(names) <= 12 else "", "colorscale": GROUND, "xgap": 2, "ygap": 2,
         "hovertemplate": "true %{y}, predicted %{x}: %{text:,} rows, %{z:.1%} of the true ones<extra></extra>",
         "showscale": False,
     }  # fmt: skip
@@ -243,15 +247,14 @@ def _calibration(found: Told) -> Told:
          "hovertemplate": "said %{x:.1%}, came true %{y:.1%}: %{text} rows<extra></extra>",
          "line": {"color": COLOURS[0], "width": 2}, "marker": {"size": sizes, "color": COLOURS[0]}},
     ]  # fmt: skip
-    what = f"that it is {words(found['of'])}" if found["of"] else "of the likeliest class"
+    what = f"that it is {cut(found['of'])}" if found["of"] else "of the likeliest class"
     caption = (
         f"Calibration: of the rows to which the network gave a probability {what} in each tenth, how many it was true"
-        " of. Larger dots: more rows. Below the dashed line it is too sure."
+        " of. Larger dots: more rows. Below the dashed line it came true less often than was said."
     )
-    return figure(
-        "calibration", data, caption, xaxis=axis(f"probability {what}", range=[-0.02, 1.02], tickformat=".0%"),
-        yaxis=axis("share that came true", range=[-0.02, 1.02], tickformat=".0%"),
-    )  # fmt: skip
+    percent = {"range": [-0.02, 1.02], "tickformat": ".0%"}
+    x, y = axis(words(f"probability {what}", 80), **percent), axis("share that came true", **percent)
+    return figure("calibration", data, caption, xaxis=x, yaxis=y)
 
 
 def columns(told: Told) -> Told | None:
@@ -260,7 +263,7 @@ def columns(told: Told) -> Told | None:
     if not found:
         return None
     data = {
-        "type": "bar", "orientation": "h", "y": [words(one["column"]) for one in found],
+        "type": "bar", "orientation": "h", "y": labels([one["column"] for one in found]),
         "x": [one["worth"] for one in found], "marker": {"color": COLOURS[0]},
         "error_x": {"type": "data", "array": [2.78 * one["error"] for one in found], "color": QUIET, "thickness": 1.3},
         "hovertemplate": "%{y}: %{x:.4g}<extra></extra>",

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from slalom.report.plots import COLOURS, GREY, INK, LINE, QUIET, axis, figure, note, words
+from slalom.report.plots import BAND, COLOURS, GREY, INK, LINE, QUIET, axis, cut, figure, labels, note, words
 
 FIELDS = 10
 
@@ -26,7 +26,7 @@ def rates(told: Told) -> Told | None:
     names = [row["name"] == told["winner"] for row in rows]
     data = {
         "type": "scatter", "mode": "markers", "x": [row["learning_rate"] for row in rows],
-        "y": [row["score"] for row in rows], "text": [f"{row['name']}: {row['outcome']}" for row in rows],
+        "y": [row["score"] for row in rows], "text": [words(f"{row['name']}: {row['outcome']}", 80) for row in rows],
         "hovertemplate": "%{text}<br>rate %{x:.3g}: %{y:.5g}<extra></extra>",
         "marker": {"size": [12 if wins else 7 for wins in names], "opacity": 0.85,
                    "color": [COLOURS[0] if wins else GREY for wins in names]},
@@ -36,7 +36,7 @@ def rates(told: Told) -> Told | None:
     room = 0.1 * abs(sane[-1] - sane[0]) or 0.05 * abs(sane[0]) or 1.0
     low, high = min(sane[0], sane[-1]) - room, max(sane[0], sane[-1]) + room
     caption = (
-        f"The {len(rows)} recipes with the winner's update rule, {words(rule)}, by their learning rate, each at its"
+        f"The {len(rows)} recipes with the winner's update rule, {cut(rule)}, by their learning rate, each at its"
         " best moment; the winner is blue. They differ in other fields too, and ran for different times: this is where"
         " the race looked, not a measurement of the rate."
     )
@@ -68,7 +68,9 @@ def _grids(told: Told, x: Told, y: Told) -> Told:
             notes.append(note(f"diverges from {edge:.3g}", math.log10(edge), 1, yref="paper", textangle=90))
     caption = (
         "Each point is a whole training at that learning rate (two seeds, their mean, on choosing rows; band: each"
-        " alone): the winner, and the winner without each of its parts. A line that ends early diverged."
+        " alone): the winner, and the winner without each of its parts. Where the best rate lies at an edge, more were"
+        " tried."
+        " The vertical line: where the winner begins to diverge, if it did."
     )
     return figure("rates", data, caption, xaxis=x, yaxis=y, shapes=shapes, annotations=notes)
 
@@ -80,7 +82,7 @@ def _band(scores: list[list[Any]]) -> list[Told]:
     edge = {"type": "scatter", "mode": "lines", "x": [rate for rate, _ in there], "line": {"width": 0},
             "hoverinfo": "skip", "showlegend": False}  # fmt: skip
     return [edge | {"y": [max(seeds) for _, seeds in there]},
-            edge | {"y": [min(seeds) for _, seeds in there], "fill": "tonexty", "fillcolor": "@band"}]  # fmt: skip
+            edge | {"y": [min(seeds) for _, seeds in there], "fill": "tonexty", "fillcolor": BAND}]  # fmt: skip
 
 
 def schedules(told: Told) -> Told | None:
@@ -88,9 +90,10 @@ def schedules(told: Told) -> Told | None:
     if not told["schedules"]:
         return None
     data = [
-        {"type": "scatter", "mode": "lines", "name": f"{one['name']}: {words(one['schedule'])}", "x": one["epochs"],
-         "y": one["rates"], "hovertemplate": "epoch %{x:.4g}: %{y:.3g}",
-         "line": {"color": COLOURS[i % len(COLOURS)], "width": 2.8 if i == 0 else 1.5, "shape": "hv"}}
+        {"type": "scatter", "mode": "lines", "name": f"{words(one['name'])}: {words(one['schedule'])}",
+         "x": one["epochs"], "y": one["rates"], "hovertemplate": "epoch %{x:.4g}: %{y:.3g}",
+         "line": {"color": COLOURS[i % len(COLOURS)], "shape": "hv",
+                  "width": 2.8 if one["name"] == told["winner"] else 1.5}}
         for i, one in enumerate(told["schedules"])
     ]  # fmt: skip
     many = max(max(one["rates"]) for one in told["schedules"]) > 30 * max(told["schedules"][0]["rates"])
@@ -108,7 +111,7 @@ def worths(told: Told) -> Told | None:
     if not found:
         return None
     found = sorted(found, key=lambda one: one["worth"])
-    names = [f"{words(one['part'])} ({words(one['value'])})" for one in found]
+    names = labels([f"{one['part']} ({one['value']})" for one in found])
     colours = [
         COLOURS[0] if one["verdict"] == "helps" else COLOURS[1] if one["verdict"] == "hurts" else GREY for one in found
     ]
@@ -123,7 +126,7 @@ def worths(told: Told) -> Told | None:
     x = axis(f"worth: {words(told['metric'])} with the part less without it, the better way up", zeroline=True)
     caption = (
         "By how much the winner is better with each part than without it, both with their best learning rates, ten"
-        " fresh seeds a side, on evidence rows; 95 % intervals. Right of 0 the part helps."
+        " fresh seeds a side, on evidence rows; 95 % intervals. Blue: helps; orange: hurts; grey: no difference seen."
     )
     side = {"automargin": True, "type": "category"}
     return figure("worths", [data], caption, height=130 + 34 * len(found), xaxis=x | {"zerolinecolor": INK}, yaxis=side)
@@ -135,7 +138,7 @@ def fields(told: Told) -> Told | None:
     if not found:
         return None
     data = {
-        "type": "bar", "orientation": "h", "y": [words(one["field"]) for one in found],
+        "type": "bar", "orientation": "h", "y": labels([one["field"] for one in found]),
         "x": [one["divergence"] for one in found], "hovertemplate": "%{y}: %{x:.3g}<extra></extra>",
         "marker": {"color": [COLOURS[0] if one.get("p", 1) <= 0.05 else GREY for one in found]},
     }  # fmt: skip

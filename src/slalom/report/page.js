@@ -17,9 +17,11 @@
     },
   };
 
-  // "@blue" and the like become colours; everything else stays.
+  // Names of colours, which begin with a sign that no other word has, become colours; everything else stays.
   const coloured = (value, dress) => {
-    if (typeof value === "string") return value[0] === "@" ? dress[value.slice(1)] ?? value : value;
+    if (typeof value === "string") {
+      return value[0] === "\u0001" && Object.hasOwn(dress, value.slice(1)) ? dress[value.slice(1)] : value;
+    }
     if (Array.isArray(value)) return value.map((one) => coloured(one, dress));
     if (value && typeof value === "object") {
       return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, coloured(one, dress)]));

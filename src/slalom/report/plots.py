@@ -6,15 +6,18 @@ import hashlib
 import html
 import importlib.util
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from slalom.board import clean
 from slalom.errors import SlalomError
 
-# By name: the page puts the colours of its light or dark dress in their place.
-INK, QUIET, LINE, PAPER, GREY = "@ink", "@quiet", "@line", "@paper", "@grey"
-COLOURS = ("@blue", "@orange", "@green", "@pink", "@sky", "@sand")
+# By name: the page puts the colours of its light or dark dress in their place. No name that is shown begins so, since
+# control signs are replaced in them.
+INK, QUIET, LINE, PAPER, GREY = "\x01ink", "\x01quiet", "\x01line", "\x01paper", "\x01grey"
+BAND, GROUND = "\x01band", "\x01ground"  # an area behind a line; the scale of heights
+COLOURS = ("\x01blue", "\x01orange", "\x01green", "\x01pink", "\x01sky", "\x01sand")
 LONGEST = 40  # signs of a name
 
 
@@ -34,9 +37,33 @@ def words(text: object, most: int = LONGEST) -> str:
     >>> words("<b>a</b> & b"), words("x" * 50, 7)
     ('&lt;b&gt;a&lt;/b&gt; &amp; b', 'xxx…xxx')
     """
+    return html.escape(cut(text, most), quote=False)
+
+
+def cut(text: object, most: int = LONGEST) -> str:
+    """Words without control signs, on one line, the middle of long ones left out.
+
+    >>> cut("a\\x01b\\nc"), cut("x" * 50, 7)
+    ('a�b c', 'xxx…xxx')
+    """
     said = " ".join(clean(str(text)).split()) or " "
     half = (most - 1) // 2
-    return html.escape(said if len(said) <= most else f"{said[:half]}…{said[-half:]}", quote=False)
+    return said if len(said) <= most else f"{said[:half]}…{said[-half:]}"
+
+
+def labels(names: Sequence[object], most: int = LONGEST) -> list[str]:
+    """`words` of the names at an axis, all different: Plotly makes one of equal ones.
+
+    >>> labels(["a" * 20, "a" * 19, "a" * 20], 7)
+    ['aaa…aaa', 'aaa…aaa (2)', 'aaa…aaa (3)']
+    """
+    made: list[str] = []
+    seen: dict[str, int] = {}
+    for name in names:
+        said = words(name, most)
+        seen[said] = seen.get(said, 0) + 1
+        made.append(said if seen[said] == 1 else f"{said} ({seen[said]})")
+    return made
 
 
 def note(text: str, x: Any, y: Any, **more: Any) -> dict[str, Any]:
@@ -55,6 +82,6 @@ def library() -> tuple[str, str]:
         script = file.read_bytes().replace(b"\r\n", b"\n")
     except OSError:
         raise SlalomError("plotly must be installed: pip install plotly. A report's plots are drawn by it.") from None
-    return base64.b64encode(zlib.compress(script, 6)).decode(), base64.b64encode(
+    return base64.b64encode(zlib.compress(script, 3)).decode(), base64.b64encode(
         hashlib.sha256(script).digest()
     ).decode()

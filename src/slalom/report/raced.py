@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 from slalom.board import number
-from slalom.report.plots import COLOURS, GREY, QUIET, axis, figure, note, words
+from slalom.report.plots import COLOURS, GREY, PAPER, QUIET, axis, figure, note, words
 
 FADE = (0.55, 0.3, 0.12)  # how strong the thirds of the last stretch of a dropped curve are
 STRETCH = 0.4  # of a dropped curve, that fades
@@ -56,7 +56,7 @@ def race(told: Told) -> Told | None:
 
 
 def _of(racer: Told) -> str:
-    return f"{racer['name']}: {racer['outcome']}"
+    return words(f"{racer['name']}: {racer['outcome']}", 80)
 
 
 def _together(name: str, curves: list[Any], texts: list[str], colour: str, width: float, opacity: float) -> Told:
@@ -119,11 +119,11 @@ def _at(curve: list[list[float]], x: float) -> list[float]:
 def _winner(racer: Told, *, greater: bool) -> list[Told]:
     curve = racer["curve"]
     best = (max if greater else min)(curve, key=lambda point: point[1])
-    line = _together(f"{racer['name']}, the winner", [curve], [_of(racer)], COLOURS[0], 2.8, 1.0)
+    line = _together(f"{words(racer['name'])}, the winner", [curve], [_of(racer)], COLOURS[0], 2.8, 1.0)
     dot = {
         "type": "scatter", "mode": "markers", "x": [best[0]], "y": [best[1]], "showlegend": False,
         "hovertemplate": "the winner's best moment<br>epoch %{x:.4g}: %{y:.5g}<extra></extra>",
-        "marker": {"size": 10, "color": COLOURS[0], "line": {"color": "@paper", "width": 1.5}},
+        "marker": {"size": 10, "color": COLOURS[0], "line": {"color": PAPER, "width": 1.5}},
     }  # fmt: skip
     return [line, dot]
 

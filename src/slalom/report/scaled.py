@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -12,23 +13,27 @@ from slalom.prepare import Prepared
 from slalom.types import Array
 
 SHOWN = ("none", "z_score", "min_max", "robust", "sigmoid")
-ROWS, COLUMNS, MOST = 4_096, 6, 256  # rows and columns that are looked at, columns of which a condition is taken
-BINS = 30
+ROWS, COLUMNS, MOST = 4_096, 6, 64  # rows and columns that are looked at, columns of which a condition is taken
+CELLS = 2**17  # that are scaled each time, at most
+BINS, FEWEST = 30, 100  # of a histogram; rows, below which there is none
+DIGITS = 3  # of the width of a bin, that its edges are told with
 LEFT = 0.01  # of the loss that descent can take away, at which it counts as arrived
 NEGLIGIBLE = 1e-7  # of the largest eigenvalue: below it a direction has no rows
 FOREVER = 10**9
 
 
-def scaled(prepared: Prepared, winner: str) -> dict[str, Any]:
+def scaled(prepared: Prepared, winner: str, until: float = math.inf) -> dict[str, Any]:
     """The columns of numbers before and after each scaling, in histograms (half a percent at either end lies in the
     outermost bins), the condition number under each, and the steps that plain gradient descent needs there.
 
-    Every scaling is fitted to the training rows of the first fold, at most 4,096 of them, evenly spread. winner: the
-    scaling of the winner, shown first. {} where there is no column of numbers.
+    Every scaling is fitted to the training rows of the first fold, at most 4,096 of them, evenly spread, and the first
+    64 columns. winner: the scaling of the winner, shown first. until: the perf_counter() from which no further scaling
+    is begun. Histograms are left out below a hundred rows. {} where there is no column of numbers.
     """
     count = prepared.columns.numeric
     train = prepared.folds[0].train
-    rows = train[np.unique(np.linspace(0, len(train) - 1, min(ROWS, len(train))).astype(int))]
+    most = min(ROWS, len(train), CELLS // max(min(count, MOST), 1))
+    rows = train[np.unique(np.linspace(0, len(train) - 1, most).astype(int))]
     if not count or len(rows) < 2 or prepared.base is None:
         return {}
     columns = prepared.x[rows, : min(count, MOST)].astype(np.float64)
@@ -37,13 +42,15 @@ def scaled(prepared: Prepared, winner: str) -> dict[str, Any]:
     names = prepared.columns.names[: min(count, COLUMNS)]
     found = []
     for name in dict.fromkeys([winner, *SHOWN]):
+        if perf_counter() > until:
+            break
         with np.errstate(all="ignore"):
             z = scaling.REGISTRY[name].fit(raw)(raw)
         if not np.isfinite(z).all():
             continue
         found.append(
             {"scaling": name, "winner": name == winner, "condition": condition(z), "steps": steps_to(z, target),
-             "columns": [_histogram(z[:, i]) for i in range(len(names))]}
+             "columns": [_histogram(z[:, i]) for i in range(len(names))] if len(rows) >= FEWEST else []}
         )  # fmt: skip
     return {"rows": len(rows), "names": list(names), "of": columns.shape[1], "left": LEFT, "scalings": found}
 
@@ -90,7 +97,9 @@ def _histogram(values: Array) -> dict[str, list[Any]]:
     low, high = np.percentile(values, [0.5, 99.5])
     low, high = (low, high) if high > low else (low - 0.5, low + 0.5)
     edges = np.linspace(low, high, BINS + 1)
-    return {"edges": edges.tolist(), "counts": np.histogram(np.clip(values, low, high), edges)[0].tolist()}
+    counts = np.histogram(np.clip(values, low, high), edges)[0]
+    decimals = DIGITS - 2 - math.floor(math.log10((high - low) / BINS))  # no cell is told exactly
+    return {"edges": np.round(edges, decimals).tolist(), "counts": counts.tolist()}
 
 
 def said(found: dict[str, Any]) -> Iterable[str]:

@@ -9,7 +9,9 @@ from slalom.report.document import dressed
 from slalom.report.plots import COLOURS, axis, figure, words
 from slalom.result import ENSEMBLE
 
-MOST = 8  # races on one page
+MOST = 6  # races on one page, as many as there are colours
+
+OF_DIVISION = ("target", "seed", "rows", "task")  # what, beside the rows, decides what scores are of
 
 Told = dict[str, Any]
 
@@ -19,12 +21,13 @@ def side_by_side(names: Sequence[str], told: Sequence[Told]) -> str:
     each what report.json holds.
 
     Scores stand in one table where metric and target are the same; the page says so where they are not. SlalomError for
-    fewer than two races or more than eight.
+    fewer than two races or more than six.
     """
     if not 2 <= len(told) <= MOST:
         raise SlalomError(f"slalom compare takes two to {MOST} runs. Got {len(told)}.")
     metrics = {(one["metric"], one["greater_is_better"]) for one in told}
-    same = {(one.get("source"), one.get("target"), str(one.get("rows"))) for one in told}
+    same = {str([(one.get("data") or {}).get("fingerprint", i), *(one.get(name) for name in OF_DIVISION)])
+            for i, one in enumerate(told)}  # fmt: skip
     drawn = [made for made in (_curves(names, told) if len(metrics) == 1 else None,) if made]
     return dressed(
         "side.html.jinja",
@@ -92,7 +95,7 @@ def _curves(names: Sequence[str], told: Sequence[Told]) -> Told | None:
         curve: list[list[float]] = next((r["curve"] for r in one["race"]["racers"] if r["name"] == one["winner"]), [])
         if curve:
             data.append(
-                {"type": "scatter", "mode": "lines+markers", "name": f"{words(name)}: {one['winner']}",
+                {"type": "scatter", "mode": "lines+markers", "name": words(f"{name}: {one['winner']}", 60),
                  "x": [point[0] for point in curve], "y": [point[1] for point in curve],
                  "line": {"color": COLOURS[i % len(COLOURS)], "width": 2.2}, "marker": {"size": 4},
                  "hovertemplate": "epoch %{x:.4g}: %{y:.5g}"}
