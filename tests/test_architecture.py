@@ -48,7 +48,7 @@ FLOORS = (
     "data.decided",
     " ".join(sorted({name for room in ROOMS for name in members(room)} - WRAPPERS - {"rules.optax_bridge"}))
     + " data.columns data.frames data.read data.apart data.target suspects"
-    " averages back_propagation calibration losses metrics selection statistics plan executor journal folder baselines"
+    " averages back_propagation calibration losses metrics selection statistics plan executor budget journal folder baselines"
     " board cache seats draws importance evidence conformal contest",
     " ".join(sorted(WRAPPERS)) + " data.encoded data.pieces intervals corrected",
     "layers rules schedules scaling data exports exports.training",
@@ -73,7 +73,7 @@ FLOORS = (
     "pace calibrated mattered checkpoints",
     "track",
     "finish repeated report opened promised curvature permuted resumed",
-    "combined refitting winning",
+    "combined refitting winning held",
     "weighed start continued",
     "ending study outline reopened",
     "racing fitting explaining comparing exports.scripts",

@@ -101,6 +101,9 @@ def command() -> None:
     "--checkpoint", "every", type=click.FloatRange(min=0), metavar="SECONDS",
     help="How often racers are kept, for `slalom resume`.  [20]",
 )  # fmt: skip
+@click.option(
+    "--memory", metavar="SIZE", help="Plan with so much memory, such as 4GB: fewer recipes at a time, narrower calls."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would run, its memory and time; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")

@@ -71,6 +71,7 @@ def race(
     test: bool = True,
     baselines: bool = True,
     every: float = EVERY,
+    memory: int | str | None = None,
     progress: Callable[[Status], None] | None = None,
     began: float | None = None,
 ) -> Result:
@@ -91,14 +92,13 @@ def race(
     out: the folder to leave everything in; it must not hold anything yet. extend: the folder of a finished race that
     more recipes are added to, on the same data. refit: whether the winner is trained once more at the end on all rows
     that are not test rows ("all": on those too); scores stay those of the model before.
-    sample_weight: how often a row is met in training and chooses; evidence and test rows count once each, and rows of
-    weight 0 are left out.
+    sample_weight: how often a row is met in training and chooses; evidence and test rows count once; 0 leaves it out.
     group: rows of one group are never both in training and held out. time: what was first trains, what came later is
     held out. All three: a column's name (an input only of time) or an array [N]. columns: what columns are, where it is
     not to be found out: number, category, date, text, drop; reading: separator, decimal, encoding of a text file.
     test, baselines: whether there are any. every: seconds between two checkpoints in the folder, from which `resume`
     goes on where the process died. progress: called with a `Status` a few times a second. began: the
-    perf_counter() at which the seconds started.
+    perf_counter() at which the seconds started. memory: what is planned with, such as "4GB", or bytes.
 
     Raises SlalomError where something given cannot be used, before anything is written.
 
@@ -111,7 +111,7 @@ def race(
         X, y, target=target, validation=validation, task=task, metric=metric, seconds=seconds, recipes=recipes,
         epochs=epochs, recipe=recipe, fixed=fixed, space=space, also=also, plan=plan, seed=seed, out=out, extend=extend,
         refit=refit, sample_weight=sample_weight, group=group, time=time, columns=columns,
-        reading=reading, test=test, baselines=baselines, every=every, progress=progress, began=began,
+        reading=reading, test=test, baselines=baselines, every=every, memory=memory, progress=progress, began=began,
     ).run()  # fmt: skip
 
 
