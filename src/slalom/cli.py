@@ -124,6 +124,7 @@ def race(**given: Any) -> int:
     """
     from slalom.display import display
 
+    shell.enough_addresses()
     with display(quiet=given["quiet"]) as progress:
         from slalom.asked import wanted  # what is heavy is loaded with the display on
 
@@ -209,6 +210,9 @@ def run(arguments: list[str]) -> int:
         )
         shell.complain(f"Interrupted{goes_on}.")
         return TERMINATED if isinstance(cause, shell.Terminated) else INTERRUPTED
+    except MemoryError as error:
+        shell.complain(f"Memory does not suffice: {error or 'nothing is left'}. Take fewer rows, or --memory SIZE.")
+        return FAILED
     except OSError as error:
         shell.complain(f"{error.filename or 'A file'} cannot be read or written: {error.strerror or error}.")
         return FAILED
