@@ -185,7 +185,7 @@ class Race:
             try:
                 result = self._held(prepared, metric, track, numbers)
             except KeyboardInterrupt as stopped:  # a second time: what was kept stays
-                stopped.kept = self.folder.path  # type: ignore[attr-defined]
+                stopped.kept = self.folder.path if self.folder.abandoned else None  # type: ignore[attr-defined]
                 raise
             if track.interrupted:
                 raise Interrupted(result)
