@@ -239,8 +239,7 @@ class Race:
     def _start(self, sink: Sink | None = None) -> tuple[Prepared, Metric, Track]:
         """The rows in order, the plan, and all recipes at the start."""
         self._say("reading", 0, 0)
-        order = self.order
-        self.notes += self.table.notes
+        order, self.notes = self.order, [*self.notes, *self.table.notes]
         prepared, metric = prepared_for(order, self.table, self.notes, sink)
         before = earlier(self.folder, order, metric, self.resumes["wave"] if self.resumes else None)
         self.mark = fingerprint(self.folder, prepared, (self.resumes or {}).get("fingerprint"))
@@ -250,7 +249,8 @@ class Race:
         executor = Threads(seats.workers(cores()), seats.take)
         seats.make(executor.workers)
         keeper, kept = opened(self.folder, order.every, self.notes, resumes=bool(self.resumes))
-        self.began -= float(kept.track.get("seconds", 0.0))  # a race that is resumed began earlier
+        if kept.track:  # what it takes to begin again is not counted twice
+            self.began = perf_counter() - float(kept.track.get("seconds", 0.0))
         track = Track(plan, heats, entries, executor, end_of(order, prepared, plan, heats, self.began), keeper=keeper)
         keeper.track = partial(plain, track, before.first + len(recipes), self.began, perf_counter)
         resume_track(track, kept, lambda recipe: structure_of(recipe, prepared), len(prepared.folds))
