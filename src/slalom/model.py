@@ -16,7 +16,7 @@ from slalom.conformal import Conformal, from_plain, to_plain
 from slalom.data import Columns, Target, frame_of
 from slalom.errors import SlalomError
 from slalom.folder import write
-from slalom.losses import predictions
+from slalom.losses import LOSSES, predictions
 from slalom.metrics import decided
 from slalom.net import Net
 from slalom.recipe import Recipe
@@ -177,7 +177,7 @@ class Model:
             raise SlalomError(f"{folder} holds a model that cannot be read: {error}.") from None
         if not isinstance(about, dict):
             raise SlalomError(f"{folder} holds a damaged model: model.json must be one object.")
-        if about.get("digest", _digest(data)) != _digest(data):
+        if about.get("digest", _digest(data) if about.get("format") in OLDER else "") != _digest(data):
             raise SlalomError(f"{folder} holds a damaged model: weights.safetensors is not the file that was saved.")
         if about.get("format") not in (*OLDER, FORMAT):
             known = ", ".join(map(str, OLDER)) + f" and {FORMAT}"
@@ -197,6 +197,8 @@ class Model:
             if columns.width != net.inputs or columns.categories != net.categories:
                 raise ValueError(f"{columns.width} columns for a net that takes {net.inputs}")
             scaler = _scaler_from_plain("scaler", about["scaler"], arrays, net.inputs)
+            if about["loss"] not in tuple(LOSSES):
+                raise ValueError(f"the loss is {about['loss']!r:.60}")
             unit = about["unit"]
             if unit is not None:
                 ends = {"low": -math.inf, "high": math.inf}
