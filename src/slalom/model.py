@@ -202,8 +202,10 @@ class Model:
             unit = about["unit"]
             if unit is not None:
                 ends = {"low": -math.inf, "high": math.inf}
-                ends |= {name: number for name, number in unit.items() if name != "scaler" and number is not None}
-                unit = Unit(_scaler_from_plain("unit", unit["scaler"], arrays, 1), **ends)
+                told = {name: float(n) for name, n in unit.items() if name != "scaler" and n is not None}
+                if not all(abs(number) < 1e100 for number in told.values()):
+                    raise ValueError(f"the unit of the target is {told}")
+                unit = Unit(_scaler_from_plain("unit", unit["scaler"], arrays, 1), **ends | told)
             rng = np.random.default_rng(0)
             shape, carried = net.init(rng)
             weights = tuple(
@@ -273,7 +275,7 @@ def _net(told: dict[str, Any], arrays: dict[str, Array]) -> Net:
     for size in (*sizes, *told.get("categories", ())):
         if not isinstance(size, int) or isinstance(size, bool) or not -1 <= size <= numbers:
             raise ValueError(f"a net of {size!r} of something, and {numbers} numbers for it")
-    if told["depth"] > len(arrays):
+    if told["depth"] > len(arrays) or not isinstance(told.get("learned_scale", False), bool):
         raise ValueError(f"a net of {told['depth']} layers, and {len(arrays)} arrays for them")
     net = Net(**told)
     if net.parameters > numbers:

@@ -166,7 +166,7 @@ def test_a_model_that_would_be_code_is_refused(raced, capsys, tmp_path, what):
 
 
 def test_a_word_of_a_cycle_is_no_code(raced, capsys, tmp_path):
-    """Where any text may stand, it comes into no script: neither into that which is made, nor what is run to check it."""
+    """Where any text may stand, it comes into no script: neither that which is made, nor what is run to check it."""
     code = "\nraise SystemExit('pwned')\n"
     folder = changed(raced, tmp_path / "run", lambda told, kinds: kinds["cycle"].update(word=code))
     said(capsys, "export", folder, "--to", "torch-training", "--out", tmp_path / "made")
