@@ -48,8 +48,8 @@ FLOORS = (
     "data.decided",
     " ".join(sorted({name for room in ROOMS for name in members(room)} - WRAPPERS - {"rules.optax_bridge"}))
     + " data.columns data.frames data.read data.apart data.target suspects"
-    " averages back_propagation calibration losses metrics selection statistics plan executor budget journal folder baselines"
-    " board cache seats draws importance evidence conformal contest",
+    " averages back_propagation calibration losses metrics selection statistics plan executor budget journal folder"
+    " baselines board cache seats draws importance evidence conformal contest",
     " ".join(sorted(WRAPPERS)) + " data.encoded data.pieces intervals corrected",
     "layers rules schedules scaling data exports exports.training",
     # nets

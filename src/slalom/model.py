@@ -21,7 +21,7 @@ from slalom.metrics import decided
 from slalom.net import Net
 from slalom.recipe import Recipe
 from slalom.types import Array, Tree
-from slalom.unit import Unit
+from slalom.unit import Unit, ends_of
 
 FORMAT = 6  # of the model folder; a newer one is refused
 FARTHEST = 1e18  # of a scaled cell, as in training: its square stays finite
@@ -201,11 +201,7 @@ class Model:
                 raise ValueError(f"the loss is {about['loss']!r:.60}")
             unit = about["unit"]
             if unit is not None:
-                ends = {"low": -math.inf, "high": math.inf}
-                told = {name: float(n) for name, n in unit.items() if name != "scaler" and n is not None}
-                if not all(abs(number) < 1e100 for number in told.values()):
-                    raise ValueError(f"the unit of the target is {told}")
-                unit = Unit(_scaler_from_plain("unit", unit["scaler"], arrays, 1), **ends | told)
+                unit = Unit(_scaler_from_plain("unit", unit["scaler"], arrays, 1), **ends_of(unit))
             rng = np.random.default_rng(0)
             shape, carried = net.init(rng)
             weights = tuple(
