@@ -75,11 +75,14 @@ def put(racer: Racer, kept: Snapshot, heat: Heat) -> None:
         if isinstance(plain[name], bool) or not isinstance(plain[name], kinds):
             raise ValueError(f"{name} of a racer is {plain[name]!r:.60}")
         setattr(racer, name, plain[name])
-    if not 0 <= racer.step <= heat.horizon(racer):
+    if not 0 <= racer.step < 2**31:
         raise ValueError(f"the step of a racer is {racer.step}")
     racer.falls = [(step + 0, factor + 0.0) for step, factor in plain["falls"]]  # numbers, or a TypeError
     racer.costs = {int(step): float(cost) for step, cost in plain["costs"]}
     racer.rows = {int(name[5:]): rows for name, rows in kept.arrays.items() if name.startswith("rows.")}
+    count = len(heat.prepared.folds[racer.fold].choose)
+    if any(rows.shape[:1] != (count,) for rows in racer.rows.values()):
+        raise ValueError(f"it scored other rows than the {count} of now")
     heat.prepared.kept += sum(rows.nbytes for rows in racer.rows.values())
     if "plateau" in plain:
         racer.plateau = PlateauMemory(*map(float, plain["plateau"]))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from slalom import Recipe, race, resume
+from slalom.errors import SlalomError
 from slalom.result import Interrupted
 
 from .races import quickly
@@ -62,3 +63,33 @@ def test_between_rungs(monkeypatch, tmp_path, phase, after):
     assert set(before["name"]) <= set(board["name"])
     assert found.about["seconds"] < SECONDS + 6  # of a busy machine
     assert not (tmp_path / "run" / "unfinished").exists()
+
+
+OTHER = {400: "", 300: r"They are not: it scored other rows than the \d+ of now\.$", 90: "^batch_size must be at most"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "refused"), [pytest.param(*one, marks=() if one[0] == 300 else pytest.mark.long) for one in OTHER.items()]
+)
+def test_other_rows_by_force(monkeypatch, tmp_path, rows, refused):
+    """With force a race goes on with rows that changed, if there are as many: more or fewer are refused in a sentence,
+    and the race stays as it was."""
+    quickly(monkeypatch)
+    done = []
+
+    def stop(status):
+        if not done and status.racer_steps > 200:
+            done.append(status.racer_steps)
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        race(X, Y, recipes=3, epochs=200, every=0.0, out=tmp_path / "run", progress=stop, **SHAPES)
+    x, y = 1.01 * X[:rows], Y[:rows]
+    with pytest.raises(SlalomError, match=r"^The data must be the same"):
+        resume(tmp_path / "run", x, y)
+    if refused:
+        with pytest.raises(SlalomError, match=refused):
+            resume(tmp_path / "run", x, y, force=True)
+    else:
+        assert np.isfinite(resume(tmp_path / "run", x, y, force=True).model.predict(x)).all()
+    assert (tmp_path / "run" / "unfinished").exists() == bool(refused)

@@ -104,7 +104,7 @@ def test_shapes_of_a_checkpoint():
     best = header["0.best.0"]["shape"]
     flat = header | {"0.best.0": header["0.best.0"] | {"shape": [math.prod(best)]}}
     assert not fed("checkpoint", checkpoint_of(flat, told, body))
-    for name, value in (("step", 10**6), ("step", True), ("remark", 1), ("falls", [["a", 1]]), ("plateau", [None] * 3)):
+    for name, value in (("step", -1), ("step", True), ("remark", 1), ("falls", [["a", 1]]), ("plateau", [None] * 3)):
         other = copy.deepcopy(told)
         other["racers"][0][3][name] = value
         assert not fed("checkpoint", checkpoint_of(header, other, body))
