@@ -24,23 +24,29 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-# The process sends itself SIGKILL at the n-th call of what a write does; 0 for never; or its disk is full then.
+# The process sends itself SIGKILL at the n-th call of what a write does; 0 for never; or its disk is full then; or it
+# gets Ctrl-C, at a write or (compile) when its n-th program is to be made.
 DEADLY = """
 import errno, os, signal, sys
-calls, at, full = 0, int(sys.argv.pop(1)), sys.argv.pop(1) == "full"
+signal.signal(signal.SIGINT, signal.default_int_handler)
+calls, at, how = 0, int(sys.argv.pop(1)), sys.argv.pop(1)
 def deadly(call):
     def counted(*given, **more):
         global calls
         calls += 1
-        if full and calls >= at:
+        if how == "full" and calls >= at:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(given[0]))
         if calls == at:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGKILL if how == "kill" else signal.SIGINT)
         return call(*given, **more)
     return counted
-os.fsync, os.replace = deadly(os.fsync), deadly(os.replace)
-import pathlib
-pathlib.Path.replace = deadly(pathlib.Path.replace)
+if how == "compile":
+    from slalom.heat import Heat
+    Heat._compile = deadly(Heat._compile)
+else:
+    os.fsync, os.replace = deadly(os.fsync), deadly(os.replace)
+    import pathlib
+    pathlib.Path.replace = deadly(pathlib.Path.replace)
 from slalom import cli
 code = cli.run(sys.argv[1:])
 sys.stdout.flush()
@@ -61,7 +67,8 @@ def table(file: Path, rows: int) -> None:
 
 
 def started(home: Path, *arguments: object, at: int = 0, how: str = "kill") -> subprocess.Popen[str]:
-    """The command in a process of its own, that kills itself at its n-th write, or whose disk is `full` from there."""
+    """The command in a process of its own, that kills itself at its n-th write, or whose disk is `full` from there, or
+    that is interrupted there (`stop`, or `compile`: at its n-th program)."""
     return subprocess.Popen(
         [sys.executable, "-c", DEADLY, str(at), how, *map(str, arguments)], cwd=home, text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -48,8 +48,8 @@ FLOORS = (
     "data.decided",
     " ".join(sorted({name for room in ROOMS for name in members(room)} - WRAPPERS - {"rules.optax_bridge"}))
     + " data.columns data.frames data.read data.apart data.target suspects"
-    " averages back_propagation calibration losses metrics selection statistics plan executor journal folder baselines"
-    " board cache seats draws importance evidence conformal contest",
+    " averages back_propagation calibration losses metrics selection statistics plan executor budget journal folder"
+    " baselines board cache seats draws importance evidence conformal contest",
     " ".join(sorted(WRAPPERS)) + " data.encoded data.pieces intervals corrected notebook",
     "layers rules schedules scaling data exports exports.training",
     # nets
@@ -73,7 +73,7 @@ FLOORS = (
     "pace calibrated mattered checkpoints",
     "track",
     "finish repeated opened promised curvature permuted resumed report.plots report.predicted report.repeat",
-    "combined refitting winning report.scaled report.raced report.measured report.grounds report.document around",
+    "combined refitting winning held report.scaled report.raced report.measured report.grounds report.document around",
     "weighed start continued report.gathered report.side",
     "ending study outline reopened report",
     "racing fitting explaining comparing exports.scripts",

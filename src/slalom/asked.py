@@ -54,8 +54,8 @@ def about(given: Given) -> Given:
 
 
 def kept(given: Given) -> Given:
-    """How often racers are kept, where that is given."""
-    return {"every": given["every"]} if given.get("every") is not None else {}
+    """How often racers are kept, and how much memory there is, where that is given."""
+    return {name: given[name] for name in ("every", "memory") if given.get(name) is not None}
 
 
 def kinds_of(file: Path) -> dict[str, str]:
@@ -148,7 +148,7 @@ def _continued(given: Given, amount: dict[str, Any], fixed: dict[str, Any]) -> d
         "fixed": order.get("fixed", {}) | fixed, "space": order.get("space", {}), **_amount(folder, order, amount),
         "refit": REFIT[given["refit"]] if given.get("refit") else order.get("refit", False),
         "test": order.get("test", True), "baselines": order.get("baselines", True),
-        **data.get("roles", {}), **kept(given), "columns": data.get("columns"),
+        **data.get("roles", {}), **({"memory": order.get("memory")} | kept(given)), "columns": data.get("columns"),
         "reading": data.get("reading"),
     }  # fmt: skip
 

@@ -30,7 +30,10 @@ from slalom.types import Array, Tree
 
 SHARE = 20.0  # times as long as the last file took, at least, until the next
 SUFFIX = ".safetensors"
-PLAIN = ("step", "remark", "diverged_at", "stopped_at", "seconds", "falls")
+PLAIN: dict[str, Any] = {  # of a racer, and its types
+    "step": int, "remark": str, "diverged_at": int | None, "stopped_at": int | None, "seconds": int | float,
+    "falls": list,
+}  # fmt: skip
 
 Key = tuple[int, int, int]  # recipe, fold, replicate
 
@@ -68,14 +71,21 @@ def put(racer: Racer, kept: Snapshot, heat: Heat) -> None:
     Raises ValueError where that does not fit it.
     """
     plain, net = kept.plain, heat.structure.net
-    for name in PLAIN:
+    for name, kinds in PLAIN.items():
+        if isinstance(plain[name], bool) or not isinstance(plain[name], kinds):
+            raise ValueError(f"{name} of a racer is {plain[name]!r:.60}")
         setattr(racer, name, plain[name])
-    racer.falls = [(step, factor) for step, factor in plain["falls"]]
+    if not 0 <= racer.step < 2**31:
+        raise ValueError(f"the step of a racer is {racer.step}")
+    racer.falls = [(step + 0, factor + 0.0) for step, factor in plain["falls"]]  # numbers, or a TypeError
     racer.costs = {int(step): float(cost) for step, cost in plain["costs"]}
     racer.rows = {int(name[5:]): rows for name, rows in kept.arrays.items() if name.startswith("rows.")}
+    count = len(heat.prepared.folds[racer.fold].choose)
+    if any(rows.shape[:1] != (count,) for rows in racer.rows.values()):
+        raise ValueError(f"it scored other rows than the {count} of now")
     heat.prepared.kept += sum(rows.nbytes for rows in racer.rows.values())
     if "plateau" in plain:
-        racer.plateau = PlateauMemory(*plain["plateau"])
+        racer.plateau = PlateauMemory(*map(float, plain["plateau"]))
     if "best" in plain:
         weights, memory = refilled(_like(net), [v for _, v in _numbered(kept.arrays, "best.")])
         racer.best = Moment(float(plain["best"][0]), int(plain["best"][1]), weights, memory)

@@ -101,6 +101,9 @@ def command() -> None:
     "--checkpoint", "every", type=click.FloatRange(min=0), metavar="SECONDS",
     help="How often racers are kept, for `slalom resume`.  [20]",
 )  # fmt: skip
+@click.option(
+    "--memory", metavar="SIZE", help="Plan with so much memory, such as 4GB: fewer recipes at a time, narrower calls."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would run, its memory and time; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
@@ -121,6 +124,7 @@ def race(**given: Any) -> int:
     """
     from slalom.display import display
 
+    shell.enough_addresses()
     with display(quiet=given["quiet"]) as progress:
         from slalom.asked import wanted  # what is heavy is loaded with the display on
 
@@ -207,6 +211,9 @@ def run(arguments: list[str]) -> int:
         )
         shell.complain(f"Interrupted{goes_on}.")
         return TERMINATED if isinstance(cause, shell.Terminated) else INTERRUPTED
+    except MemoryError as error:
+        shell.complain(f"Memory does not suffice: {error or 'nothing is left'}. Take fewer rows, or --memory SIZE.")
+        return FAILED
     except OSError as error:
         shell.complain(f"{error.filename or 'A file'} cannot be read or written: {error.strerror or error}.")
         return FAILED

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from slalom.errors import RaceFailed
-from slalom.heat import Heat
+from slalom.heat import Heat, bytes_of_lane
 from slalom.racer import Racer
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ def parted(crew: Sequence[T], heat: Heat, lanes: int, error: BaseException) -> l
         raise error
     if not heat.shrink(lanes):
         net = heat.structure.net
-        need = 4 * heat.width * (8 * net.parameters + 3 * heat.structure.batch_size * sum(net.sizes))
+        need = bytes_of_lane(heat.structure, heat.width)
         raise RaceFailed(
             f"There must be memory for {heat.width} racers of {net.depth} x {net.width} side by side, about"
             f" {need / 2**20:,.0f} MB beside the data. There is not: take a smaller width, depth or batch_size."

@@ -144,7 +144,7 @@ class Ensemble:
             conformal = from_plain(**about["conformal"]) if about.get("conformal") else None
         except (KeyError, TypeError, ValueError) as error:
             raise SlalomError(f"{folder} holds a damaged ensemble: {type(error).__name__}: {error}.") from None
-        if any(Path(name).name != name for name in names):
+        if any(Path(name).name != name or name == ".." or "\0" in name for name in names):
             raise SlalomError(f"{folder} holds a damaged ensemble: its models must lie in it.")
         return cls(tuple(Model.load(folder / name) for name in names), weights, tuple(names), calibration, conformal)
 

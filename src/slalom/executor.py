@@ -132,6 +132,8 @@ class Threads:
         """See `Executor.wait`."""
         until = time.perf_counter() + seconds
         for thread in self._threads:
+            if thread.ident is None:  # Ctrl-C came before it was started
+                continue
             thread.join(timeout=max(0.0, until - time.perf_counter()))
 
     def _book(self, kind: str, change: int) -> None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from slalom.budget import lane_bytes, lanes_of
 from slalom.cost import CHECK, RACER, step_seconds
+from slalom.executor import cores
 from slalom.lane import MOST_ORDERS, call_lanes, width
 from slalom.metrics import Metric
 from slalom.objective import number_of
@@ -14,7 +16,7 @@ from slalom.prepare import LARGEST, Prepared
 from slalom.program import Blueprint, Program, Programs
 from slalom.racer import Racer, draw_key
 from slalom.rules.base import at_horizon
-from slalom.seats import Placed, kind_of_device
+from slalom.seats import Placed, kind_of_device, workers
 from slalom.shuffles import Shuffles
 from slalom.step import Kind, Knobs, State, Structure, refilled, settings_vector
 from slalom.types import Array, Tree
@@ -50,7 +52,7 @@ class Heat:
             return
         rows, data = max([len(fold.choose) for fold in self.prepared.folds] + [1]), self.data.tree
         width = width or self.width
-        lanes = lanes or call_lanes(self.structure, width, self.steps_per_epoch(0))
+        lanes = lanes or self._lanes(width)
         shapes = data.x.shape, data.y.shape, rows
         programs = Programs(Blueprint(self.structure, self.rules, *shapes, width, lanes, self.orders))
         programs.here()
@@ -75,7 +77,12 @@ class Heat:
         """The most racers that are advanced as one."""
         if self.programs:
             return self.programs.blueprint.places
-        return self.width * call_lanes(self.structure, self.width, self.steps_per_epoch(0))
+        return self.width * self._lanes(self.width)
+
+    def _lanes(self, width: int) -> int:
+        """G, fewer where memory is limited."""
+        most = call_lanes(self.structure, width, self.steps_per_epoch(0))
+        return lanes_of(self.prepared.room, most, bytes_of_lane(self.structure, width), workers(cores()))
 
     @property
     def orders(self) -> int:
@@ -177,6 +184,11 @@ class Heat:
     def horizon(self, racer: Racer) -> int:
         """The steps of a racer's whole training."""
         return racer.recipe.epochs * self.steps_per_epoch(racer.fold)
+
+
+def bytes_of_lane(structure: Structure, width: int) -> int:
+    """What a lane of so many racers takes while it runs."""
+    return lane_bytes(width, structure.net.parameters, structure.batch_size * sum(structure.net.sizes))
 
 
 def _filled(numbers: Array, columns: int) -> Array:

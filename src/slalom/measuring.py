@@ -50,6 +50,7 @@ def measured(folder: Path, *, quiet: bool, **given: Any) -> Any:
     """What `slalom.explain` finds; None where Ctrl-C ended it, which is told."""
     from slalom.display import display
 
+    shell.enough_addresses()
     with display(quiet=quiet) as progress:
         from slalom.explaining import explain as measure
 

@@ -16,12 +16,12 @@ from slalom.conformal import Conformal, from_plain, to_plain
 from slalom.data import Columns, Target, frame_of
 from slalom.errors import SlalomError
 from slalom.folder import write
-from slalom.losses import predictions
+from slalom.losses import LOSSES, predictions
 from slalom.metrics import decided
 from slalom.net import Net
 from slalom.recipe import Recipe
 from slalom.types import Array, Tree
-from slalom.unit import Unit
+from slalom.unit import Unit, ends_of
 
 FORMAT = 6  # of the model folder; a newer one is refused
 FARTHEST = 1e18  # of a scaled cell, as in training: its square stays finite
@@ -177,7 +177,7 @@ class Model:
             raise SlalomError(f"{folder} holds a model that cannot be read: {error}.") from None
         if not isinstance(about, dict):
             raise SlalomError(f"{folder} holds a damaged model: model.json must be one object.")
-        if about.get("digest", _digest(data)) != _digest(data):
+        if about.get("digest", _digest(data) if about.get("format") in OLDER else "") != _digest(data):
             raise SlalomError(f"{folder} holds a damaged model: weights.safetensors is not the file that was saved.")
         if about.get("format") not in (*OLDER, FORMAT):
             known = ", ".join(map(str, OLDER)) + f" and {FORMAT}"
@@ -197,11 +197,11 @@ class Model:
             if columns.width != net.inputs or columns.categories != net.categories:
                 raise ValueError(f"{columns.width} columns for a net that takes {net.inputs}")
             scaler = _scaler_from_plain("scaler", about["scaler"], arrays, net.inputs)
+            if about["loss"] not in tuple(LOSSES):
+                raise ValueError(f"the loss is {about['loss']!r:.60}")
             unit = about["unit"]
             if unit is not None:
-                ends = {"low": -math.inf, "high": math.inf}
-                ends |= {name: number for name, number in unit.items() if name != "scaler" and number is not None}
-                unit = Unit(_scaler_from_plain("unit", unit["scaler"], arrays, 1), **ends)
+                unit = Unit(_scaler_from_plain("unit", unit["scaler"], arrays, 1), **ends_of(unit))
             rng = np.random.default_rng(0)
             shape, carried = net.init(rng)
             weights = tuple(
@@ -271,7 +271,7 @@ def _net(told: dict[str, Any], arrays: dict[str, Array]) -> Net:
     for size in (*sizes, *told.get("categories", ())):
         if not isinstance(size, int) or isinstance(size, bool) or not -1 <= size <= numbers:
             raise ValueError(f"a net of {size!r} of something, and {numbers} numbers for it")
-    if told["depth"] > len(arrays):
+    if told["depth"] > len(arrays) or not isinstance(told.get("learned_scale", False), bool):
         raise ValueError(f"a net of {told['depth']} layers, and {len(arrays)} arrays for them")
     net = Net(**told)
     if net.parameters > numbers:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
 
+from slalom.budget import size_of
 from slalom.errors import SlalomError, unknown, wrong
 from slalom.fields import check_fields, named
 from slalom.folder import EVERY
@@ -32,6 +33,7 @@ class Order:
     test: bool = True
     baselines: bool = True
     every: float = EVERY
+    memory: int | None = None  # bytes
 
     def __post_init__(self) -> None:
         if self.seconds is not None and not (isinstance(self.seconds, (int, float)) and 0 < self.seconds < math.inf):
@@ -60,6 +62,7 @@ class Order:
         for name in ("test", "baselines"):
             if not isinstance(getattr(self, name), bool):
                 raise wrong(name, "True or False", getattr(self, name))
+        object.__setattr__(self, "memory", None if self.memory is None else size_of(self.memory))
         object.__setattr__(self, "fixed", named(self.fixed))
         check_fields(self.fixed)
         self._check_space()

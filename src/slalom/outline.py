@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from slalom.budget import BYTES_A_PARAMETER
 from slalom.finish import about_wave
 from slalom.metrics import Metric
 from slalom.order import Order
 from slalom.prepare import Prepared
-from slalom.start import BYTES_A_PARAMETER
 from slalom.track import Track
 
 

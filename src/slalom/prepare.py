@@ -1,6 +1,7 @@
 """From a table to what racers train on: one float32 copy of X, the scalers and the target of each fold."""
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from slalom import scaling
+from slalom import budget, scaling
 from slalom.data import Columns, Encoded, Split, Target
 from slalom.executor import cores
 from slalom.layers.piecewise_linear import quantile_edges
@@ -65,6 +66,7 @@ class Prepared:
     x: Array = field(default_factory=lambda: np.empty(0))
     y: Array = field(default_factory=lambda: np.empty(0))
     weights: Array | None = None  # [N] of rows in training; None where all count alike
+    room: float = math.inf  # bytes that a limit on memory leaves beside x and y
     kept: int = 0  # bytes of what scored rows added to costs, that the racers of a race keep together
     _fitted: dict[tuple, Any] = field(default_factory=dict)
 
@@ -182,6 +184,8 @@ def prepare(
     sink: Sink | None = None,
     weights: Array | None = None,
     kinds: Mapping[str, str] | None = None,
+    memory: int | None = None,
+    spare: Sequence[str] = (),
 ) -> Prepared:
     """Encode the table (fitted on the rows that are not held out of every fold) and lay out the arrays.
 
@@ -190,11 +194,11 @@ def prepare(
     wanted besides. refit: whether one of all rows that are not test rows is ("all": of all rows), where the whole is
     not the same. sink: called with the encoded columns, some at a time, from several threads: (which, [N, some]
     float64). weights: of the rows in training. kinds: of columns, as
-    of `Columns.fit`.
+    of `Columns.fit`. memory: a limit in bytes. spare: scalings that are left out, the first first, where it is too low.
     """
     fitted_on = np.unique(np.concatenate(split.train))
     columns = Columns.fit(frame, fitted_on, kinds=kinds)
-    table, test_rows = Encoded(columns, frame), frame[split.test]
+    table, test_rows, read = Encoded(columns, frame), frame[split.test], int(frame.estimated_size())
     del frame
     give_back()
     y = np.asarray(target.encode(labels), np.float64)
@@ -211,9 +215,20 @@ def prepare(
         units=tuple(units) if target.task == "regression" else (),
         weights=weights,
     )  # fmt: skip
+    _fit_into(memory, made, read, spare)
     _lay_out(made, table, fitted_on, sink)
     made.y = _targets(made)
     return made
+
+
+def _fit_into(memory: int | None, made: Prepared, read: int, spare: Sequence[str]) -> None:
+    """Leave out the spare scalings that a limit on memory has no room for (SlalomError: `budget.left_out`)."""
+    spare, once = [s for s in spare if s in made.stored], 4 * made.padded * wide(made.width, made.width - made.plain)
+    fixed = once + 4 * made.padded * len(made.all_folds) * max(len(made.units), 1)  # x as it is, and y
+    needed = len(made.stored) - len(spare)
+    out, room = budget.left_out(memory, read + fixed, once * len(made.all_folds), needed, len(spare))
+    made.room, left = room - fixed, set(spare[:out])
+    made.scalings, made.stored = (tuple(s for s in names if s not in left) for names in (made.scalings, made.stored))
 
 
 def _refit_fold(n: int, split: Split, whole: Fold | None, refit: bool | str) -> Fold | None:

@@ -73,6 +73,7 @@ def race(
     test: bool = True,
     baselines: bool = True,
     every: float = EVERY,
+    memory: int | str | None = None,
     progress: Callable[[Status], None] | None = None,
     began: float | None = None,
 ) -> Result:
@@ -93,14 +94,13 @@ def race(
     out: the folder to leave everything in; it must not hold anything yet. extend: the folder of a finished race that
     more recipes are added to, on the same data. refit: whether the winner is trained once more at the end on all rows
     that are not test rows ("all": on those too); scores stay those of the model before.
-    sample_weight: how often a row is met in training and chooses; evidence and test rows count once each, and rows of
-    weight 0 are left out.
+    sample_weight: how often a row is met in training and chooses; evidence and test rows count once; 0 leaves it out.
     group: rows of one group are never both in training and held out. time: what was first trains, what came later is
     held out. All three: a column's name (an input only of time) or an array [N]. columns: what columns are, where it is
     not to be found out: number, category, date, text, drop; reading: separator, decimal, encoding of a text file.
     test, baselines: whether there are any. every: seconds between two checkpoints in the folder, from which `resume`
     goes on where the process died. progress: called with a `Status` a few times a second. began: the
-    perf_counter() at which the seconds started.
+    perf_counter() at which the seconds started. memory: what is planned with, such as "4GB", or bytes.
 
     Raises SlalomError where something given cannot be used, before anything is written.
 
@@ -113,7 +113,7 @@ def race(
         X, y, target=target, validation=validation, task=task, metric=metric, seconds=seconds, recipes=recipes,
         epochs=epochs, recipe=recipe, fixed=fixed, space=space, also=also, plan=plan, seed=seed, out=out, extend=extend,
         refit=refit, sample_weight=sample_weight, group=group, time=time, columns=columns,
-        reading=reading, test=test, baselines=baselines, every=every, progress=progress, began=began,
+        reading=reading, test=test, baselines=baselines, every=every, memory=memory, progress=progress, began=began,
     ).run()  # fmt: skip
 
 
@@ -187,7 +187,7 @@ class Race:
             try:
                 result = self._held(prepared, metric, track, numbers)
             except KeyboardInterrupt as stopped:  # a second time: what was kept stays
-                stopped.kept = self.folder.path  # type: ignore[attr-defined]
+                stopped.kept = self.folder.path if self.folder.abandoned else None  # type: ignore[attr-defined]
                 raise
             if track.interrupted:
                 raise Interrupted(result)
@@ -239,8 +239,7 @@ class Race:
     def _start(self, sink: Sink | None = None) -> tuple[Prepared, Metric, Track]:
         """The rows in order, the plan, and all recipes at the start."""
         self._say("reading", 0, 0)
-        order = self.order
-        self.notes += self.table.notes
+        order, self.notes = self.order, [*self.notes, *self.table.notes]
         prepared, metric = prepared_for(order, self.table, self.notes, sink)
         before = earlier(self.folder, order, metric, self.resumes["wave"] if self.resumes else None)
         self.mark = fingerprint(self.folder, prepared, (self.resumes or {}).get("fingerprint"))
@@ -250,7 +249,8 @@ class Race:
         executor = Threads(seats.workers(cores()), seats.take)
         seats.make(executor.workers)
         keeper, kept = opened(self.folder, order.every, self.notes, resumes=bool(self.resumes))
-        self.began -= float(kept.track.get("seconds", 0.0))  # a race that is resumed began earlier
+        if kept.track:  # what it takes to begin again is not counted twice
+            self.began = perf_counter() - float(kept.track.get("seconds", 0.0))
         track = Track(plan, heats, entries, executor, end_of(order, prepared, plan, heats, self.began), keeper=keeper)
         keeper.track = partial(plain, track, before.first + len(recipes), self.began, perf_counter)
         resume_track(track, kept, lambda recipe: structure_of(recipe, prepared), len(prepared.folds))

@@ -17,7 +17,20 @@ from slalom.result import ENSEMBLE, Best, Result
 from slalom.table import Table
 from slalom.track import Track
 
-KEPT = ("seed", "task", "seconds", "recipes", "epochs", "space", "plan", "refit", "test", "baselines", "every")
+KEPT = (
+    "seed",
+    "task",
+    "seconds",
+    "recipes",
+    "epochs",
+    "space",
+    "plan",
+    "refit",
+    "test",
+    "baselines",
+    "every",
+    "memory",
+)
 
 
 def race_settings(order: Order, table: Table, fingerprint: str, track: Track, result: Result) -> dict[str, Any]:

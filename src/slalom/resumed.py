@@ -70,7 +70,7 @@ def resume(track: Track, kept: Kept, structure: Callable[[Recipe], Structure], f
             del track.starts[track.start :]
         elif len(track.starts) > track.start:
             del track.starts[track.start][1][track.rung :]
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise SlalomError(f"The checkpoints must be those of this race. They are not: {error}.") from None
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shlex
 import shutil
 import signal
@@ -14,6 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+
+from slalom.errors import RaceFailed
+
+ADDRESSES = 1.8e9, 0.3e9  # bytes that a small race asks the system for, and for each core
 
 
 def dialect(command: Any) -> Any:
@@ -49,6 +54,19 @@ def end_on_term() -> Callable[[], bool]:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, handler)
     return lambda: bool(came)
+
+
+def enough_addresses() -> None:
+    """RaceFailed where the system's limit on a process's addresses is below what a race needs in any case: libraries of
+    C++ and Rust would end the process without a word."""
+    fixed, each = ADDRESSES
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < fixed + each * cores:
+        raise RaceFailed(
+            f"The limit on addresses (ulimit -v) must be at least {(fixed + each * cores) / 1e6:,.0f} MB for a race on"
+            f" {cores} cores. It is {limit / 1e6:,.0f} MB. Raise it, and limit memory by --memory instead."
+        )
 
 
 def process_start() -> float:

@@ -19,6 +19,7 @@ from slalom.errors import SlalomError, wrong
 from slalom.executor import cores
 from slalom.finish import structure_of
 from slalom.heat import Heat
+from slalom.held import fitting, most_recipes
 from slalom.lane import Data, width
 from slalom.metrics import METRICS, Metric, find_metric
 from slalom.order import Order
@@ -38,11 +39,9 @@ from slalom.types import Array
 
 Shapes = list[dict[str, Any]]
 PROGRAM_RULES = 5  # of one program, at most
-BYTES_OF_RACERS = 2e9  # of the weights and memories of all racers together
 RARE_CELLS = 2e6  # of a table times its folds, up to which every scaling is raced
 ONE_SHAPE = 20.0  # seconds, below which a race has one shape
 PARENTS = 5  # of the recipes of a further start, at least
-BYTES_A_PARAMETER = 20  # weights, up to three memories of a rule, the best weights
 
 
 def prepared_for(
@@ -66,9 +65,12 @@ def prepared_for(
     whole = not table.validation
     prepared = prepare(
         table.taken(), table.labels, target, rows, scalings, units, whole=whole, refit=order.refit, sink=sink,
-        weights=table.roles.get("sample_weight"), kinds=table.about.kinds,
+        weights=table.roles.get("sample_weight"), kinds=table.about.kinds, memory=order.memory,
+        spare=_spare(order, scalings),
     )  # fmt: skip
     notes += prepared.columns.notes
+    if without := sorted(scalings - set(prepared.scalings)):
+        notes.append(f"memory does not suffice for the scalings {', '.join(without)}: they are left out.")
     if metric is METRICS["auc"] and any(len(np.unique(prepared.labels[f.choose])) < 2 for f in prepared.folds):
         raise SlalomError(
             "auc needs rows of two classes among those that recipes are chosen by. They are of one. Divide the"
@@ -115,6 +117,15 @@ def scalings_of(order: Order, cells: int) -> set[str]:
     return own | named | {Recipe().scaling}
 
 
+def _spare(order: Order, scalings: set[str]) -> list[str]:
+    """The stored scalings of a race that it can do without where memory is short, the least likely first."""
+    needed = scalings_of(order, 2**60) if "scaling" not in order.space else scalings
+    rare = sorted(filter(is_stored, scalings - needed))
+    own = {Recipe().scaling, *(recipe.with_fields(order.fixed).scaling for recipe in order.also)}
+    likely = {name for name in needed - own if is_stored(name)}
+    return rare + (sorted(likely) if "scaling" not in {*order.space, *order.fixed} and not order.recipe else [])
+
+
 def units_of(order: Order) -> list[str]:
     """The scalings of a regression target in a race, the likeliest first."""
     own = [
@@ -153,19 +164,24 @@ def space_of(order: Order, prepared: Prepared, epochs: int) -> Space:
 def plan_of(order: Order, prepared: Prepared, notes: list[str]) -> tuple[Plan, Shapes]:
     """The rungs and the shapes, from the order and a cost model; nothing is measured."""
     if order.recipe:
+        most_recipes(order, prepared, [order.recipe.with_fields(order.fixed)], 1)
         return planning.flat(1, order.epochs or order.recipe.epochs), []
     space = space_of(order, prepared, order.epochs or 1)
     notes += space.notes
+    shapes, folds, raced = shapes_of(space, order, notes), len(prepared.folds), [space.default(), *order.also]
     if order.recipes and order.epochs:
-        return planning.flat(order.recipes, order.epochs), shapes_of(space, order, notes)
+        most_recipes(
+            order, prepared, [*raced, *(space.default().with_fields(shape) for shape in shapes)], order.recipes
+        )
+        return planning.flat(order.recipes, order.epochs), shapes
     assert order.seconds is not None
-    shapes, folds = shapes_of(space, order, notes), len(prepared.folds)
+    shapes = fitting(space, prepared, shapes, notes)
     structures = [structure_of(space.default().with_fields(shape), prepared) for shape in shapes]
     costs = [
         max(1, space.rows // s.batch_size) * step_seconds(s, width(s), kind_of_device()) * folds for s in structures
     ]
-    largest = max(structure.net.parameters for structure in structures)
-    most = max(planning.FINISHERS, int(BYTES_OF_RACERS / (BYTES_A_PARAMETER * largest * folds)))
+    opened = [space.default().with_fields(shape) for shape in shapes]
+    most = most_recipes(order, prepared, [*(raced if order.memory else ()), *opened], planning.FINISHERS)
     start = 3.0 + 3e-8 * prepared.rows * prepared.width  # seconds until racers run, by a model too
     steps = max(1, space.rows // max(s.batch_size for s in structures))
     plan = planning.for_seconds(order.seconds, workers(cores()), costs, start, most, steps, order.plan)

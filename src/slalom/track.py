@@ -10,7 +10,6 @@ from slalom.checkpoints import Checkpoints
 from slalom.crew import Crew
 from slalom.crews import cut, parted, together
 from slalom.entry import DIVERGED, FINISHED, FURTHER, OUT_OF_TIME, STOPPED, Entry, forget
-from slalom.errors import RaceFailed
 from slalom.executor import Executor, Task
 from slalom.heat import Heat
 from slalom.pace import FINALISTS, Pace
@@ -147,8 +146,8 @@ class Track:
             self.rung = i
             if not self._race(alive, rungs[i].epochs, first=i == 0, phase=f"{name}rung {i + 1} of {len(rungs)}"):
                 return False
-            if self.failed and not self.started:
-                raise RaceFailed(f"No program could be compiled. The first one: {self.failed[0][1]}")
+            if self.failed and not self.started:  # no program could be compiled: baselines are left
+                return False
             if i == 0:
                 alive = [entry for entry in self.started if not entry.outcome]
                 self.size = len(alive)
@@ -194,7 +193,7 @@ class Track:
                 return ()
             try:
                 heat.compile()
-            except (RuntimeError, MemoryError) as error:  # of one program: others race on
+            except Exception as error:  # noqa: BLE001 - of one program, whatever it is: others race on
                 with self._lock:
                     self.failed.append((heat, error))
                     self.heats.remove(heat)

@@ -65,3 +65,15 @@ class Unit:
         """Outputs [N] as predictions in the target's own unit, float64."""
         held = np.clip(np.asarray(z, np.float64), self.low, self.high)
         return self.scaler.inverse(held[:, None])[:, 0]
+
+
+def ends_of(plain: dict[str, Any]) -> dict[str, float]:
+    """The numbers of a unit from plain data, where null is no end (ValueError where they are none that a target has).
+
+    >>> ends_of({"scaler": {}, "mean": 0, "variance": 1.0, "low": None, "high": 2.0})
+    {'low': -inf, 'high': 2.0, 'mean': 0.0, 'variance': 1.0}
+    """
+    told = {name: float(number) for name, number in plain.items() if name != "scaler" and number is not None}
+    if not all(abs(number) < 1e100 for number in told.values()):
+        raise ValueError(f"the unit of the target is {told}")
+    return {"low": -math.inf, "high": math.inf} | told

@@ -59,10 +59,12 @@ def _winner(result: Result) -> str:
     direction = "more is better" if metric.greater else "less is better"
     score = numbers([best.score])[0]
     if not has_winner(result):
-        diverged = result.about.get("outcomes", {}).get("diverged", 0)
-        why, do = ("every one diverged", "Try smaller learning rates") if diverged else (
-            "the race ended before", "Give it more time"
-        )  # fmt: skip
+        outcomes = result.about.get("outcomes", {})
+        why, do = "the race ended before", "Give it more time"
+        if outcomes.get("diverged"):
+            why, do = "every one diverged", "Try smaller learning rates"
+        elif not outcomes and any("could not be compiled" in note for note in result.notes):
+            why, do = "no program could be compiled", "The notes say why"
         kept = "the mean" if result.about.get("task") == "regression" else "every class as often as it is"
         return (
             f"No recipe could be scored: {why}. {do}. The model that is kept predicts {kept} ({metric.name} {score})."

@@ -223,6 +223,26 @@ def test_interrupted_twice(home):
         process.communicate(timeout=60)
 
 
+MOMENTS = [("compile", 1), ("compile", 2), ("stop", 3), ("stop", 9), ("stop", 16), ("stop", 30)]
+
+
+@pytest.mark.parametrize(("how", "at"), [pytest.param(*m, marks=() if m[1] == 1 else LONG_ONES) for m in MOMENTS])
+def test_interrupted_while_it_compiles_and_saves(home, how, at):
+    """Ctrl-C while a program is being compiled (once it met threads that had not been started) and at writes, of the
+    order, a checkpoint, the model: exit code 130, a sentence says how to go on where something is kept, and the end is
+    that of the race that was left alone."""
+    folder, asked = home / f"{how}{at}", ["race", *ASKED, "--out", f"{how}{at}", "--quiet"]
+    with kills.started(home, *asked, at=at, how=how) as process:
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "failed" not in err
+    begun = (folder / "unfinished" / "order.toml").exists()
+    assert begun == (f"resume {folder.name}" in out + err)
+    done = slalom(*(["resume", folder.name, "--quiet"] if begun else asked), cwd=home)
+    assert done.returncode == 0, done.stderr
+    assert kills.left(folder) == kills.left(home / "alone")
+
+
 @pytest.mark.long
 def test_continued_behind_an_interruption_and_killed(home):
     """Ctrl-C, then --continue instead of resume, killed in its turn: resumed, it is the continued race that ends."""

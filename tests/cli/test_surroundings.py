@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import subprocess
 import time
 
@@ -97,6 +98,49 @@ def test_a_limit_on_the_size_of_files(tmp_path):
     )  # fmt: skip
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+ADDRESSES = "import resource; resource.setrlimit(resource.RLIMIT_AS, ({0}, {0}))"
+
+
+@pytest.mark.parametrize("limit", [10**9, 2 * 10**9])
+def test_a_limit_on_addresses(limit, tmp_path):
+    """Where the system lets a process have fewer addresses than any race needs, the need is said before libraries end
+    the process without a word; nothing is written."""
+    table(tmp_path / "rows.csv")
+    done = surrounded(
+        "race", "rows.csv", "--target", "price", *COUNTED, "--quiet", "--out", "run", cwd=tmp_path,
+        before=ADDRESSES.format(limit),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"The limit on addresses \(ulimit -v\) must be at least [\d,]+ MB for a race on \d+ cores\. It is"
+        rf" {limit / 1e6:,.0f} MB\. Raise it, and limit memory by --memory instead\.\n",
+        done.stderr,
+    )
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.long
+def test_addresses_that_suffice(tmp_path):
+    """With twice what a race needs at least, a small race ends well: the limit that is said is one."""
+    table(tmp_path / "rows.csv")
+    cores = len(os.sched_getaffinity(0))
+    done = surrounded(
+        "race", "rows.csv", "--target", "price", *COUNTED, "--out", "run", cwd=tmp_path,
+        before=ADDRESSES.format(int(2 * (1.8e9 + 0.3e9 * cores))),
+    )  # fmt: skip
+    ends_well(done, tmp_path / "run")
+
+
+def test_a_table_that_memory_has_no_room_for(tmp_path):
+    """Where --memory is too little for the table the need is said, and nothing is written."""
+    table(tmp_path / "rows.csv")
+    asked = ["race", "rows.csv", "--target", "price", *COUNTED, "--quiet"]
+    done = slalom(*asked, "--memory", "500MB", "--out", "run", cwd=tmp_path)
+    assert done.returncode == 2
+    assert re.fullmatch(r"memory must be at least \d+ MB for this table\. Got 500 MB\. Give .+\.\n", done.stderr)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.long

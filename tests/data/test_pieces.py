@@ -57,6 +57,23 @@ def test_other_files(small, tmp_path):
     assert [len(piece) for piece in pieces(tmp_path / "wide.csv", encoding="UTF-16")] == [500]
 
 
+def test_a_parquet_file_that_is_broken_further_down(small, tmp_path):
+    """A large Parquet file whose later rows are damaged gives its first rows, then one sentence; one whose end was cut
+    off gives the sentence at once."""
+    file = tmp_path / "t.parquet"
+    FRAME.write_parquet(file, row_group_size=100)
+    data = bytearray(file.read_bytes())
+    file.write_bytes(data[:-40])
+    with pytest.raises(SlalomError, match=r"must be a Parquet file that can be read\. Got: .+\.$"):
+        next(pieces(file))
+    data[len(data) // 2 : -2000] = b"\xff" * (len(data) - 2000 - len(data) // 2)
+    file.write_bytes(data)
+    found = pieces(file, as_text=["town"])
+    assert len(next(found)) == 64
+    with pytest.raises(SlalomError, match=r"must be a Parquet file that can be read\. Got: .+\.$"):
+        list(found)
+
+
 def test_no_header(small, tmp_path):
     """Without a header every piece has the same names."""
     path = tmp_path / "t.csv"

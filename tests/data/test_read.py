@@ -3,6 +3,7 @@
 import csv
 import gzip
 import importlib
+import io
 import sys
 import zipfile
 
@@ -343,6 +344,50 @@ def test_unpacking_is_bounded(write, monkeypatch):
     """A small archive that unpacks to more than the limit is refused, not unpacked."""
     monkeypatch.setattr(importlib.import_module("slalom.data.packed"), "LIMIT", 2**20)
     assert "must unpack to at most" in refusal(write(gzip.compress(b"0" * 2**21), "t.csv.gz"))
+
+
+def test_workbooks_are_bounded(write, monkeypatch):
+    """An Excel file is a zip: one that says of itself that it unpacks to more than the limit is refused, not read."""
+    pytest.importorskip("fastexcel")
+    monkeypatch.setattr(importlib.import_module("slalom.data.read"), "LIMIT", 2**20)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as book:
+        book.writestr("xl/workbook.xml", b"0" * 2**21)
+    assert len(packed.getvalue()) < 2**13
+    assert "must unpack to at most" in refusal(write(packed.getvalue(), "t.xlsx"))
+
+
+def test_a_zip_that_would_write_elsewhere(tmp_path):
+    """A name that leads out of the folder is the name of the table, and nothing is written by it."""
+    (tmp_path / "inside").mkdir()
+    with zipfile.ZipFile(tmp_path / "inside" / "t.zip", "w") as archive:
+        archive.writestr("../b.csv", "a,b\n1,2\n")
+    before = sorted(tmp_path.rglob("*"))
+    assert read(tmp_path / "inside" / "t.zip").frame.rows() == [(1, 2)]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("ending", ["parquet", "feather"])
+def test_damaged_tables_are_refused_or_read(tmp_path, ending):
+    """A Parquet or Feather file that was cut anywhere, or in which a byte was changed anywhere, is one sentence, or a
+    table where the change is of a cell: never another error."""
+    frame = pl.DataFrame({"a": range(300), "b": [f"word {i % 7}" for i in range(300)], "c": [0.5, None, 2.0] * 100})
+    file = tmp_path / f"t.{ending}"
+    frame.write_parquet(file) if ending == "parquet" else frame.write_ipc(file)
+    data, draw = file.read_bytes(), np.random.default_rng(0)
+    cuts = [data[:size] for size in draw.integers(0, len(data) - 1, 40)]
+    flips = [bytearray(data) for _ in range(160)]
+    for flipped, place in zip(flips, draw.permutation(len(data))[:160], strict=True):
+        flipped[place] ^= 1 << int(draw.integers(8))
+    said = []
+    for broken in (*cuts, *map(bytes, flips)):
+        file.write_bytes(broken)
+        try:
+            read(file)
+        except SlalomError as error:
+            said.append(str(error))
+    assert len(said) >= 40  # all that were cut
+    assert all(one.startswith(str(file)) and len(one.splitlines()) == 1 for one in said)
 
 
 def test_empty_parquet(tmp_path):

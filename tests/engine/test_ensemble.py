@@ -323,6 +323,8 @@ def test_what_does_not_belong_together_is_refused(models, tmp_path):
     for change, sentence in [
         ({"format": 9}, "holds an ensemble of format 9. This Slalom reads format 3 and older ones"),
         ({"members": [{"folder": "../model", "weight": 1.0}]}, "its models must lie in it"),
+        ({"members": [{"folder": "..", "weight": 1.0}]}, "its models must lie in it"),
+        ({"members": [{"folder": "a\0b", "weight": 1.0}]}, "its models must lie in it"),
         ({"members": [{"weight": 1.0}]}, "damaged ensemble: KeyError"),
         ({"temperature": 0.0}, "damaged ensemble: ValueError: the temperature is 0.0"),
     ]:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from slalom import Recipe
+from slalom import Ensemble, Recipe
 from slalom.errors import SlalomError
+from slalom.opened import evidence
 
 from .targets import TARGETS, fed
 
@@ -58,12 +59,18 @@ def nested(depth: int) -> bytes:
     return b"[" * depth + b"]" * depth
 
 
-def test_deep_and_large_texts():
+def test_deep_and_large_texts(tmp_path):
     """JSON and TOML of a hundred thousand levels, and a net of a billion layers, are refused, not followed."""
     deep = b'{"format": ' + nested(100_000) + b"}"
     assert not fed("model", struct.pack("<I", len(deep)) + deep)
     for name in ("recipe", "space", "order"):
         assert not fed(name, b"a = " + nested(100_000))
         assert not fed(name, b".".join([b"a"] * 50_000) + b" = 1")
+    for read, name in ((Ensemble.load, "ensemble.json"), (evidence, "evidence.json")):
+        (tmp_path / name).write_bytes(b'{"format": ' + nested(100_000) + b"}")
+        for there in ("race.toml", "journal.sqlite"):
+            (tmp_path / there).touch()
+        with pytest.raises(SlalomError, match=r"cannot be read|is damaged"):
+            read(tmp_path)
     with pytest.raises(SlalomError, match=r"^Recipe\(depth=…\) must be a whole number in \[0, 100\]\."):
         Recipe.from_toml("depth = 1000000000")

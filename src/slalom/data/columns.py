@@ -191,7 +191,13 @@ class Columns:
         for given in plain["treatments"]:
             values = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k != "kind"}
             treatments.append(_sound(KINDS[given["kind"]](**values)))
-        return cls(tuple(plain["input_names"]), tuple(treatments), tuple(plain["notes"]), plain["target"])
+        names, notes, target = tuple(plain["input_names"]), tuple(plain["notes"]), plain["target"]
+        for text in (*names, *notes, target or ""):
+            if not isinstance(text, str):
+                raise ValueError(f"a name or a note of columns is {text!r:.60}")
+        if len(set(names)) < len(names) or not {t.name for t in treatments} <= set(names):
+            raise ValueError("the names of the columns are not those of its inputs")
+        return cls(names, tuple(treatments), notes, target)
 
 
 def _sound(treatment: Treatment) -> Treatment:
@@ -202,6 +208,9 @@ def _sound(treatment: Treatment) -> Treatment:
             raise ValueError(f"{name} of a column is {value!r:.60}")
         if isinstance(value, tuple) and not all(isinstance(level, str) for level in value):
             raise ValueError(f"a level of a column is no text: {value!r:.60}")
+    for name, least in (("fill", -np.inf), ("period", 0.0)):
+        if not least < float(getattr(treatment, name, 1.0)) < np.inf:
+            raise ValueError(f"{name} of a column is {getattr(treatment, name)!r:.60}")
     if isinstance(treatment, Text) and not 1 <= treatment.places <= 2**12:
         raise ValueError(f"places of a column of text are {treatment.places}")
     return treatment

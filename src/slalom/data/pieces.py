@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from slalom.data.base import settle
-from slalom.data.read import TEXT, read
+from slalom.data.read import FAULTS, TEXT, read
 from slalom.data.text import Dialect, from_text, separator_of
 from slalom.errors import SlalomError
 
@@ -52,7 +52,7 @@ def _parquet(file: Path, as_text: Collection[str]) -> Iterator[pl.DataFrame]:
         rows = lazy.select(pl.len()).collect().item()
         for first in range(0, rows, ROWS):
             yield settle(lazy.slice(first, ROWS).collect(), as_text=as_text).frame
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (*FAULTS, OSError) as error:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise SlalomError(f"{file} must be a Parquet file that can be read. Got: {said}.") from None
 

@@ -27,6 +27,7 @@ _WORDS = {
     ".jsonl": "a JSON lines", ".ndjson": "a JSON lines",
 }  # fmt: skip
 EXCEL = ".xlsx"
+FAULTS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)  # the second is no Exception to Python
 
 
 def read(
@@ -98,7 +99,7 @@ def _framed(file: Path, data: bytes | None, kind: str, as_text: Collection[str])
     """The table in a file that says itself which columns it has."""
     try:
         frame = _FRAMES[kind](file if data is None else data)
-    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+    except (*FAULTS, OSError, ValueError) as error:
         if isinstance(error, SlalomError):
             raise
         raise SlalomError(f"{file} must be {_WORDS[kind]} file that can be read. Got: {_first_line(error)}.") from None
@@ -126,7 +127,7 @@ def _excel(file: Path, data: bytes | None, as_text: Collection[str]) -> Table:
         cells = pl.read_excel(
             _bytes(file) if data is None else data, engine="calamine", has_header=False, infer_schema_length=None
         )
-    except (fastexcel.FastExcelError, pl.exceptions.PolarsError, ValueError) as error:
+    except (fastexcel.FastExcelError, *FAULTS, ValueError) as error:
         raise SlalomError(f"{file} must be an Excel file that can be read. Got: {_first_line(error)}.") from None
     table = from_text(cells.write_csv(include_header=False).encode(), file, as_text, Dialect(","))
     first = f"{file.name}: {counted(table.frame.height, 'row')} and {counted(table.frame.width, 'column')}."

@@ -144,7 +144,7 @@ class Target:
         >>> Target.from_plain(Target.fit(["a", "b"]).to_plain()).classes.tolist()
         ['a', 'b']
         """
-        dtype = np.dtype(plain["dtype"])
+        dtype = np.dtype(str(plain["dtype"])[:20])  # NumPy reads numbers in it
         dtype = np.dtype("U") if dtype.kind == "U" else dtype  # as wide as its labels are
         known = plain["task"] in ("regression", "classification") and dtype.kind in "biufUO"
         if not known or not all(isinstance(label, (str, int, float)) for label in plain["classes"]):

@@ -1,0 +1,95 @@
+"""A race with a limit in seconds that is interrupted between its rungs, and goes on: it ends as any other does."""
+
+import numpy as np
+import pytest
+
+from slalom import Recipe, race, resume
+from slalom.errors import SlalomError
+from slalom.result import Interrupted
+
+from .races import quickly
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(400, 3))
+Y = X @ [1.0, -2.0, 0.5] + 0.1 * rng.normal(size=400)
+SHAPES = {
+    "fixed": {"activation": "tanh", "batch_size": 64, "rule": "adam"},
+    "space": {"depth": [1], "width": [8]},
+    "also": [Recipe().with_fields({"depth": 2, "width": 8})],  # a heat of its own, as the default recipe is
+    "baselines": False,
+}
+SECONDS = 6.0
+
+
+def interrupted(phase, after, out):
+    """A race that gets Ctrl-C as soon as it is in a phase and has run so many steps more; what was there by then."""
+    seen = []
+
+    def stop(status):
+        if status.phase.startswith(phase) and not status.phase.endswith("compiling"):
+            seen.append(status.racer_steps)
+            if status.racer_steps >= seen[0] + after:
+                raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted) as stopped:
+        race(X, Y, seconds=SECONDS, every=0.0, out=out, progress=stop, **SHAPES)
+    assert seen
+    return stopped.value.result.leaderboard
+
+
+@pytest.mark.parametrize(
+    ("phase", "after"),
+    [
+        ("rung 2", 0),
+        *(pytest.param(*more, marks=pytest.mark.long) for more in (("rung 2", 2000), ("rung 3", 500), ("rung 1", 500))),
+    ],
+)
+def test_between_rungs(monkeypatch, tmp_path, phase, after):
+    """Resumed in the phase that it was cut off in, it ends: every recipe has one row and an outcome, those that had
+    been dropped stay so, the winner has a score, and nothing is left to be resumed."""
+    quickly(monkeypatch)
+    race(X, Y, recipes=2, epochs=1, **SHAPES)  # what is compiled here takes no second of those below
+    before = interrupted(phase, after, tmp_path / "run")
+    found = resume(tmp_path / "run", X, Y)
+    board = found.leaderboard
+    assert found.best.won
+    assert np.isfinite(found.best.score)
+    assert board["name"].is_unique().all()
+    assert board["outcome"].null_count() == 0
+    assert board["epochs_run"].sum() > before["epochs_run"].sum()  # it went on
+    dropped = {row["name"]: row["outcome"] for row in before.to_dicts() if row["outcome"].startswith("dropped")}
+    after_all = dict(zip(board["name"], board["outcome"], strict=True))
+    assert {name: after_all.get(name) for name in dropped} == dropped
+    assert set(before["name"]) <= set(board["name"])
+    assert found.about["seconds"] < SECONDS + 6  # of a busy machine
+    assert not (tmp_path / "run" / "unfinished").exists()
+
+
+OTHER = {400: "", 300: r"They are not: it scored other rows than the \d+ of now\.$", 90: "^batch_size must be at most"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "refused"), [pytest.param(*one, marks=() if one[0] == 300 else pytest.mark.long) for one in OTHER.items()]
+)
+def test_other_rows_by_force(monkeypatch, tmp_path, rows, refused):
+    """With force a race goes on with rows that changed, if there are as many: more or fewer are refused in a sentence,
+    and the race stays as it was."""
+    quickly(monkeypatch)
+    done = []
+
+    def stop(status):
+        if not done and status.racer_steps > 200:
+            done.append(status.racer_steps)
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        race(X, Y, recipes=3, epochs=200, every=0.0, out=tmp_path / "run", progress=stop, **SHAPES)
+    x, y = 1.01 * X[:rows], Y[:rows]
+    with pytest.raises(SlalomError, match=r"^The data must be the same"):
+        resume(tmp_path / "run", x, y)
+    if refused:
+        with pytest.raises(SlalomError, match=refused):
+            resume(tmp_path / "run", x, y, force=True)
+    else:
+        assert np.isfinite(resume(tmp_path / "run", x, y, force=True).model.predict(x)).all()
+    assert (tmp_path / "run" / "unfinished").exists() == bool(refused)
