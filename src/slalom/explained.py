@@ -58,12 +58,13 @@ def intervals(evidence: Evidence) -> list[str]:
     one = evidence.intervals
     if not one:
         return []
-    unit = "wide" if one["what"] == "Intervals" else "classes large"
-    size = "" if one["size"] is None else f"; they are {number(one['size'])} {unit} on average"
+    size = "" if one["size"] is None else f"; they are {number(one['size'])} wide on average"
+    if one["what"] != "Intervals" and one["size"] is not None:
+        size = f"; a set has {number(one['size'])} classes on average"
     whose = "network" if one["folds"] == 1 else "networks of the folds"
     return [
-        f"{one['what']} of the winner's {whose} that say {one['level']:.0%} held the truth of {one['covered']:.1%}"
-        f" of the {one['rows']:,} evidence rows{size}."
+        f"{one['what']} of the winner's {whose} that are to hold the truth of {one['level']:.0%} of the rows held that"
+        f" of {one['covered']:.1%} of the {one['rows']:,} evidence rows{size}."
     ]
 
 

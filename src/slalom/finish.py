@@ -146,7 +146,7 @@ def tested(model: Model, prepared: Prepared, metric: Metric) -> tuple[float | No
     score, found = metric.score_of(metric.cost(y, answer, model.threshold)), None
     if math.isfinite(score) and (estimate := of_rows(metric, y, answer, model.threshold)):
         ends = sorted(metric.score_of(end) for end in (estimate.low, estimate.high))
-        ends = [min(end, 1.0) if metric.greater else max(end, 0.0) for end in ends]  # no score lies beyond
+        ends = [metric.possible(end) for end in ends]
         found = (ends[0], ends[1]) if all(map(math.isfinite, ends)) else None
     return score, found
 
@@ -157,7 +157,7 @@ def best_of(
     """The winner as a result holds it."""
     test, ends = tested(winner.model, prepared, metric)
     again = metric.score_of(winner.again) if math.isfinite(winner.again) else None
-    told = [metric.score_of(cost) for cost in found[1:]] if found else []
+    told = [metric.possible(metric.score_of(cost)) for cost in found[1:]] if found else []
     corrected = (told[0], min(told[1:]), max(told[1:])) if told else None
     score = metric.score_of(winner.cost)
     return Best(winner.name, winner.recipe, score, winner.epoch, test, winner.seeds, again, corrected, tied, ends)

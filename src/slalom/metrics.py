@@ -151,6 +151,17 @@ class Metric:
         """A cost as a score, in the metric's own direction."""
         return -cost if self.greater else cost
 
+    def possible(self, score: float) -> float:
+        """A score, or the end of an interval of it, that the metric can have: errors are not below 0, shares and r2 not
+        above 1; of a caller's own metric every one.
+
+        >>> METRICS["log_loss"].possible(-0.1), METRICS["auc"].possible(1.02)
+        (0.0, 1.0)
+        """
+        if not is_named(self.name):
+            return score
+        return min(score, 1.0) if self.greater else max(score, 0.0)
+
 
 METRICS = {
     m.name: m

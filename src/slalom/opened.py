@@ -41,13 +41,18 @@ def load(folder: str | Path) -> Model | Ensemble:
 def leaderboard(folder: str | Path) -> pl.DataFrame:
     """The leaderboard of a run folder, as `Result.leaderboard`; SlalomError where the folder is not a race's."""
     opened = RunFolder.extend(folder)
-    order = opened.settings()["order"]
-    metric = Metric(str(order["metric"]), lambda y, prediction: 0.0, bool(order["greater_is_better"]), "")
+    metric = metric_of(opened)
     try:
         with Journal(opened.journal, read_only=True) as journal:
             return board_of(journal.recipes(), journal.baselines(), metric)
     except Exception as error:  # a damaged file: sqlite3 has many ways of saying so
         raise SlalomError(f"{folder} has a journal that cannot be read: {error}.") from error
+
+
+def metric_of(opened: RunFolder) -> Metric:
+    """The metric of a race by its name alone, to turn costs into scores."""
+    order = opened.settings()["order"]
+    return Metric(str(order["metric"]), lambda y, prediction: 0.0, bool(order["greater_is_better"]), "")
 
 
 def evidence(folder: str | Path) -> Evidence | None:
@@ -75,11 +80,11 @@ def report(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
-        raise SlalomError(f"{file} is damaged: {error}. Delete it and report.html.") from None
+        raise SlalomError(f"{file} is damaged: {error}. The race beside it is whole.") from None
     if not isinstance(told, dict) or "race" not in told:
         return {}
     if wrong := next((name for name, kind in PAGE.items() if not _is(told.get(name), kind)), None):
-        raise SlalomError(f"{file} is damaged: {wrong} is not what a race writes there. Delete it and report.html.")
+        raise SlalomError(f"{file} is damaged: {wrong} is not what a race writes there. The race beside it is whole.")
     return finite(told)
 
 

@@ -226,7 +226,7 @@ class Race:
                 result.about["seconds"] = round(perf_counter() - self.began, 3)
                 journal.write_wave(wave, result.about)
                 if self.folder.path:
-                    found = partial(gathered, result, journal, settings, prepared, limit + LATEST)
+                    found = partial(gathered, result, journal, settings, prepared, limit + LATEST, track.interrupted)
                     result = replace(result, notes=(*result.notes, *kept(self.folder, result.evidence, found)))
         finally:
             rivals.close()

@@ -10,15 +10,17 @@ from slalom.around import landscape
 from slalom.errors import SlalomError, wrong
 from slalom.exports import scripts
 from slalom.folder import RunFolder
+from slalom.journal import Journal
 from slalom.model import Model
-from slalom.opened import leaderboard, report
+from slalom.opened import leaderboard, metric_of, report
 from slalom.reopened import Reopened, reopened
 from slalom.report import left
-from slalom.report.gathered import NO_TIME, predictions
+from slalom.report.gathered import NO_TIME, predictions, with_studies
 from slalom.report.scaled import scaled
 from slalom.result import finite
 
 SECONDS = 30.0
+NO_NUMBERS = "it was deleted, or an older Slalom raced here."
 
 
 def report_on(
@@ -60,7 +62,9 @@ def report_on(
     with opened.locked():
         told = report(opened.path)
         if not told:
-            raise SlalomError(f"{folder} has no report.json to draw from: it was raced by an older Slalom.")
+            raise SlalomError(f"{folder} has no report.json to draw from: {NO_NUMBERS}")
+        with Journal(opened.journal, read_only=True) as journal:
+            told |= with_studies(journal.studies(), metric_of(opened))
         if seconds and told.get("won"):
             roles = {"sample_weight": sample_weight, "group": group, "time": time}
             race = reopened(folder, X, y, validation, metric, (), roles, door="report_on")
@@ -69,7 +73,7 @@ def report_on(
             left(opened, finite(told))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SlalomError(
-                f"{opened.path / 'report.json'} is damaged: {error!r}. Delete it and report.html."
+                f"{opened.path / 'report.json'} is damaged: {error!r}. The race beside it is whole."
             ) from None
     return opened.path / "report.html"
 

@@ -45,8 +45,8 @@ def report(folder: Path, file: Path | None, seconds: float, opens: bool, quiet: 
 
 
 def are_runs(paths: tuple[Path, ...]) -> bool:
-    """Whether these are folders, which only races leave."""
-    return all(path.is_dir() for path in paths)
+    """Whether there are folders among these, which only races leave."""
+    return any(path.is_dir() for path in paths)
 
 
 def compared(paths: tuple[Path, ...], out: Path | None, *, opens: bool) -> int:
@@ -54,13 +54,14 @@ def compared(paths: tuple[Path, ...], out: Path | None, *, opens: bool) -> int:
     from slalom.folder import RunFolder, public, write
     from slalom.opened import report as numbers
     from slalom.report.side import side_by_side
+    from slalom.reporting import NO_NUMBERS
 
     told: list[dict[str, Any]] = []
     for path in paths:
         RunFolder.extend(path)
         found = numbers(path)
         if not found:
-            raise SlalomError(f"{path} has no report.json to take its numbers from: it was raced by an older Slalom.")
+            raise SlalomError(f"{path} has no report.json to take its numbers from: {NO_NUMBERS}")
         told.append(found)
     names = [path.resolve().name for path in paths]
     if len(set(names)) < len(names):

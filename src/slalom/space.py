@@ -115,7 +115,7 @@ class Space:
         left: tuple[str, ...] = ()
         count = len(self._rules.values)
         if self.most_rules < count and "rule" not in self.fixed:
-            left = (f"the race is short: of {count} update rules it uses {', '.join(map(str, self.rules))}.",)
+            left = (f"the race is short: of {count} update rules it draws {', '.join(map(str, self.rules))}.",)
         gone = sorted({s["batch_size"] for s in SHAPES if self._batch(s["batch_size"]) != s["batch_size"]})
         if not gone or "batch_size" in self.fixed or "batch_size" in self.own:
             return left

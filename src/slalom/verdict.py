@@ -5,6 +5,8 @@ import re
 from slalom.board import number, numbers, short
 from slalom.result import ENSEMBLE, Gain, Result
 
+ALONE = "It is the only recipe that ran: nothing was compared. With more seconds there are more."
+
 
 def has_winner(result: Result) -> bool:
     """Whether a recipe won; without a recipe that has a score, the model predicts the mean or the majority."""
@@ -14,7 +16,11 @@ def has_winner(result: Result) -> bool:
 def verdict(result: Result) -> list[str]:
     """The sentences that stand first: who won, how well, and whether a baseline is better."""
     optimistic = [_optimistic(result)] if has_winner(result) else []
-    return [_winner(result), *optimistic, *_again(result), *_remark(result), *_ensemble(result), *_on_test_rows(result)]
+    alone = [ALONE] if has_winner(result) and result.about.get("recipes") == 1 else []
+    return [
+        _winner(result), *_on_test_rows(result), *alone, *optimistic, *_again(result), *_remark(result),
+        *_ensemble(result),
+    ]  # fmt: skip
 
 
 def _optimistic(result: Result) -> str:
@@ -86,7 +92,8 @@ def _ensemble(result: Result) -> list[str]:
         what = (
             "the winner alone" if list(gain.recipes) == [result.best.name] else f"of {next(iter(gain.recipes))} alone"
         )
-        return [f"The ensemble is {what} ({nets}): no mean with another was better on the choosing rows."]
+        kept = " of the folds, whose predictions are averaged; the winner itself is one net" if gain.nets > 1 else ""
+        return [f"The ensemble is {what} ({nets}{kept}): no mean with another was better on the choosing rows."]
     score = numbers([gain.score])[0]
     return [
         f"An ensemble, the mean of {nets}, has {name} {score} on the choosing rows, an optimistic score too: it was put"

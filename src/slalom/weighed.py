@@ -221,7 +221,7 @@ def standing(
     if (means := means_of(metric)) and seeds > 1:
         estimate = mean_cost(runs_of(means, y, list(runs.predictions)))
         ends = estimate.low, estimate.high
-    scores = [metric.score_of(end) for end in ends]
+    scores = [metric.possible(metric.score_of(end)) for end in ends]
     low, high = sorted(scores) if all(map(math.isfinite, scores)) else (math.nan, math.nan)
     score = metric.score_of(mean) if math.isfinite(mean) else None
     return Standing(seeds, len(y), score, _known(low), _known(high), 0, found, corrected)

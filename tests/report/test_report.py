@@ -102,13 +102,20 @@ def test_a_net_that_wins_is_better_than_every_baseline() -> None:
 def test_more_can_be_better() -> None:
     said = verdict(result({"recipe 1": 0.9, LINEAR: 0.95, TREES: 0.92, MEAN: 0.5}, metric=METRICS["accuracy"]))
     assert "(more is better)" in said[0]
-    assert said[-1].startswith("The baseline “linear model” wins on this data")
-    assert said[-1].endswith("Better than the net, too: boosted trees.")
+    assert said[2].startswith("The baseline “linear model” wins on this data")
+    assert said[2].endswith("Better than the net, too: boosted trees.")
+
+
+def test_one_recipe_is_no_comparison() -> None:
+    """Where one recipe ran, the sentences say that nothing was compared; where several did, they do not."""
+    alone = "It is the only recipe that ran: nothing was compared."
+    assert alone in " ".join(verdict(dataclasses.replace(result(), about=result().about | {"recipes": 1})))
+    assert alone not in " ".join(verdict(result()))
 
 
 def test_a_level_score_is_no_win() -> None:
     said = verdict(result({"recipe 1": 9.5, TREES: 9.5, LINEAR: 41.0}))
-    assert said[-1].startswith("The net is level with boosted trees")
+    assert said[2].startswith("The net is level with boosted trees")
 
 
 def test_without_test_rows_the_choosing_rows_speak() -> None:
@@ -122,7 +129,7 @@ def test_without_test_rows_the_choosing_rows_speak() -> None:
 
 def test_a_baseline_without_a_score_is_named() -> None:
     assert (
-        verdict(result({"recipe 1": 9.0, TREES: None, LINEAR: 41.0}))[-1]
+        verdict(result({"recipe 1": 9.0, TREES: None, LINEAR: 41.0}))[3]
         == "No test score within the time: boosted trees."
     )
 

@@ -47,7 +47,7 @@ def page(told: dict[str, Any]) -> str:
         folder=folder,
         tests=_tests(told),
         sentences=sentences(evidence, "slalom", folder) if evidence else [],
-        scalings=[one | {"condition": numbers([one["condition"]])[0]} for one in scalings],
+        scalings=[one | {"condition": rounded(one["condition"])} for one in scalings],
         scaling_said=list(said(told.get("scaling") or {})),
         commands=commands(told),
         rows=_rows(told),
@@ -104,6 +104,15 @@ def figures(told: dict[str, Any]) -> list[dict[str, Any]]:
         grounds.columns(told),
     ]  # fmt: skip
     return [one for one in made if one]
+
+
+def rounded(value: float | None) -> str:
+    """A large number with three digits.
+
+    >>> rounded(3_554_932.4), rounded(1.0444), rounded(None)
+    ('3,550,000', '1.04', '–')
+    """
+    return "–" if value is None else f"{float(f'{value:.3g}'):,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _tests(told: dict[str, Any]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import shlex
 from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
@@ -33,18 +34,20 @@ DIGITS = 6  # of numbers that only a picture needs
 
 
 def gathered(
-    result: Result, journal: Journal, settings: dict[str, Any], prepared: Prepared | None, until: float
-) -> dict[str, Any]:
+    result: Result, journal: Journal, settings: dict[str, Any], prepared: Prepared | None, until: float,
+    interrupted: bool = False,
+) -> dict[str, Any]:  # fmt: skip
     """What the page shows of a race that has just ended. settings: as race.toml holds them. until: the perf_counter()
     from which there is no time left for what takes some, predictions and scalings; the page says so then. prepared: the
-    rows; None where they are not there."""
+    rows; None where they are not there. interrupted: whether the race was."""
     about, metric = result.about, result.metric
     order, data = settings.get("order", {}), settings.get("data", {})
+    stopped = f"Interrupted: this is the best so far. `slalom resume {shlex.quote(public(result.out or ''))}` goes on."
     rungs = [rung["epochs"] for rung in settings.get("plan", {}).get("rungs", [])[:-1]]
     told = result.summary() | {
         "out": public(result.out) if result.out else None,
         "title": titled(about),
-        "verdict": verdict(result),
+        "verdict": [*([stopped] if interrupted else []), *verdict(result)],
         "counts": counts(result),
         "recipe_toml": result.best.recipe.to_toml(),
         "leaderboard": result.leaderboard.to_dicts(),

@@ -8,6 +8,9 @@ from slalom.report.plots import BAND, COLOURS, GROUND, INK, LINE, PAPER, QUIET, 
 
 STEEP = 0.97  # the share of the points below the highest ring: what lies above it is one colour
 COLUMNS = 15
+FLOOR = 0.8  # how strong a cell of one row is, in units of ten times as many
+SURE = 5  # rows of a tenth of the probabilities, below which it has no dot
+LOSSES = {"softmax": "cross-entropy", "logistic": "cross-entropy"}
 ABOVE = {"yanchor": "bottom", "font": {"size": 12, "color": INK}}
 
 Told = dict[str, Any]
@@ -136,7 +139,8 @@ def _heights(plane: Told, loss: str) -> Told:
         "customdata": plane["values"], "hovertemplate": "loss %{customdata:.4g}<extra></extra>", "showlegend": False,
         "colorscale": GROUND, "contours": {"start": low, "end": top, "size": (top - low or 1.0) / 16},
         "line": {"width": 0.6, "color": QUIET}, "connectgaps": False,
-        "colorbar": {"title": {"text": words(loss.replace("_", " "))}, "thickness": 12},
+        "colorbar": {"title": {"text": words(LOSSES.get(loss, loss.replace("_", " ")))}, "thickness": 12,
+                     "tickformat": ".3~g"},
     }  # fmt: skip
 
 
@@ -173,15 +177,16 @@ def _truth(told: Told, found: Told) -> Told:
     centres = [(a + b) / 2 for a, b in itertools.pairwise(edges)]
     data = [
         {"type": "heatmap", "x": centres, "y": centres, "colorscale": GROUND, "showlegend": False,
-         "z": [[math.log10(n) if n else None for n in row] for row in found["counts"]], "customdata": found["counts"],
+         "z": [[math.log10(n) + FLOOR if n else None for n in row] for row in found["counts"]], "zmin": 0,
+         "customdata": found["counts"],
          "hovertemplate": "predicted %{x:.4g}, true %{y:.4g}: %{customdata} rows<extra></extra>", "showscale": False},
         {"type": "scatter", "mode": "lines", "x": [edges[0], edges[-1]], "y": [edges[0], edges[-1]], "name": "equal",
          "line": {"color": COLOURS[1], "width": 1.5, "dash": "dash"}, "hoverinfo": "skip"},
     ]  # fmt: skip
     target = words(told.get("target") or "the target")
     caption = (
-        f"{_where(found)[0].upper()}{_where(found)[1:]}: how many lie in each cell (darker: more, in the logarithm). On"
-        " the dashed line prediction and truth are equal."
+        f"{_where(found)[0].upper()}{_where(found)[1:]}: how many lie in each cell (stronger: more, in the logarithm)."
+        " On the dashed line prediction and truth are equal."
     )
     return figure(
         "truth", data, caption, height=440, xaxis=axis(f"predicted {target}"), yaxis=axis(f"true {target}"),
@@ -227,7 +232,9 @@ def _confusion(found: Told) -> Told:
         "hovertemplate": "true %{y}, predicted %{x}: %{text:,} rows, %{z:.1%} of the true ones<extra></extra>",
         "showscale": False,
     }  # fmt: skip
-    caption = f"{_where(found)}: how many of each true class (a row) were taken for each class. Darker: a larger share."
+    caption = (
+        f"{_where(found)}: how many of each true class (a row) were taken for each class. Stronger: a larger share."
+    )
     height = 190 + 34 * min(len(names), 14)
     side = {"automargin": True, "type": "category"}
     return figure(
@@ -237,7 +244,7 @@ def _confusion(found: Told) -> Told:
 
 
 def _calibration(found: Told) -> Told:
-    bins = [one for one in found["calibration"] if one["rows"]]
+    bins = [one for one in found["calibration"] if one["rows"] >= SURE]
     sizes = [6 + 14 * math.sqrt(one["rows"] / found["rows"]) for one in bins]
     data = [
         {"type": "scatter", "mode": "lines", "x": [0, 1], "y": [0, 1], "name": "as sure as it should be",
@@ -250,7 +257,8 @@ def _calibration(found: Told) -> Told:
     what = f"that it is {cut(found['of'])}" if found["of"] else "of the likeliest class"
     caption = (
         f"Calibration: of the rows to which the network gave a probability {what} in each tenth, how many it was true"
-        " of. Larger dots: more rows. Below the dashed line it came true less often than was said."
+        " of. Larger dots: more rows; tenths of fewer than five are left out. Below the dashed line it came true less"
+        " often than was said."
     )
     percent = {"range": [-0.02, 1.02], "tickformat": ".0%"}
     x, y = axis(words(f"probability {what}", 80), **percent), axis("share that came true", **percent)

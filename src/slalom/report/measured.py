@@ -6,6 +6,7 @@ from typing import Any
 from slalom.report.plots import BAND, COLOURS, GREY, INK, LINE, QUIET, axis, cut, figure, labels, note, words
 
 FIELDS = 10
+RATES = [digit * 10.0**power for power in range(-7, 3) for digit in (1, 2, 5)]  # that are written at an axis
 
 Told = dict[str, Any]
 
@@ -13,7 +14,7 @@ Told = dict[str, Any]
 def rates(told: Told) -> Told | None:
     """The score over the learning rate: what `explain` measured, or the recipes of the race with the winner's rule."""
     y = axis(f"{words(told['metric'])} ({'more' if told['greater_is_better'] else 'less'} is better)")
-    x = axis("learning rate", type="log", dtick="D2", exponentformat="power")
+    x = axis("learning rate, logarithmic", type="log", tickvals=RATES, ticktext=[f"{rate:g}" for rate in RATES])
     if told.get("grids"):
         return _grids(told, x, y)
     rule = told["recipe"]["rule"]["name"]
@@ -46,6 +47,10 @@ def rates(told: Told) -> Told | None:
 def _grids(told: Told, x: Told, y: Told) -> Told:
     """The grids of `explain`: two seeds a rate, the winner's with the edge from which it diverges."""
     data, shapes, notes = [], [], []
+    own = told["recipe"].get("learning_rate")
+    if own:
+        shapes.append(_line(own, QUIET, "dot"))
+        notes.append(note("the winner’s", math.log10(own), 0, yref="paper", yanchor="bottom", textangle=90))
     for i, grid in enumerate(told["grids"]):
         scores = sorted(grid["scores"], key=lambda one: one[0])
         known = [(rate, score) for rate, score, _ in scores if score is not None]
@@ -61,10 +66,7 @@ def _grids(told: Told, x: Told, y: Told) -> Told:
         lost = [rate for rate, score, _ in scores if score is None and (not known or rate > known[-1][0])]
         if first and lost and known:
             edge = math.sqrt(lost[0] * known[-1][0])
-            shapes.append(
-                {"type": "line", "x0": edge, "x1": edge, "y0": 0, "y1": 1, "yref": "paper",
-                 "line": {"color": COLOURS[3], "width": 1.5, "dash": "dash"}}
-            )  # fmt: skip
+            shapes.append(_line(edge, COLOURS[3], "dash"))
             notes.append(note(f"diverges from {edge:.3g}", math.log10(edge), 1, yref="paper", textangle=90))
     caption = (
         "Each point is a whole training at that learning rate (two seeds, their mean, on choosing rows; band: each"
@@ -73,6 +75,12 @@ def _grids(told: Told, x: Told, y: Told) -> Told:
         " The vertical line: where the winner begins to diverge, if it did."
     )
     return figure("rates", data, caption, xaxis=x, yaxis=y, shapes=shapes, annotations=notes)
+
+
+def _line(x: float, colour: str, dash: str) -> Told:
+    """A line from the bottom to the top of a figure."""
+    line = {"color": colour, "width": 1.5, "dash": dash}
+    return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line}
 
 
 def _band(scores: list[list[Any]]) -> list[Told]:
@@ -123,7 +131,7 @@ def worths(told: Told) -> Told | None:
                     "array": [(one["high"] or one["worth"]) - one["worth"] for one in found],
                     "arrayminus": [one["worth"] - (one["low"] or one["worth"]) for one in found]},
     }  # fmt: skip
-    x = axis(f"worth: {words(told['metric'])} with the part less without it, the better way up", zeroline=True)
+    x = axis(f"worth in {words(told['metric'])} (above 0: better with it)", zeroline=True, rangemode="tozero")
     caption = (
         "By how much the winner is better with each part than without it, both with their best learning rates, ten"
         " fresh seeds a side, on evidence rows; 95 % intervals. Blue: helps; orange: hurts; grey: no difference seen."

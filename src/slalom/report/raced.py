@@ -26,7 +26,7 @@ def race(told: Told) -> Told | None:
     others = [r for r in plain if not r["outcome"].startswith("dropped")]
     data = [*_faded(dropped)]
     if others:
-        data.append(_together("not dropped", [r["curve"] for r in others], [_of(r) for r in others], GREY, 1.0, 0.75))
+        data.append(_together("others", [r["curve"] for r in others], [_of(r) for r in others], GREY, 1.0, 0.75))
     gone = [r for r in racers if r["outcome"].startswith("diverged")]
     if gone:
         ends = [r["curve"][-1] for r in gone]
@@ -43,7 +43,8 @@ def race(told: Told) -> Told | None:
         if r["name"] == winner:
             data += _winner(r, greater=told["greater_is_better"])
     direction = "more" if told["greater_is_better"] else "less"
-    x = axis("epochs (passes over the training rows)", **_epochs(racers, told["race"]["rungs"]))
+    epochs = _epochs(racers, told["race"]["rungs"])
+    x = axis("epochs (passes over the training rows)" + ", logarithmic" * (epochs.get("type") == "log"), **epochs)
     y = axis(f"{words(told['metric'])} on choosing rows ({direction} is better)", **_scores(told, racers))
     shapes, notes = _marks(told, logarithmic=x.get("type") == "log")
     count = len(told["race"]["racers"])
@@ -146,6 +147,7 @@ def _scores(told: Told, racers: list[Told]) -> Told:
     worst = costs[min(int(RANGE * len(costs)), len(costs) - 1)]
     known = [sign * one["score"] for one in told["race"]["baselines"] if not one["name"].startswith("mean or")]
     guess = [sign * one["score"] for one in told["race"]["baselines"] if one["name"].startswith("mean or")]
+    best = min([best, *known])  # a baseline that is better is in sight
     worst = max(min(max([worst, *known]), *guess, math.inf), best)
     near, far = sign * best, sign * worst
     if sign > 0 and near > 0 and far > WIDE * near:

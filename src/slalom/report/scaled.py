@@ -18,6 +18,7 @@ CELLS = 2**17  # that are scaled each time, at most
 BINS, FEWEST = 30, 100  # of a histogram; rows, below which there is none
 DIGITS = 3  # of the width of a bin, that its edges are told with
 LEFT = 0.01  # of the loss that descent can take away, at which it counts as arrived
+CRUSHED = 1e-4  # of the largest value of a column: a smaller spread is none
 NEGLIGIBLE = 1e-7  # of the largest eigenvalue: below it a direction has no rows
 FOREVER = 10**9
 
@@ -48,8 +49,10 @@ def scaled(prepared: Prepared, winner: str, until: float = math.inf) -> dict[str
             z = scaling.REGISTRY[name].fit(raw)(raw)
         if not np.isfinite(z).all():
             continue
+        lost = _lost(raw, z)
         found.append(
-            {"scaling": name, "winner": name == winner, "condition": condition(z), "steps": steps_to(z, target),
+            {"scaling": name, "winner": name == winner, "lost": lost, "condition": None if lost else condition(z),
+             "steps": None if lost else steps_to(z, target),
              "columns": [_histogram(z[:, i]) for i in range(len(names))] if len(rows) >= FEWEST else []}
         )  # fmt: skip
     return {"rows": len(rows), "names": list(names), "of": columns.shape[1], "left": LEFT, "scalings": found}
@@ -93,6 +96,11 @@ def _target(prepared: Prepared, rows: Array) -> Array:
     return (y - y.mean()) / (y.std() or 1.0)
 
 
+def _lost(raw: Array, z: Array) -> int:
+    """How many columns that vary are next to constant in a scaling: it has crushed them."""
+    return int(((raw.std(0) > 0) & (z.std(0) < CRUSHED * np.maximum(np.abs(z).max(0), 1e-300))).sum())
+
+
 def _histogram(values: Array) -> dict[str, list[Any]]:
     low, high = np.percentile(values, [0.5, 99.5])
     low, high = (low, high) if high > low else (low - 0.5, low + 0.5)
@@ -103,13 +111,28 @@ def _histogram(values: Array) -> dict[str, list[Any]]:
 
 
 def said(found: dict[str, Any]) -> Iterable[str]:
-    """What the table of scalings comes to, in a sentence."""
+    """What the table of scalings comes to: the winner's beside the columns as they came; what crushes columns."""
     known = [one for one in found.get("scalings", ()) if one["steps"]]
     raw = next((one for one in known if one["scaling"] == "none"), None)
-    best = min(known, key=lambda one: one["steps"], default=None)
-    if raw and best and raw["steps"] > best["steps"]:
-        times = raw["steps"] / best["steps"]
+    own = next((one for one in known if one["winner"]), None)
+    if raw and own and raw["steps"] > own["steps"]:
         yield (
-            f"A linear model on the columns as they came takes {times:,.0f} times as many steps of plain gradient"
-            f" descent as under {best['scaling']}: {raw['steps']:,} against {best['steps']:,}."
+            f"A linear model on the columns as they came takes {_times(raw['steps'] / own['steps'])} times as many"
+            f" steps of plain gradient descent as under {own['scaling']}, the winner’s scaling: {raw['steps']:,}"
+            f" against {own['steps']:,}."
         )
+    for one in found.get("scalings", ()):
+        if one.get("lost"):
+            columns = f"{one['lost']} column{'s' * (one['lost'] != 1)}"
+            yield f"Under {one['scaling']} {columns} became next to constant: what they held is gone."
+
+
+def _times(ratio: float) -> str:
+    """A ratio as people say it.
+
+    >>> _times(1_808_828.0), _times(12_345.0), _times(3.456)
+    ('1.8 million', '12,000', '3.5')
+    """
+    if ratio >= 1e6:
+        return f"{ratio / 1e6:,.2g} million"
+    return f"{float(f'{ratio:.2g}'):,.0f}" if ratio >= 10 else f"{ratio:.2g}"

@@ -28,7 +28,8 @@ def side_by_side(names: Sequence[str], told: Sequence[Told]) -> str:
     metrics = {(one["metric"], one["greater_is_better"]) for one in told}
     same = {str([(one.get("data") or {}).get("fingerprint", i), *(one.get(name) for name in OF_DIVISION)])
             for i, one in enumerate(told)}  # fmt: skip
-    drawn = [made for made in (_curves(names, told) if len(metrics) == 1 else None,) if made]
+    comparable = len(metrics) == len(same) == 1
+    drawn = [made for made in (_curves(names, told) if comparable else None,) if made]
     return dressed(
         "side.html.jinja",
         f"Slalom: {len(told)} races side by side",
@@ -39,7 +40,7 @@ def side_by_side(names: Sequence[str], told: Sequence[Told]) -> str:
         differing=_differing(told),
         metric=next(iter(metrics))[0] if len(metrics) == 1 else "",
         greater=next(iter(metrics))[1],
-        comparable=len(metrics) == len(same) == 1,
+        comparable=comparable,
         metrics=len(metrics),
     )
 
