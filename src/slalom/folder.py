@@ -21,6 +21,7 @@ from slalom.errors import SlalomError
 
 UNFINISHED, ORDER = "unfinished", "order.toml"  # what a race is resumed from, until it has ended
 BEFORE = "before"  # inside it, of a race that is continued: what the race before left
+LONG_KEY = re.compile(r"""\s*\[{0,2}\s*(?:[\w"'-]+\s*\.\s*){100}""")
 EVERY = 20.0  # seconds between two checkpoints
 
 
@@ -173,7 +174,7 @@ class RunFolder:
         """What race.toml holds."""
         assert self.path
         try:
-            return tomllib.loads((self.path / "race.toml").read_text(encoding="utf-8"))
+            return parsed((self.path / "race.toml").read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
             raise SlalomError(f"{self.path / 'race.toml'} cannot be read: {error}.") from None
 
@@ -273,10 +274,18 @@ def as_csv(frame: pl.DataFrame) -> str:
     ).write_csv()
 
 
+def parsed(text: str) -> dict[str, Any]:
+    """TOML text as plain data; raises tomllib.TOMLDecodeError and RecursionError. A key of a hundred parts and more is
+    refused: to read one takes a time that grows with the square of their number."""
+    if any(LONG_KEY.match(line) for line in text.splitlines()):
+        raise tomllib.TOMLDecodeError("A key has a hundred parts or more")
+    return tomllib.loads(text)
+
+
 def toml(file: Path, text: str) -> dict[str, Any]:
     """What TOML text from a file holds (SlalomError where it is none)."""
     try:
-        return tomllib.loads(text)
+        return parsed(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SlalomError(f"{file} must be TOML. {error}.") from None
 

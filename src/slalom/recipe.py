@@ -12,6 +12,7 @@ import tomli_w
 from slalom import rules, scaling, schedules
 from slalom.blocks import BLOCKS
 from slalom.errors import SlalomError, unknown, wrong
+from slalom.folder import parsed
 from slalom.layers import ACTIVATIONS, INITIALISERS
 from slalom.losses import CHOICES as LOSSES
 from slalom.nested import SCHEDULES, as_table, decaying, flattened, forget_decay, with_decay
@@ -218,7 +219,7 @@ class Recipe:
     def from_toml(cls, text: str) -> "Recipe":
         """A recipe from TOML text, as `to_toml` writes it; a field that is not there keeps its default."""
         try:
-            plain = tomllib.loads(text)
+            plain = parsed(text)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise SlalomError(f"The recipe must be TOML. {error}.") from None
         return cls.from_plain(plain)

@@ -8,6 +8,7 @@ import pytest
 
 from slalom import Ensemble, Recipe
 from slalom.errors import SlalomError
+from slalom.folder import parsed
 from slalom.opened import evidence
 
 from .targets import TARGETS, fed
@@ -66,6 +67,8 @@ def test_deep_and_large_texts(tmp_path):
     for name in ("recipe", "space", "order"):
         assert not fed(name, b"a = " + nested(100_000))
         assert not fed(name, b".".join([b"a"] * 50_000) + b" = 1")
+        assert not fed(name, b"[" + b" . ".join([b'"a"'] * 50_000) + b"]")
+    assert parsed("a = [\n" + 500 * "0.5, " + "\n]\nb.c = 1")["b"] == {"c": 1}
     for read, name in ((Ensemble.load, "ensemble.json"), (evidence, "evidence.json")):
         (tmp_path / name).write_bytes(b'{"format": ' + nested(100_000) + b"}")
         for there in ("race.toml", "journal.sqlite"):
