@@ -178,6 +178,7 @@ def _truth(told: Told, found: Told) -> Told:
     data = [
         {"type": "heatmap", "x": centres, "y": centres, "colorscale": GROUND, "showlegend": False,
          "z": [[math.log10(n) + FLOOR if n else None for n in row] for row in found["counts"]], "zmin": 0,
+         "zmax": math.log10(max(max(row) for row in found["counts"])) + FLOOR,
          "customdata": found["counts"],
          "hovertemplate": "predicted %{x:.4g}, true %{y:.4g}: %{customdata} rows<extra></extra>", "showscale": False},
         {"type": "scatter", "mode": "lines", "x": [edges[0], edges[-1]], "y": [edges[0], edges[-1]], "name": "equal",

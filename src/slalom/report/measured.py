@@ -5,7 +5,7 @@ from typing import Any
 
 from slalom.report.plots import BAND, COLOURS, GREY, INK, LINE, QUIET, axis, cut, figure, labels, note, words
 
-FIELDS = 10
+FIELDS, STEPS = 10, 24  # that are drawn; heights of a schedule, up to which it is one of steps
 RATES = [digit * 10.0**power for power in range(-7, 3) for digit in (1, 2, 5)]  # that are written at an axis
 
 Told = dict[str, Any]
@@ -72,7 +72,7 @@ def _grids(told: Told, x: Told, y: Told) -> Told:
         "Each point is a whole training at that learning rate (two seeds, their mean, on choosing rows; band: each"
         " alone): the winner, and the winner without each of its parts. Where the best rate lies at an edge, more were"
         " tried."
-        " The vertical line: where the winner begins to diverge, if it did."
+        " Dotted: the winner’s own rate; dashed, where there is such a line: where it begins to diverge."
     )
     return figure("rates", data, caption, xaxis=x, yaxis=y, shapes=shapes, annotations=notes)
 
@@ -100,7 +100,7 @@ def schedules(told: Told) -> Told | None:
     data = [
         {"type": "scatter", "mode": "lines", "name": f"{words(one['name'])}: {words(one['schedule'])}",
          "x": one["epochs"], "y": one["rates"], "hovertemplate": "epoch %{x:.4g}: %{y:.3g}",
-         "line": {"color": COLOURS[i % len(COLOURS)], "shape": "hv",
+         "line": {"color": COLOURS[i % len(COLOURS)], "shape": _shape(one["rates"]),
                   "width": 2.8 if one["name"] == told["winner"] else 1.5}}
         for i, one in enumerate(told["schedules"])
     ]  # fmt: skip
@@ -111,6 +111,11 @@ def schedules(told: Told) -> Told | None:
         " its height at the start is drawn)."
     )
     return figure("schedules", data, caption, xaxis=axis("epochs"), yaxis=y)
+
+
+def _shape(rates: list[float]) -> str:
+    """How points of a schedule are joined: as steps where it has few heights."""
+    return "hv" if len(set(rates)) <= STEPS else "linear"
 
 
 def worths(told: Told) -> Told | None:

@@ -36,7 +36,7 @@
         family: 'system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif' },
       margin: { l: narrow ? 54 : 74, r: narrow ? 12 : 24, t: 34, b: 56 }, hovermode: "closest", autosize: true,
       hoverlabel: { bgcolor: dress.paper, bordercolor: dress.quiet, font: { color: dress.ink }, namelength: -1 },
-      legend: { orientation: "h", x: 0, y: narrow ? -0.24 : -0.18, yanchor: "top", bgcolor: "rgba(0,0,0,0)" },
+      legend: { orientation: "h", x: 0, y: narrow ? -0.34 : -0.18, yanchor: "top", bgcolor: "rgba(0,0,0,0)" },
       colorway: [dress.blue, dress.orange, dress.green, dress.pink, dress.sky, dress.sand],
     };
     const made = { ...usual, ...layout, margin: { ...usual.margin, ...layout.margin } };
