@@ -83,7 +83,7 @@ def random_plane(told: Told) -> Told | None:
         return None
     plane = found["random"]
     data = [_heights(plane, found["loss"]), _end()]
-    x, y = (axis(f"random direction {i} (share of each unit’s size)") for i in (1, 2))
+    x, y = (axis(f"random direction {i}") for i in (1, 2))
     caption = (
         f"Two random directions through the weights where the training of the winner’s recipe ends that is drawn above,"
         f" scaled unit by unit (at 1 every unit has moved by its own size); from −1 to 1 either way. {_ground(found)}"

@@ -60,8 +60,9 @@
     if (!place || !window.Plotly) return Promise.resolve();
     place.querySelector(".unseen")?.remove();
     const dress = DRESS[dark.matches && !light ? "dark" : "light"];
-    const layout = laidOut(figure, dress, place.clientWidth < 560);
-    return window.Plotly.react(place, coloured(figure.data, dress), layout, SETTINGS);
+    const narrow = place.clientWidth < 560;
+    const data = coloured(figure.data, dress).map((one) => (narrow && one.colorbar ? { ...one, showscale: false } : one));
+    return window.Plotly.react(place, data, laidOut(figure, dress, narrow), SETTINGS);
   };
 
   const drawAll = async (light) => {
