@@ -35,7 +35,7 @@ from slalom.start import drawn, end_of, entered, further, plan_of, prepared_for
 from slalom.status import Status
 from slalom.table import ROLES, About, Table, table_of
 from slalom.track import Track
-from slalom.winning import beside, named, not_compiled
+from slalom.winning import beside, named, troubles
 
 DEFAULT_SECONDS = 60.0
 LATEST = 0.4  # seconds behind the limit, up to which the page gets what takes time
@@ -208,7 +208,7 @@ class Race:
                 ranked = track.run()
                 journal.write(*recipe_rows(track, wave))
                 self._say("finishing", 0, track.racer_steps)
-                self.notes += [*map(not_compiled, track.failed), *filter(None, [track.keeper.trouble])]
+                self.notes += troubles(track, self.folder)
                 best, single, stays = named(
                     self.folder, prepared, metric, track, ranked, self.notes, self.order.seconds,
                     lambda: self._limit(len(ranked)),

@@ -78,3 +78,11 @@ def not_compiled(failed: tuple[Heat, BaseException]) -> str:
     heat, error = failed
     net, why = heat.structure.net, (str(error).strip().splitlines() or [type(error).__name__])[0]
     return f"the shape {net.depth} x {net.width} could not be compiled, and its recipes were left out: {why[:200]}."
+
+
+def troubles(track: Track, folder: RunFolder) -> list[str]:
+    """What went wrong on the way and did not end the race, a sentence each: shapes without a program, checkpoints that
+    could not be written, a folder that was deleted."""
+    gone = "the folder was deleted while the race ran: its journal is lost, so that nothing can be added to it."
+    lost = folder.journal is not None and not folder.journal.exists()
+    return [*map(not_compiled, track.failed), *filter(None, [track.keeper.trouble, gone if lost else ""])]

@@ -3,13 +3,14 @@
 import errno
 import os
 import re
+import shutil
 import subprocess
 import time
 
 import pytest
 from benchmarks import kills
 
-from .command import COUNTED, SLALOM, slalom, table
+from .command import COUNTED, SLALOM, TINY, slalom, start, table
 
 
 def surrounded(*arguments, cwd, before="", **environment):
@@ -67,6 +68,34 @@ def test_a_second_is_enough_for_a_model(tmp_path):
     assert (tmp_path / "run" / "model" / "model.json").exists()
     assert (tmp_path / "run" / "leaderboard.csv").exists()
     assert slalom("predict", "run", "rows.csv", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.long
+def test_a_folder_that_is_deleted(tmp_path):
+    """A race whose folder is deleted while it runs ends, leaves its model, and says what is lost."""
+    table(tmp_path / "rows.csv", rows=160)
+    asked = [
+        "race",
+        "rows.csv",
+        "--target",
+        "price",
+        "--recipes",
+        "4",
+        "--epochs",
+        "1000",
+        *TINY,
+        "--checkpoint",
+        "0.2",
+    ]
+    with start(*asked, "--checkpoint", "0.2", "--out", "gone", cwd=tmp_path) as process:
+        until = time.monotonic() + 60
+        while time.monotonic() < until and not list((tmp_path / "gone").glob("unfinished/*.safetensors")):
+            time.sleep(0.05)
+        shutil.rmtree(tmp_path / "gone")
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "the folder was deleted while the race ran: its journal is lost" in " ".join(out.split())
+    assert slalom("predict", "gone", "rows.csv", "-q", cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize("at", [pytest.param(1, marks=pytest.mark.long), pytest.param(9, marks=pytest.mark.long), 13])

@@ -340,7 +340,7 @@ def with_evidence(told, **fields):
         "metric": "rmse", "greater": False, "standing": None, "droppings": [], "ended": {"recipes": 30, "diverged": 1},
         "worths": [part | {"part": "update rule"}, part | {"part": "scaling", "worth": -0.2, "verdict": "hurts"},
                    part | {"part": "schedule", "worth": None}],
-        "fields": [{"field": "rule", "divergence": 1.5, "p": 0.01, "recipes": 30, "levels": [], "edge": ""},
+        "fields": [{"field": "rule", "divergence": 1.5, "p": 0.01, "recipes": 30, "levels": [], "edge": "upper"},
                    {"field": "width", "divergence": -0.1, "p": 0.8, "recipes": 30, "levels": [], "edge": ""}],
         "scalings": [], "columns": [{"column": name, "worth": 1.0, "error": 0.1} for name in ("a" * 60, "a" * 61)],
         "intervals": {}, "left": [], "needed": 0.0,
@@ -351,7 +351,9 @@ def with_evidence(told, **fields):
 def test_what_was_measured_is_drawn():
     """Parts stand by their worth, with what helps in blue; only fields that decided are drawn; columns whose cut names
     are the same stay two."""
-    drawn = figures(page(with_evidence(told_of(result()))))
+    text = page(with_evidence(told_of(result())))
+    assert "The winner lies at the edge of the range that is drawn from in rule (at the upper end)" in text
+    drawn = figures(text)
     worths = drawn["worths"]["data"][0]
     assert worths["y"] == ["scaling (adam)", "update rule (adam)"]
     assert worths["x"] == [-0.2, 0.5]
