@@ -174,7 +174,7 @@ def test_short_race_has_fewer_rules():
     shapes = space.shapes(1)
     drawn = {recipe(space, 0, number, shapes).flat()["rule"] for number in range(1, 100)}
     assert drawn == {"adamw", "muon"} == set(space.rules)
-    assert space.notes[0] == f"the race is short: of {len(RULES)} update rules it uses adamw, muon."
+    assert space.notes[0] == f"the race is short: of {len(RULES)} update rules it draws adamw, muon."
     assert recipe(Space(10_000, 3, {"rule": "sgd"}, most_rules=2), 0, 1, shapes).flat()["rule"] == "sgd"
     assert Space(2000, 3, {"rule": "sgd"}, most_rules=2).notes == ()
 
