@@ -103,6 +103,7 @@ def test_seeds_and_numbers_differ():
     assert len(drawn) == 200
 
 
+@pytest.mark.long
 def test_everything_is_drawn_as_often_as_it_says():
     """Over 3,000 recipes each rule, scaling and schedule comes as often as its weight, within four standard errors."""
     space, count = Space(10_000, 5), 3_000
