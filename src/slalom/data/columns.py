@@ -208,6 +208,8 @@ def _sound(treatment: Treatment) -> Treatment:
             raise ValueError(f"{name} of a column is {value!r:.60}")
         if isinstance(value, tuple) and not all(isinstance(level, str) for level in value):
             raise ValueError(f"a level of a column is no text: {value!r:.60}")
+        if isinstance(value, tuple) and len(set(value)) < len(value):
+            raise ValueError(f"a level of a column is there twice: {value!r:.60}")
     for name, least in (("fill", -np.inf), ("period", 0.0)):
         if not least < float(getattr(treatment, name, 1.0)) < np.inf:
             raise ValueError(f"{name} of a column is {getattr(treatment, name)!r:.60}")
