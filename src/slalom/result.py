@@ -15,6 +15,10 @@ from slalom.model import Model
 from slalom.notebook import table, text
 from slalom.recipe import Recipe
 
+EMPTY = {  # the columns of a leaderboard without a row
+    **dict.fromkeys(("rank", "seeds"), pl.Int64), **dict.fromkeys(("name", "kind", "outcome"), pl.String),
+    **dict.fromkeys(("score", "new_seeds_score", "best_epoch", "epochs_run", "seconds"), pl.Float64),
+}  # fmt: skip
 SHOWN = 8  # rows, and fields, that a notebook shows
 ENSEMBLE = "ensemble"  # its name among the test scores
 
@@ -201,6 +205,8 @@ def leaderboard(recipes: list[dict[str, Any]], baselines: list[dict[str, Any]], 
         row["rank"], row["score"] = rank, None if row["cost"] is None else metric.score_of(row["cost"])
         row["new_seeds_score"] = None if again is None else metric.score_of(again)
     first = ["rank", "name", "kind", "outcome", "score", "new_seeds_score"]
+    if not rows:  # no recipe began, and there are no baselines
+        return pl.DataFrame(schema=EMPTY)
     names = list(dict.fromkeys([*first, *[key for row in rows for key in row]]))
     names.remove("cost")
     return pl.DataFrame([{name: row.get(name) for name in names} for row in rows], infer_schema_length=None)

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import dataclasses
 import hashlib
 import json
 import re
@@ -14,6 +15,7 @@ import polars as pl
 import pytest
 
 from slalom import explain, race, report_on
+from slalom.board import table
 from slalom.conformal import Conformal
 from slalom.curvature import condition
 from slalom.errors import SlalomError
@@ -27,6 +29,7 @@ from slalom.report.raced import _pieces
 from slalom.report.repeat import commands
 from slalom.report.scaled import steps_to
 from slalom.report.side import side_by_side
+from slalom.result import leaderboard
 from slalom.verdict import counts, verdict
 
 from .test_report import LINEAR, MEAN, TREES, result, with_gain
@@ -403,6 +406,17 @@ def test_a_race_without_a_winner_has_a_page():
     assert "recipe.toml" not in found
     assert "slalom explain" not in found
     assert "slalom report" not in found
+
+
+def test_a_race_in_which_nothing_began_has_a_page():
+    """Without a recipe and without baselines there is a leaderboard of no row, a page, and a table for a terminal."""
+    board = leaderboard([], [], METRICS["rmse"])
+    assert board.height == 0
+    given = result(winner=MEAN, outcomes={}, recipes=2)
+    empty = dataclasses.replace(given, leaderboard=board, tests={MEAN: None})
+    assert "No recipe could be scored" in page(told_of(empty))
+    assert "rank" in table(board, 80)
+    assert "No recipe could be scored" in empty._repr_html_()
 
 
 def test_rows_that_trained_the_network_are_not_predicted(tmp_path):

@@ -18,7 +18,7 @@ from slalom.report import grounds, measured, raced
 from slalom.report.document import dressed
 from slalom.report.repeat import commands
 from slalom.report.scaled import said
-from slalom.result import ENSEMBLE, finite
+from slalom.result import EMPTY, ENSEMBLE, finite
 
 LATER = ("landscape", "torch", "grids", "scaling", "predictions", "evidence", "won")  # what need not be there
 _SERVES = {
@@ -35,7 +35,8 @@ def page(told: dict[str, Any]) -> str:
     What has not been measured is named with the command that measures it; what has no numbers is left out.
     """
     told = dict.fromkeys(LATER) | told
-    board = pl.DataFrame(told["leaderboard"], infer_schema_length=None)
+    rows = told["leaderboard"]
+    board = pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame(schema=EMPTY)
     evidence = Evidence.of(told["evidence"]) if told.get("evidence") else None
     folder = shlex.quote(told.get("out") or "DIR")
     scalings = (told.get("scaling") or {}).get("scalings", [])
