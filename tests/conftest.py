@@ -9,8 +9,8 @@ try:
 except ImportError:  # in the environment of PyTorch
     pass
 else:
-    settings.register_profile("half", max_examples=50)  # of what a test does not say itself
-    settings.load_profile("half")
+    settings.register_profile("fewer", max_examples=30)  # of what a test does not say itself
+    settings.load_profile("fewer")
 
 
 def pytest_configure(config):

@@ -144,6 +144,7 @@ def test_mixed_frames():
     assert np.isfinite(model.predict(new)).all()
 
 
+@pytest.mark.long
 def test_sample_and_class_weights():
     """Weights decide where classes overlap; balanced ones are those of the classes' sizes."""
     rng = np.random.default_rng(0)

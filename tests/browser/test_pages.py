@@ -78,8 +78,7 @@ class Seen:
         return self.page.locator("table.sorted tbody tr:visible td:nth-child(2)").all_inner_texts()
 
 
-@pytest.mark.parametrize("dress", ["light", "dark"])
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("shape", "dress"), [("desktop", "light"), ("phone", "dark")])
 @pytest.mark.parametrize("name", ["numbers", "classes", "evil"])
 def test_a_report_is_drawn(runs, chromium, name, shape, dress):
     """Every plot holds a drawing, nothing was said on the console or asked of a network, nothing is wider than the

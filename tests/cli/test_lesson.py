@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from slalom import lessons
 
 from .command import slalom, there
@@ -39,6 +41,7 @@ def test_without_a_folder_nothing_is_drawn(tmp_path: Path) -> None:
     assert there(tmp_path) == set()
 
 
+@pytest.mark.long
 def test_what_cannot_be_is_one_sentence(tmp_path: Path) -> None:
     """An unknown name, a folder that cannot be made, and a folder without a name."""
     (tmp_path / "file").write_text("")
@@ -52,6 +55,7 @@ def test_what_cannot_be_is_one_sentence(tmp_path: Path) -> None:
         assert re.fullmatch(sentence + "\n", done.stderr), done.stderr
 
 
+@pytest.mark.long
 def test_a_lesson_is_told_in_chinese(tmp_path: Path) -> None:
     """The text is Chinese, its numbers are the same; the list has Chinese titles."""
     done = slalom("lesson", "scaling", "--lang", "zh", cwd=tmp_path)

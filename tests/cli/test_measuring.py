@@ -58,6 +58,7 @@ def test_rows_that_moved_are_named(explained: subprocess.CompletedProcess[str], 
     assert slalom("explain", "nowhere", cwd=place).returncode == 2
 
 
+@pytest.mark.long
 def test_rules_are_compared(place: Path) -> None:
     """A table of the values, and which is better or a tie; several files have a profile."""
     given = ["--target", "price", "--values", "adam,sgd", "--recipes", "2", "--epochs", "2", "--set", "depth=1"]
@@ -73,6 +74,7 @@ def test_rules_are_compared(place: Path) -> None:
     assert "at least two different ones" in refused.stderr
 
 
+@pytest.mark.long
 def test_predictions_have_intervals(place: Path) -> None:
     """--interval adds the ends of an interval, or the set of classes; a level that is not kept is refused."""
     found = slalom("predict", "run", "prices.csv", "--interval", "0.9", cwd=place)

@@ -81,6 +81,7 @@ def test_predictions_are_those_of_the_loaded_model(raced: object, place: Path) -
     assert printed.stderr == ""
 
 
+@pytest.mark.long
 def test_predictions_are_of_the_network_or_the_ensemble(raced: object, place: Path) -> None:
     """--single predicts by the winner's network, --ensemble by the mean of several, whichever the race decided on."""
     rows = read(place / "prices.csv").frame
@@ -95,6 +96,7 @@ def test_predictions_are_of_the_network_or_the_ensemble(raced: object, place: Pa
     assert slalom("predict", "alone", "prices.csv", cwd=place).returncode == 0
 
 
+@pytest.mark.long
 def test_a_refit_is_asked_for(place: Path) -> None:
     """--refit trains the winner on what was held out, --refit all on the test rows, too; a continued race keeps it."""
     asked = ["race", "prices.csv", "--target", "price", *COUNTED, "-q", "--json"]
@@ -220,6 +222,7 @@ def test_a_dry_run_says_what_would_run_and_writes_nothing(place: Path) -> None:
     assert there(place) == before
 
 
+@pytest.mark.long
 def test_one_recipe_from_a_file(place: Path) -> None:
     (place / "mine.toml").write_text("depth = 1\nwidth = 4\nbatch_size = 8\nepochs = 3\n", encoding="utf-8")
     asked = ["race", "prices.csv", "--target", "price", "--recipe", "mine.toml", "--out", "runs/mine"]

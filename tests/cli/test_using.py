@@ -69,6 +69,7 @@ def test_nonsense_is_refused(tmp_path: Path, arguments: tuple[str, ...], said: s
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.long
 def test_what_is_said_of_rows_is_kept(tmp_path: Path) -> None:
     """Weights, groups, kinds and the dialect stand in race.toml, and a race that goes on reads its rows by them."""
     place = rows(tmp_path)
@@ -102,6 +103,7 @@ def test_what_is_said_of_rows_is_kept(tmp_path: Path) -> None:
     assert explained.returncode == 0, explained.stderr
 
 
+@pytest.mark.long
 def test_a_race_is_explained_behind_it(tmp_path: Path) -> None:
     """--explain measures for so long behind the race; its evidence is told, and kept; in JSON it is part of the one
     object."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from slalom.data import split_by_group, split_by_time
 from slalom.errors import SlalomError
 
-few = settings(derandomize=True, deadline=None, database=None, max_examples=60)
+few = settings(derandomize=True, deadline=None, database=None, max_examples=40)
 
 
 @few

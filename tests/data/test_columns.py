@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from slalom.data import Columns, Encoded, frame_of, read
 from slalom.errors import SlalomError
 
-few = settings(derandomize=True, deadline=None, database=None, max_examples=60)
+few = settings(derandomize=True, deadline=None, database=None, max_examples=40)
 
 
 def refusal(act, *args, **options):

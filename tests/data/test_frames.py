@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 from slalom.data import frame_of
 from slalom.errors import SlalomError
 
-few = settings(derandomize=True, deadline=None, database=None, max_examples=60)
+few = settings(derandomize=True, deadline=None, database=None, max_examples=40)
 
 
 def refusal(X):

@@ -12,7 +12,7 @@ from slalom.data import pieces, read
 from slalom.errors import SlalomError
 
 module = importlib.import_module("slalom.data.pieces")
-few = settings(derandomize=True, deadline=None, database=None, max_examples=60)
+few = settings(derandomize=True, deadline=None, database=None, max_examples=40)
 rng = np.random.default_rng(0)
 FRAME = pl.DataFrame(
     {

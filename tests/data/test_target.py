@@ -16,7 +16,7 @@ from sklearn.datasets import load_diabetes, load_iris
 from slalom.data import Target, find_target
 from slalom.errors import SlalomError
 
-few = settings(derandomize=True, deadline=None, database=None, max_examples=60)
+few = settings(derandomize=True, deadline=None, database=None, max_examples=40)
 
 
 def refusal(act, *args, **options):

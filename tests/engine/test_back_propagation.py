@@ -23,6 +23,7 @@ def error(weights, biases, inputs, targets):
     return 0.5 * ((targets - x) ** 2).sum()
 
 
+@pytest.mark.long
 @given(st.lists(st.integers(1, 4), min_size=2, max_size=4), st.booleans(), st.integers(0, 10**6))
 @settings(max_examples=12, deadline=None)
 def test_every_derivative_is_autodiffs(sizes, shared, seed):

@@ -49,6 +49,7 @@ def test_a_sample_drops_other_recipes_than_the_race():
     assert _chosen([start, start], np.hstack([costs, costs - 1])).tolist() == [9, 11]
 
 
+@pytest.mark.long
 def test_most_of_the_optimism_goes():
     """Over searches with a known truth the corrected score is off by less than a third of what the found one is; the
     benchmark has the exact figure."""

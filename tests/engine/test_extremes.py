@@ -40,6 +40,7 @@ def test_a_target_far_from_zero(tmp_path):
     assert result.best.score < np.std(y)
 
 
+@pytest.mark.long
 def test_a_loss_of_zero(tmp_path):
     """Two classes that a line tells apart by far: whatever is exactly 0 or 1 stays finite."""
     x = np.where(rng.random((200, 1)) > 0.5, 1e3, -1e3) + X
@@ -60,6 +61,7 @@ def test_ties_are_broken_by_number(tmp_path):
     assert numbers == sorted(numbers)
 
 
+@pytest.mark.long
 def test_batches_of_one_row_behind_batch_norm(tmp_path):
     """A batch of one row has no spread: the layer hands on its shift, and nothing is NaN."""
     raced(X[:40], X[:40, 0], tmp_path, fixed=SMALL | {"batch_size": 1, "normalisation": "batch_norm"})

@@ -203,6 +203,7 @@ def test_a_column_that_gives_the_answer_away_is_told():
     assert not any("away" in note for note in race(X, Y, **SMALL).notes)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("classes", [0, 2])
 def test_baselines_weigh_rows(classes):
     """Each baseline follows the heavier of two populations that disagree; without weights none does."""

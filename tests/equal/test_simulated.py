@@ -12,6 +12,7 @@ from slalom.evidence import HELPS, LEVEL_WITH, UNSTABLE
 SMALL = simulated.World("small", 300, 200, simulated._normal)
 
 
+@pytest.mark.long
 def test_the_truth_is_what_many_runs_come_to():
     """The mean RMSE that is called true is that of many runs on very many rows."""
     rng = np.random.default_rng(0)

@@ -65,6 +65,7 @@ def test_the_best_is_one_that_came_to_its_end(ends, best):
     assert waves.best_of(entries) == best
 
 
+@pytest.mark.long
 def test_a_run_tells_the_cost_of_each_kind_and_the_seconds_of_proposing(monkeypatch):
     """A few recipes, on few rows of a set: every kind comes to an end."""
     for name, value in {"FIRST": 9, "FURTHER": 3, "EPOCHS": 3, "SHAPES": 1, "RULES": 1}.items():

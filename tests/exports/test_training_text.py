@@ -149,6 +149,7 @@ def test_files_are_read_as_slalom_reads_them(name, tmp_path):
         lint(tmp_path / library)
 
 
+@pytest.mark.long
 def test_the_command(tmp_path):
     """It writes two files and says so; what it cannot do is one sentence, and nothing is left."""
     FRAME.with_columns(price=pl.Series(Y)).write_csv(tmp_path / "rows.csv")

@@ -193,6 +193,7 @@ def test_a_dropped_curve_fades_and_stays_itself():
     assert _pieces([[1.0, 2.0]]) == [[[1.0, 2.0]], [], [], []]
 
 
+@pytest.mark.long
 def test_explain_and_report_add_to_the_page(run):
     """Behind a race `explain` and `report_on` draw its page anew with what they measured; what was there stays."""
     before = read(run)
