@@ -20,6 +20,8 @@ from slalom.executor import cores
 
 from .command import slalom
 
+pytestmark = pytest.mark.long
+
 TINY = ["--shapes", "D", "--racers", "64", "--rows", "500", "--seconds", "0.1"]  # 300 steps
 SKLEARN = "scikit-learn, one process a core"
 TORCH = (

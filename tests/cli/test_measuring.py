@@ -8,6 +8,8 @@ import pytest
 
 from .command import COUNTED, slalom, table
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -8,6 +8,8 @@ from slalom.errors import RaceFailed
 
 from .races import quickly
 
+pytestmark = pytest.mark.long
+
 SMALL = {"depth": 1, "width": 8, "rule": "adam", "learning_rate": 0.01, "batch_size": 16}
 rng = np.random.default_rng(0)
 X = rng.normal(size=(200, 3))

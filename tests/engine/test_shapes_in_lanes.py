@@ -13,6 +13,8 @@ from slalom.recipe import parse_value
 
 from .heats import CHOOSE, bits, compiled, heat_of, racer, table
 
+pytestmark = pytest.mark.long
+
 NETS = {
     "learned scale": {"learned_scale": "learned"},
     "residual": {"block": "residual"},

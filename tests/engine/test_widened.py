@@ -19,6 +19,8 @@ from slalom.step import signed, to_score
 
 from .heats import BATCH, CHOOSE, EPOCHS, D, compiled, heat_of, table
 
+pytestmark = pytest.mark.long
+
 # An element-wise rule, one that sums over arrays, one with an average to score, and one that must not see the zeros.
 RACED = ("adamw", "lamb", "ema", "muon")
 SHAPE = {"depth": 1, "width": 6}

@@ -16,6 +16,8 @@ from slalom.record import to_plain
 
 from .training import FRAME, SMALL, N, Y, scripted
 
+pytestmark = pytest.mark.long
+
 OTHER = {  # settings with which every term of a schedule matters
     "cosine": {"floor": 0.1}, "linear": {"start": 0.2, "end": 0.7}, "polynomial": {"power": 1.5, "floor": 0.1},
     "exponential": {"every": 7, "factor": 0.6}, "step": {"every": 6, "factor": 0.3},
