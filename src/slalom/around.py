@@ -29,7 +29,7 @@ STOPS = 32  # points of a path
 SHARE = 0.5  # of the seconds that compiling and the paths may take, about
 FEWEST, FEWEST_ROWS = 20, 128  # steps of a path; rows that the loss is taken on
 SPEED = 1e10  # products a second, that the planes are cut to
-FAR, SMALLER = 2.0, 3  # of the first loss, above which a path has left the place; rates that are tried then
+FAR, SMALLER = 1.0, 3  # by how much of the first loss it rises where a path has left the place; rates tried then
 OTHERS = ("sgd", "momentum", "rmsprop", "adam")  # rules that walk beside the winner's own
 
 
@@ -52,9 +52,9 @@ def landscape(
         L(w* + α d₁ + β d₂)    random:     dᵢ ~ N(0, 1), every unit scaled to the size of its own weights
                                of a path:  the first two principal components of all points of all paths, less w*
 
-    The winner's own rule and up to four others walk from the same first weights, those of the seed 0, with the winner's
-    schedule, batches and rows, for equally many steps, which are the whole horizon: that of the winner, or a shorter
-    one where the seconds do not suffice (by the cost model). rates: the learning rate of each rule; those that are not
+    The winner's own rule and, without weight decay, up to four others walk from the same first weights, those of the
+    seed 0, with the winner's schedule, batches and rows, for equally many steps, which are the whole horizon: that of
+    the winner, or a shorter one where the seconds do not suffice (by the cost model). rates: the learning rate of each rule; those that are not
     in it have the middle (in the logarithm) of the rule's own range; a path whose loss rises above twice that of the
     start is walked again at smaller rates while there is time, and cut there if none helps. A plateau does not fall: it
     hears of no scores. w*: where the winner's own rule ends, which is not the network of the race.
@@ -101,7 +101,7 @@ def _several(winner: Recipe, rates: dict[str, float]) -> list[Recipe]:
     for name in OTHERS:
         if name == own:
             continue
-        other = winner.with_fields({"rule": name, "weight_decay": 0.0})
+        other = winner.with_fields({"rule": name, "weight_decay": 0.0})  # decay means another thing in each rule
         low, high = other.rule.rates
         found.append(other.with_fields({"learning_rate": rates.get(name, math.sqrt(low * high))}))
     return found
@@ -134,7 +134,7 @@ def _walked(heat: Heat, recipe: Recipe, fold: int, steps: int, loss: Any) -> Wal
         Crew(heat, [racer]).advance(int(stop), [], lambda: False)
         moment = Crew(heat, [racer]).moment()
         found = float(loss(moment.weights))
-        left = not found <= FAR * losses[0]
+        left = not found - losses[0] <= FAR * abs(losses[0])  # a loss of poisson may be below 0
         if left:
             break
         here = moment

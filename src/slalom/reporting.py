@@ -9,7 +9,7 @@ from typing import Any
 from slalom.around import landscape
 from slalom.errors import SlalomError, wrong
 from slalom.exports import scripts
-from slalom.folder import RunFolder
+from slalom.folder import RunFolder, public
 from slalom.journal import Journal
 from slalom.model import Model
 from slalom.opened import leaderboard, metric_of, report
@@ -44,7 +44,8 @@ def report_on(
     folder: of a race that has ended. X, y, validation, metric, sample_weight, group, time: as they were given to
     `race`, where it was not a file or no name; the rows must be the same. seconds: about how long it may take: as many
     steps as fit are drawn; with 0 nothing is trained and no row is read. Where no recipe won, the page is drawn as it
-    is. Of a race of a file the page also gets the text of its training in PyTorch, where all its parts have one.
+    is. Of a race of a file of numbers the page also gets the text of its training in PyTorch, where all its parts have
+    one; of a table with words that text would list them.
     Raises SlalomError where there is no page, or the rows are not there.
 
     >>> import tempfile, numpy as np; from slalom import race
@@ -93,12 +94,16 @@ def _measured(race: Reopened, told: dict[str, Any], end: float, seconds: float) 
 
 
 def _torch(race: Reopened) -> dict[str, Any]:
-    """The winner's training as text of PyTorch; none where the rows were no file's, or a part has no text."""
+    """The winner's training as text of PyTorch, which names the table as the page does; none where the rows were no
+    file's, a part has no text, or the text would list words of the table, which are cells."""
     assert race.folder.path
+    if race.prepared.columns.text_names:
+        return {}
+    source = str(race.settings["data"]["source"])
     try:
         with tempfile.TemporaryDirectory(prefix="slalom-") as place:
             file, _ = scripts.export(race.folder.path, "torch", Path(place, "made"))
-            return {"torch": file.read_text(encoding="utf-8")}
+            return {"torch": file.read_text(encoding="utf-8").replace(repr(source), repr(public(source)))}
     except (SlalomError, OSError):
         return {}
 

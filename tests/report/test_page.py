@@ -208,6 +208,7 @@ def test_explain_and_report_add_to_the_page(run):
     assert sum("fill" in trace for trace in figures(text)["rates"]["data"]) == 1
     assert {"race", "rates", "scaling", "random-plane", "path-plane", "truth", "residuals"} <= set(figures(text))
     assert page(told) == text
+    assert str(run.parent) not in text + json.dumps(told)
     found = told["landscape"]
     paths = found["path"]["paths"]
     assert len(paths) >= 4

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from slalom import race
+from slalom import race, report_on
 from slalom.folder import as_csv
 
 WATCH = """
@@ -82,11 +82,24 @@ def test_no_pickle_is_loaded(raced):
 def test_the_report_tells_nothing_of_the_machine(raced):
     """No home folder, host, user's name, environment variable or cell of the rows stands in what a race leaves for
     people to pass on."""
+    report_on(raced / "run", seconds=1)
     told = "".join((raced / "run" / name).read_text() for name in ("report.html", "report.json", "leaderboard.csv"))
     secrets = ["an-environment-variable", str(Path.home()), "secret-cell-", str(raced)]
     secrets += [word for word in (socket.gethostname(), getpass.getuser()) if len(word) > 4]
     assert not [secret for secret in secrets if secret in told]
     assert json.loads((raced / "run" / "report.json").read_text())["target"] == "price"
+
+
+def test_the_text_of_a_training_tells_the_tables_name_alone(raced, tmp_path):
+    """Of a table of numbers the report has the text of its training in PyTorch, in which the table has no folder; of
+    one with words it has none, since that lists them."""
+    pl.read_csv(raced / "rows.csv").drop("name").write_csv(tmp_path / "numbers.csv")
+    race(tmp_path / "numbers.csv", target="price", recipes=1, epochs=1, fixed=SMALL, out=tmp_path / "run")
+    report_on(tmp_path / "run", seconds=1)
+    told = "".join((tmp_path / "run" / name).read_text() for name in ("report.html", "report.json"))
+    assert "import torch" in told
+    assert "numbers.csv" in told
+    assert str(tmp_path) not in told
 
 
 def test_text_is_no_formula_to_a_spreadsheet():
