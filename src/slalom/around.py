@@ -54,10 +54,11 @@ def landscape(
 
     The winner's own rule and, without weight decay, up to four others walk from the same first weights, those of the
     seed 0, with the winner's schedule, batches and rows, for equally many steps, which are the whole horizon: that of
-    the winner, or a shorter one where the seconds do not suffice (by the cost model). rates: the learning rate of each rule;
-    those that are not in it have the middle (in the logarithm) of the rule's own range; a path whose loss rises above twice that of the
-    start is walked again at smaller rates while there is time, and cut there if none helps. A plateau does not fall: it
-    hears of no scores. w*: where the winner's own rule ends, which is not the network of the race.
+    the winner, or a shorter one where the seconds do not suffice (by the cost model). rates: the learning rate of each
+    rule; those that are not in it have the middle (in the logarithm) of the rule's own range; a path whose loss rises
+    by more than the size of that of the start is walked again at smaller rates while there is time, and cut there if
+    none helps. A plateau does not fall: it hears of no scores. w*: where the winner's own rule ends, which is not the
+    network of the race.
     The loss is that of at most 1,024 training rows, without penalties, dropout and smoothing, in the net's unit; batch
     norm takes its statistics anew from them at every point. Source: Li et al. 2018, https://arxiv.org/abs/1712.09913.
     """
