@@ -127,7 +127,7 @@ def hypercube(seed: int, number: int, field: str) -> float:
     return float(_stratified(seed, block, field)[place])
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)  # a race of a thousand recipes has two hundred
 def _stratified(seed: int, block: int, field: str) -> np.ndarray:
     rng = np.random.default_rng([seed, 1, block, zlib.crc32(field.encode())])
     return (rng.permutation(BLOCK) + rng.random(BLOCK)) / BLOCK

@@ -29,8 +29,7 @@ from slalom.repeated import begun, race_settings
 from slalom.report import kept
 from slalom.report.gathered import gathered
 from slalom.result import ENSEMBLE, Best, Interrupted, Result, leaderboard
-from slalom.resumed import opened, plain
-from slalom.resumed import resume as resume_track
+from slalom.resumed import opened, plain, put_back
 from slalom.start import drawn, end_of, entered, further, plan_of, prepared_for
 from slalom.status import Status
 from slalom.table import ROLES, About, Table, table_of
@@ -99,8 +98,8 @@ def race(
     held out. All three: a column's name (an input only of time) or an array [N]. columns: what columns are, where it is
     not to be found out: number, category, date, text, drop; reading: separator, decimal, encoding of a text file.
     test, baselines: whether there are any. every: seconds between two checkpoints in the folder, from which `resume`
-    goes on where the process died. progress: called with a `Status` a few times a second. began: the
-    perf_counter() at which the seconds started. memory: what is planned with, such as "4GB", or bytes.
+    goes on where the process died. progress: called with a `Status` a few times a second. began: the perf_counter()
+    from which the seconds count. memory: what is planned with, such as "4GB", or bytes.
 
     Raises SlalomError where something given cannot be used, before anything is written.
 
@@ -169,8 +168,9 @@ class Race:
 
     def run(self) -> Result:
         """Prepare, race, save, and sum up; what cannot race is refused before anything is written."""
-        with Numbers() as numbers:
-            return self._run(numbers)
+        with ExitStack() as last:
+            last.callback(seats.sweep)  # race after race in a process would take more and more
+            return self._run(last.enter_context(Numbers()))
 
     def _run(self, numbers: Numbers) -> Result:
         there = self.folder.extends or bool(self.resumes)  # its files are read from the start
@@ -253,7 +253,7 @@ class Race:
             self.began = perf_counter() - float(kept.track.get("seconds", 0.0))
         track = Track(plan, heats, entries, executor, end_of(order, prepared, plan, heats, self.began), keeper=keeper)
         keeper.track = partial(plain, track, before.first + len(recipes), self.began, perf_counter)
-        resume_track(track, kept, lambda recipe: structure_of(recipe, prepared), len(prepared.folds))
+        put_back(track, kept, lambda recipe: structure_of(recipe, prepared), len(prepared.folds))
 
         def report(phase: str, alive: int, racer_steps: int) -> None:
             cost = best_cost(track.started)

@@ -42,7 +42,7 @@ def plain(track: Track, drawn: int, began: float, now: Callable[[], float]) -> d
     }
 
 
-def resume(track: Track, kept: Kept, structure: Callable[[Recipe], Structure], folds: int) -> None:
+def put_back(track: Track, kept: Kept, structure: Callable[[Recipe], Structure], folds: int) -> None:
     """Put a track, which stands at its start, where the checkpoints left it.
 
     structure: of a recipe on this data. Raises SlalomError where they are of another race.

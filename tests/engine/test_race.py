@@ -1,11 +1,13 @@
 """Small races from end to end: what decides their outcome, and what must not."""
 
 import dataclasses
+import gc
 import importlib
 import math
 import sqlite3
 import threading
 import time
+import weakref
 
 import numpy as np
 import polars as pl
@@ -14,6 +16,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from slalom import seats
 from slalom.baselines import NAMES
 from slalom.crew import Crew
 from slalom.errors import RaceFailed, SlalomError
@@ -26,6 +29,7 @@ from slalom.program import Programs
 from slalom.racing import race
 from slalom.recipe import Recipe
 from slalom.space import Space
+from slalom.track import Track
 
 from .races import by_number, compared, compiled_once, heats, quickly, racing, seen_by
 
@@ -864,3 +868,39 @@ def test_auc_needs_two_classes_to_choose_by():
     y = np.arange(len(X)) % 2
     with pytest.raises(SlalomError, match="auc needs rows of two classes among those that recipes are chosen by"):
         race(X, y, validation=(X[:50], np.zeros(50, int)), metric="auc", recipes=1, epochs=1)
+
+
+def test_a_race_leaves_nothing_behind(monkeypatch):
+    """When a race has ended its tracks are gone, though a track and its keeper refer to each other, and their memory is
+    handed back after that."""
+    tracks, ran = [], Track.run
+    left = []
+
+    def run(track):
+        tracks.append(weakref.ref(track))
+        return ran(track)
+
+    monkeypatch.setattr(Track, "run", run)
+    monkeypatch.setattr(seats, "give_back", lambda: left.append(sum(track() is not None for track in tracks)))
+    gc.disable()
+    try:
+        small()
+    finally:
+        gc.enable()
+    assert tracks
+    assert left[-1] == 0
+
+
+def test_a_race_that_fails_hands_memory_back(monkeypatch):
+    """Whatever ends a race, what it took goes back to the system."""
+    calls = []
+
+    def run(track):
+        calls.clear()
+        raise RaceFailed("on purpose")
+
+    monkeypatch.setattr(Track, "run", run)
+    monkeypatch.setattr(seats, "give_back", lambda: calls.append(1))
+    with pytest.raises(RaceFailed, match="on purpose"):
+        small()
+    assert calls == [1]

@@ -23,7 +23,8 @@ from slalom.journal import Journal
 from slalom.metrics import METRICS
 from slalom.report import page
 from slalom.report.gathered import gathered
-from slalom.report.plots import library, words
+from slalom.report.library import library
+from slalom.report.plots import words
 from slalom.report.predicted import of_classes, of_numbers
 from slalom.report.raced import _pieces
 from slalom.report.repeat import commands

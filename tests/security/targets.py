@@ -23,7 +23,7 @@ from slalom.model import Model
 from slalom.racing import _entered
 from slalom.recipe import Recipe
 from slalom.repeated import order_of
-from slalom.resumed import resume
+from slalom.resumed import put_back
 
 NAME = Path("stranger.csv")
 ROWS = np.arange(60.0)[:, None] * [1.0, -0.5], np.arange(60.0) % 7  # of the race that a checkpoint is put into
@@ -92,7 +92,7 @@ def checkpoint(data: bytes) -> None:
         kept = Checkpoints(Path(folder)).load()
     if kept.racers:
         prepared, _, track = _entered(*ROWS, **ASKED)._start()
-        resume(track, kept, lambda recipe: structure_of(recipe, prepared), len(prepared.folds))
+        put_back(track, kept, lambda recipe: structure_of(recipe, prepared), len(prepared.folds))
 
 
 def _memory() -> str | None:

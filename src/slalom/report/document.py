@@ -11,7 +11,7 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup, escape
 
 from slalom.board import clean
-from slalom.report.plots import library
+from slalom.report.library import library
 
 UNPACKED = 'id="library"></script>'  # of the foot: no name can hold it, since `<` is escaped in names
 

@@ -1,17 +1,10 @@
 """Plots: what all figures of a page share: colours by name, axes, and words that Plotly shows as they are."""
 
-import base64
-import functools
-import hashlib
 import html
-import importlib.util
-import zlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from slalom.board import clean
-from slalom.errors import SlalomError
 
 # By name: the page puts the colours of its light or dark dress in their place. No name that is shown begins so, since
 # control signs are replaced in them.
@@ -19,10 +12,12 @@ INK, QUIET, LINE, PAPER, GREY = "\x01ink", "\x01quiet", "\x01line", "\x01paper",
 BAND, GROUND = "\x01band", "\x01ground"  # an area behind a line; the scale of heights
 COLOURS = ("\x01blue", "\x01orange", "\x01green", "\x01pink", "\x01sky", "\x01sand")
 LONGEST = 40  # signs of a name
+KINDS = frozenset({"bar", "contour", "heatmap", "scatter"})  # of traces: the script on a page knows no others
 
 
 def figure(key: str, data: list[dict[str, Any]], caption: str, *, height: int = 380, **layout: Any) -> dict[str, Any]:
     """A figure: traces and layout as Plotly has them, and a sentence that says what is to be seen."""
+    assert all(one["type"] in KINDS for one in data), key
     return {"key": key, "data": data, "layout": {"height": height} | layout, "caption": caption}
 
 
@@ -70,18 +65,3 @@ def note(text: str, x: Any, y: Any, **more: Any) -> dict[str, Any]:
     """Words beside a place of a figure."""
     usual = {"showarrow": False, "font": {"size": 11, "color": QUIET}, "xanchor": "left", "yanchor": "top"}
     return usual | {"text": text, "x": x, "y": y} | more
-
-
-@functools.cache
-def library() -> tuple[str, str]:
-    """(Plotly's script, packed by zlib, in base64; the SHA-256 of what it unpacks to, as a page's policy names it)."""
-    found = importlib.util.find_spec("plotly")  # found, not imported: only its file is wanted
-    places = list(found.submodule_search_locations or ()) if found else []
-    file = Path(places[0], "package_data", "plotly.min.js") if places else Path("plotly.min.js")
-    try:
-        script = file.read_bytes().replace(b"\r\n", b"\n")
-    except OSError:
-        raise SlalomError("plotly must be installed: pip install plotly. A report's plots are drawn by it.") from None
-    return base64.b64encode(zlib.compress(script, 3)).decode(), base64.b64encode(
-        hashlib.sha256(script).digest()
-    ).decode()
