@@ -41,7 +41,7 @@ FLOORS = (
     # ground
     "types errors exports.rows exports.torch_net status",
     "exports.predict exports.onnx_graph",
-    "record",
+    "record forked",
     # parts: in each folder the contract, then the algorithms, which do not know each other, then the registry
     "layers.base rules.base schedules.base scaling.base data.base",
     "rules.optax_bridge data.treatments data.split data.text data.packed",

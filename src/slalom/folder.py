@@ -123,6 +123,8 @@ class RunFolder:
         if self.path is None:
             yield
             return
+        if not os.access(self.path, os.W_OK):
+            raise SlalomError(f"{self.path} must be a folder that can be written to. Copy it elsewhere.")
         handle = os.open(self.path, os.O_RDONLY)
         try:
             try:

@@ -147,7 +147,10 @@ class Blueprint:
 
 
 class Programs:
-    """The program of a blueprint, at every seat where it is asked for: compiled at the first, loaded at the others."""
+    """The program of a blueprint, at every seat where it is asked for: compiled at the first, loaded at the others.
+
+    A thread at whose seat it can be neither loaded nor compiled joins the first one's seat: slower, and the same bits.
+    """
 
     def __init__(self, blueprint: Blueprint) -> None:
         self.blueprint = blueprint
@@ -165,7 +168,7 @@ class Programs:
                 if not self._made:
                     first = self._first(device)
                     self._made[device], self.seconds = first, first.seconds
-            made = self._made[device] = self._made.get(device) or self._next(device)
+            made = self._made.get(device) or self._next(device)
         return made
 
     def _first(self, device: Any) -> Program:
@@ -190,9 +193,15 @@ class Programs:
     def _next(self, device: Any) -> Program:
         """The program at another seat than the first."""
         began = time.perf_counter()
-        if self._kept and (loaded := _loaded(self.blueprint, self._kept, device, began)):
-            return loaded
-        return self.blueprint.program(_compiled(self.blueprint, device), time.perf_counter() - began)
+        made = _loaded(self.blueprint, self._kept, device, began) if self._kept else None
+        try:
+            made = made or self.blueprint.program(_compiled(self.blueprint, device), time.perf_counter() - began)
+        except Exception:  # noqa: BLE001 - whatever is the matter here: it was well there
+            first, made = next(iter(self._made.items()))
+            seats.join(first)
+            return made
+        self._made[device] = made
+        return made
 
 
 def _ours(kind: Kind) -> bool:

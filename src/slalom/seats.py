@@ -30,6 +30,11 @@ def take(seat: int) -> None:
     _here.seat = seat
 
 
+def join(device: Any) -> None:
+    """Let this thread run its programs at the seat of this device from now on, be another thread there or not."""
+    _here.seat = _devices.index(device)
+
+
 def make(count: int) -> None:
     """Make so many seats, before threads run: each is made under a setting of the environment."""
     with _lock:

@@ -1,14 +1,18 @@
 """The command where a machine is poor, odd or full: few file handles, one core, no home, a full disk, a broken pipe."""
 
+import ctypes
 import errno
 import os
 import re
+import resource
 import shutil
 import subprocess
 import time
 
 import pytest
 from benchmarks import kills
+
+from slalom import shell
 
 from .command import COUNTED, SLALOM, TINY, slalom, start, table
 
@@ -68,6 +72,50 @@ def test_a_second_is_enough_for_a_model(tmp_path):
     assert (tmp_path / "run" / "model" / "model.json").exists()
     assert (tmp_path / "run" / "leaderboard.csv").exists()
     assert slalom("predict", "run", "rows.csv", cwd=tmp_path).returncode == 0
+
+
+def humbled():
+    """Have a process of root heed permissions from its next program on (Linux: without CAP_DAC_OVERRIDE)."""
+    ctypes.CDLL(None).prctl(24, 1, 0, 0, 0)
+
+
+READS = """
+import slalom
+from slalom import SlalomError
+from slalom.data import read
+
+print(len(slalom.load("run").predict(read("rows.csv").frame)), len(slalom.leaderboard("run")))
+for what in (
+    lambda: slalom.explain("run", seconds=60),
+    lambda: slalom.report_on("run", seconds=60),
+    lambda: slalom.race("rows.csv", target="price", recipes=1, epochs=1, extend="run"),
+):
+    try:
+        print("no error", what())
+    except SlalomError as error:
+        print(error)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "prctl"), reason="root may write everywhere")
+def test_a_folder_that_can_only_be_read(tmp_path):
+    """A run in a folder without the right to write is read as any other, and nothing in it changes; whatever would
+    write to it says so in a sentence before it does anything."""
+    table(tmp_path / "rows.csv")
+    assert slalom("race", "rows.csv", "--target", "price", *COUNTED, "--out", "run", cwd=tmp_path).returncode == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    for path in [tmp_path / "run", *(tmp_path / "run").rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    asked = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 120, "preexec_fn": humbled}
+    assert subprocess.run(["touch", "run/more"], **asked).returncode != 0
+    done = subprocess.run([SLALOM[0], "-c", READS], **asked)
+    assert done.returncode == 0, done.stderr
+    sentence = "run must be a folder that can be written to. Copy it elsewhere."
+    assert done.stdout.splitlines() == ["60 7", *[sentence] * 3]
+    for path in [tmp_path / "run", *(tmp_path / "run").rglob("*")]:
+        path.chmod(0o755)
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.long
@@ -148,6 +196,18 @@ def test_a_limit_on_addresses(limit, tmp_path):
         done.stderr,
     )
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("times", "warned"), [(1.01, True), (1.49, True), (1.51, False), (None, False)])
+def test_a_limit_that_may_be_too_little(times, warned, monkeypatch, capsys):
+    """Between what any race needs and what is ample the race runs, and is warned of its end."""
+    need = shell.ADDRESSES[0] + shell.ADDRESSES[1] * len(os.sched_getaffinity(0))
+    limit = resource.RLIM_INFINITY if times is None else int(times * need)
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (limit, limit))
+    shell.enough_addresses()
+    said = capsys.readouterr().err
+    assert said.startswith(f"The limit on addresses (ulimit -v) of {limit / 1e6:,.0f} MB may be too") == warned
+    assert (f"{1.5 * need / 1e6:,.0f} MB are enough" in said) == warned == bool(said)
 
 
 @pytest.mark.long

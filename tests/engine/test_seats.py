@@ -99,6 +99,25 @@ def test_a_program_without_bytes_is_compiled_at_each_seat(compilations, monkeypa
     assert len(compilations) == 3
 
 
+@pytest.mark.parametrize("error", [RuntimeError("RESOURCE_EXHAUSTED"), MemoryError(), ValueError("no such")])
+def test_where_no_program_can_be_had_its_thread_joins_the_first_seat(compilations, monkeypatch, error):
+    """A worker at whose seat the program can be neither loaded nor compiled trains the same bits at the first one's
+    seat, and sits there from then on."""
+    heat = at_seat(0, lambda: compiled(fresh(), ["adam"], 2))
+
+    def fails(plan, device):
+        raise error
+
+    monkeypatch.setattr(program, "_loaded", lambda *_: None)
+    monkeypatch.setattr(program, "_compiled", fails)
+    wanted = at_seat(0, lambda: (trained(heat), seats.device()))
+    assert at_seat(1, lambda: (trained(heat), seats.device())) == wanted
+    assert at_seat(1, seats.device) != wanted[1]  # another thread is not moved
+    monkeypatch.setattr(program, "_compiled", COMPILE)
+    found, where = at_seat(1, lambda: (trained(heat), seats.device()))  # tried again by the next one
+    assert (found, where) == (wanted[0], at_seat(1, seats.device))
+
+
 def test_workers_that_ask_at_once_wait_for_the_first(compilations):
     """Workers of all seats that ask for a program at the same moment have it compiled once."""
     heat = fresh()

@@ -8,6 +8,7 @@ import narwhals as nw
 import numpy as np
 import polars as pl
 
+from slalom import forked
 from slalom.data.base import Table, refuse_duplicates, settle
 from slalom.errors import SlalomError, WrongKindError, wrong
 from slalom.types import Array
@@ -31,6 +32,7 @@ def frame_of(X: Any, *, as_text: Collection[str] = ()) -> Table:
     >>> frame_of([[1, "a"], [2, "b"]]).frame.rows()
     [(1, 'a'), (2, 'b')]
     """
+    forked.check()
     if isinstance(X, (str, bytes)) or X is None or hasattr(X, "__fspath__"):
         raise wrong("X", _WANTED, X, "Use read(path) for a file.")
     if hasattr(X, "tocsr"):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from slalom import forked
 from slalom.data.base import Table, counted, refuse_duplicates, settle, shown
 from slalom.data.packed import LIMIT, PACKED, unpacked
 from slalom.data.text import Dialect, from_text
@@ -58,6 +59,7 @@ def read(
     >>> table.frame["rooms"].to_list(), table.notes[0]
     ([3, None], 'houses.csv: 2 rows and 2 columns, separated by semicolons.')
     """
+    forked.check()
     dialect = Dialect(separator, decimal, encoding).checked()
     file = _checked(Path(path))
     packed = file.suffix.lower() in PACKED
