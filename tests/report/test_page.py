@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import binomtest
 
 from slalom import explain, race, report_on
 from slalom.board import table
@@ -263,7 +264,25 @@ def test_classes_are_counted_by_their_truth():
     assert matrix.sum() == 600
     assert matrix[0, 1] == 20
     assert found["classes"][-1] == "all others"
-    assert [one["share"] for one in found["calibration"] if one["rows"]] == [0.0]
+    (seen,) = (one for one in found["calibration"] if one["rows"])
+    assert seen["share"] == 0.0
+    np.testing.assert_allclose(seen["interval"], binomtest(0, 600, alternative="less").proportion_ci(0.95), atol=1e-12)
+
+
+def test_calibration_has_intervals():
+    """A tenth's share stands with its exact interval, in the numbers and in the figure; the numbers of an older race,
+    which has none, are drawn without."""
+    codes = (np.arange(100) % 10 < 3).astype(int)
+    told = told_of(
+        result(), predictions=of_classes(codes, np.tile([0.72, 0.28], (100, 1)), ["no", "yes"]) | {"kind": "test"}
+    )
+    (bin,) = (one for one in told["predictions"]["calibration"] if one["rows"])
+    np.testing.assert_allclose(bin["interval"], binomtest(30, 100).proportion_ci(0.95), atol=1e-12)
+    bars = figures(page(told))["calibration"]["data"][1]["error_y"]
+    np.testing.assert_allclose([0.3 - bars["arrayminus"][0], 0.3 + bars["array"][0]], bin["interval"])
+    for one in told["predictions"]["calibration"]:
+        del one["interval"]
+    assert figures(page(told))["calibration"]["data"][1]["error_y"]["array"] == [0.0]
 
 
 def test_steps_of_descent_are_those_of_descent():

@@ -102,7 +102,7 @@ def figures(told: dict[str, Any]) -> list[dict[str, Any]]:
         raced.race(told), measured.worths(told), measured.fields(told), measured.rates(told),
         measured.schedules(told),
         grounds.scaling(told), grounds.random_plane(told), grounds.path_plane(told), *grounds.predictions(told),
-        grounds.columns(told),
+        measured.columns(told),
     ]  # fmt: skip
     return [one for one in made if one]
 

@@ -4,10 +4,9 @@ import itertools
 import math
 from typing import Any
 
-from slalom.report.plots import BAND, COLOURS, GROUND, INK, LINE, PAPER, QUIET, axis, cut, figure, labels, note, words
+from slalom.report.plots import BAND, COLOURS, GROUND, INK, PAPER, QUIET, axis, cut, figure, labels, note, words
 
 STEEP = 0.97  # the share of the points below the highest ring: what lies above it is one colour
-COLUMNS = 15
 FLOOR = 0.8  # how strong a cell of one row is, in units of ten times as many
 SURE = 5  # rows of a tenth of the probabilities, below which it has no dot
 LOSSES = {"softmax": "cross-entropy", "logistic": "cross-entropy"}
@@ -247,40 +246,24 @@ def _confusion(found: Told) -> Told:
 def _calibration(found: Told) -> Told:
     bins = [one for one in found["calibration"] if one["rows"] >= SURE]
     sizes = [6 + 14 * math.sqrt(one["rows"] / found["rows"]) for one in bins]
+    ends = [one.get("interval") or (one["share"], one["share"]) for one in bins]  # none in those of older races
+    bars = {"type": "data", "symmetric": False, "color": QUIET, "thickness": 1.2,
+            "array": [high - one["share"] for one, (_, high) in zip(bins, ends, strict=True)],
+            "arrayminus": [one["share"] - low for one, (low, _) in zip(bins, ends, strict=True)]}  # fmt: skip
     data = [
         {"type": "scatter", "mode": "lines", "x": [0, 1], "y": [0, 1], "name": "as sure as it should be",
          "line": {"color": QUIET, "width": 1.2, "dash": "dash"}, "hoverinfo": "skip"},
         {"type": "scatter", "mode": "lines+markers", "x": [one["mean"] for one in bins], "name": "this network",
-         "y": [one["share"] for one in bins], "text": [f"{one['rows']:,}" for one in bins],
+         "y": [one["share"] for one in bins], "text": [f"{one['rows']:,}" for one in bins], "error_y": bars,
          "hovertemplate": "said %{x:.1%}, came true %{y:.1%}: %{text} rows<extra></extra>",
          "line": {"color": COLOURS[0], "width": 2}, "marker": {"size": sizes, "color": COLOURS[0]}},
     ]  # fmt: skip
     what = f"that it is {cut(found['of'])}" if found["of"] else "of the likeliest class"
     caption = (
         f"Calibration: of the rows to which the network gave a probability {what} in each tenth, how many it was true"
-        " of. Larger dots: more rows; tenths of fewer than five are left out. Below the dashed line it came true less"
-        " often than was said."
+        " of, with 95 % intervals. Larger dots: more rows; tenths of fewer than five are left out. Below the dashed"
+        " line it came true less often than was said."
     )
     percent = {"range": [-0.02, 1.02], "tickformat": ".0%"}
     x, y = axis(words(f"probability {what}", 80), **percent), axis("share that came true", **percent)
     return figure("calibration", data, caption, xaxis=x, yaxis=y)
-
-
-def columns(told: Told) -> Told | None:
-    """What each column of the table is worth to the winner, by shuffling it."""
-    found = list((told.get("evidence") or {}).get("columns", ()))[:COLUMNS][::-1]
-    if not found:
-        return None
-    data = {
-        "type": "bar", "orientation": "h", "y": labels([one["column"] for one in found]),
-        "x": [one["worth"] for one in found], "marker": {"color": COLOURS[0]},
-        "error_x": {"type": "data", "array": [2.78 * one["error"] for one in found], "color": QUIET, "thickness": 1.3},
-        "hovertemplate": "%{y}: %{x:.4g}<extra></extra>",
-    }  # fmt: skip
-    x = axis(f"by how much {words(told['metric'])} is worse when the column is shuffled", gridcolor=LINE)
-    caption = (
-        "What each column is worth to the winner on evidence rows, with 95 % intervals over five shuffles. Two columns"
-        " that say the same stand in for each other, and both may look idle."
-    )
-    side = {"automargin": True, "type": "category"}
-    return figure("columns", [data], caption, height=120 + 28 * len(found), xaxis=x, yaxis=side)

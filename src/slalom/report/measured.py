@@ -3,9 +3,25 @@
 import math
 from typing import Any
 
-from slalom.report.plots import BAND, COLOURS, GREY, INK, LINE, QUIET, axis, cut, figure, labels, note, words
+from slalom.report.plots import (
+    BAND,
+    COLOURS,
+    GREY,
+    INK,
+    LINE,
+    QUIET,
+    axis,
+    cut,
+    figure,
+    labels,
+    note,
+    scored,
+    unit_of,
+    words,
+)
 
-FIELDS, STEPS = 10, 24  # that are drawn; heights of a schedule, up to which it is one of steps
+FIELDS, COLUMNS = 10, 15  # that are drawn
+STEPS = 24  # heights of a schedule, up to which it is one of steps
 RATES = [digit * 10.0**power for power in range(-7, 3) for digit in (1, 2, 5)]  # that are written at an axis
 
 Told = dict[str, Any]
@@ -13,7 +29,7 @@ Told = dict[str, Any]
 
 def rates(told: Told) -> Told | None:
     """The score over the learning rate: what `explain` measured, or the recipes of the race with the winner's rule."""
-    y = axis(f"{words(told['metric'])} ({'more' if told['greater_is_better'] else 'less'} is better)")
+    y = axis(scored(told))
     x = axis("learning rate, logarithmic", type="log", tickvals=RATES, ticktext=[f"{rate:g}" for rate in RATES])
     if told.get("grids"):
         return _grids(told, x, y)
@@ -136,7 +152,9 @@ def worths(told: Told) -> Told | None:
                     "array": [(one["high"] or one["worth"]) - one["worth"] for one in found],
                     "arrayminus": [one["worth"] - (one["low"] or one["worth"]) for one in found]},
     }  # fmt: skip
-    x = axis(f"worth in {words(told['metric'])} (above 0: better with it)", zeroline=True, rangemode="tozero")
+    x = axis(
+        f"worth in {words(told['metric'])}{unit_of(told)} (above 0: better with it)", zeroline=True, rangemode="tozero"
+    )
     caption = (
         "By how much the winner is better with each part than without it, both with their best learning rates, ten"
         " fresh seeds a side, on evidence rows; 95 % intervals. Blue: helps; orange: hurts; grey: no difference seen."
@@ -161,3 +179,23 @@ def fields(told: Told) -> Told | None:
     )
     x = axis("divergence (0: the field decided nothing)", gridcolor=LINE)
     return figure("fields", [data], caption, height=120 + 28 * len(found), xaxis=x, yaxis={"automargin": True})
+
+
+def columns(told: Told) -> Told | None:
+    """What each column of the table is worth to the winner, by shuffling it."""
+    found = list((told.get("evidence") or {}).get("columns", ()))[:COLUMNS][::-1]
+    if not found:
+        return None
+    data = {
+        "type": "bar", "orientation": "h", "y": labels([one["column"] for one in found]),
+        "x": [one["worth"] for one in found], "marker": {"color": COLOURS[0]},
+        "error_x": {"type": "data", "array": [2.78 * one["error"] for one in found], "color": QUIET, "thickness": 1.3},
+        "hovertemplate": "%{y}: %{x:.4g}<extra></extra>",
+    }  # fmt: skip
+    x = axis(f"by how much {words(told['metric'])}{unit_of(told)} is worse when the column is shuffled", gridcolor=LINE)
+    caption = (
+        "What each column is worth to the winner on evidence rows, with 95 % intervals over five shuffles. Two columns"
+        " that say the same stand in for each other, and both may look idle."
+    )
+    side = {"automargin": True, "type": "category"}
+    return figure("columns", [data], caption, height=120 + 28 * len(found), xaxis=x, yaxis=side)

@@ -26,6 +26,26 @@ def axis(title: str, **more: Any) -> dict[str, Any]:
     return {"title": {"text": title}} | more
 
 
+def unit_of(told: dict[str, Any]) -> str:
+    """The unit of a race's scores, where that is the target's.
+
+    >>> unit_of({"metric": "rmse", "target": "price"}), unit_of({"metric": "auc", "target": "price"})
+    (', in the unit of price', '')
+    """
+    same = str(told["metric"]).partition(":")[0] in ("rmse", "mae", "pinball") and told.get("target")
+    return f", in the unit of {words(told['target'], 24)}" if same else ""
+
+
+def scored(told: dict[str, Any], where: str = "") -> str:
+    """The name of an axis of scores, on two lines: on a telephone one has no room.
+
+    >>> scored({"metric": "rmse", "target": "price", "greater_is_better": False}, " on choosing rows")
+    'rmse on choosing rows (less is better)<br>in the unit of price'
+    """
+    better = f"({'more' if told['greater_is_better'] else 'less'} is better)"
+    return "<br>".join(filter(None, [f"{words(told['metric'])}{where} {better}", unit_of(told)[2:]]))
+
+
 def words(text: object, most: int = LONGEST) -> str:
     """Words that Plotly shows as they are: it reads tags and entities, so that none may be in them.
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from slalom.conformal import Conformal, coverage
+from slalom.intervals import clopper_pearson
 from slalom.types import Array
 
 FEWEST = 20  # rows, below which nothing is counted
@@ -51,9 +52,9 @@ def of_numbers(y: Array, prediction: Array, conformal: Conformal | None) -> dict
 
 def of_classes(codes: Array, p: Array, classes: list[str], cut: float = 0.5) -> dict[str, Any]:
     """Of a classification: the confusion matrix (rows: the truth; of more than twenty classes the commonest, the others
-    together), and how often the likeliest class was right among the rows that gave it a probability in each tenth; of
-    two classes how often it was the second one. codes: [N]; p: [N, classes]; cut: of two, from which probability the
-    second is decided for. {} for fewer than twenty rows.
+    together), and how often the likeliest class was right among the rows that gave it a probability in each tenth, with
+    the exact 95 % interval of that share; of two classes how often it was the second one. codes: [N]; p: [N, classes];
+    cut: of two, from which probability the second is decided for. {} for fewer than twenty rows.
 
     >>> p = np.tile([[0.8, 0.2], [0.3, 0.7]], (20, 1))
     >>> found = of_classes(np.tile([0, 1], 20), p, ["no", "yes"])
@@ -77,7 +78,8 @@ def of_classes(codes: Array, p: Array, classes: list[str], cut: float = 0.5) -> 
         bins.append(
             {"low": i / GROUPS, "high": (i + 1) / GROUPS, "rows": int(some.sum()),
              "mean": float(sure[some].mean()) if there else None,
-             "share": float(right[some].mean()) if there else None}
+             "share": float(right[some].mean()) if there else None,
+             "interval": clopper_pearson(int(right[some].sum()), int(some.sum())) if there else None}
         )  # fmt: skip
     of = names[1] if two else ""
     return {

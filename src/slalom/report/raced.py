@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 from slalom.board import number
-from slalom.report.plots import COLOURS, GREY, PAPER, QUIET, axis, figure, note, words
+from slalom.report.plots import COLOURS, GREY, PAPER, QUIET, axis, figure, note, scored, words
 
 FADE = (0.55, 0.3, 0.12)  # how strong the thirds of the last stretch of a dropped curve are
 STRETCH = 0.4  # of a dropped curve, that fades
@@ -42,10 +42,9 @@ def race(told: Told) -> Told | None:
     for r in racers:
         if r["name"] == winner:
             data += _winner(r, greater=told["greater_is_better"])
-    direction = "more" if told["greater_is_better"] else "less"
     epochs = _epochs(racers, told["race"]["rungs"])
-    x = axis("epochs (passes over the training rows)" + ", logarithmic" * (epochs.get("type") == "log"), **epochs)
-    y = axis(f"{words(told['metric'])} on choosing rows ({direction} is better)", **_scores(told, racers))
+    x = axis("epochs (passes over the training rows)" + "<br>logarithmic" * (epochs.get("type") == "log"), **epochs)
+    y = axis(scored(told, " on choosing rows"), **_scores(told, racers))
     shapes, notes = _marks(told, logarithmic=x.get("type") == "log")
     count = len(told["race"]["racers"])
     caption = (
