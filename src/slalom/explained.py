@@ -20,10 +20,11 @@ def sentences(evidence: Evidence, program: str = "slalom", folder: str = "DIR") 
     said += columns(evidence) + scalings(evidence)
     said += mattered(evidence)
     if left := evidence.missing:
-        seconds = max(SECONDS, 60 * math.ceil(1.5 * evidence.needed / 60))
+        next_one = evidence.needed
+        seconds = max(SECONDS, 60 * math.ceil(1.5 * next_one / 60))
         said.append(
             f"Not measured: {', '.join(left)}. `{program} explain {folder} --seconds {seconds}` goes on where this"
-            " stopped."
+            f" stopped{f'; the next step of it takes about {math.ceil(next_one)} s' if next_one else ''}."
         )
     return said
 

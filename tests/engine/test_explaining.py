@@ -1,5 +1,6 @@
 """Explaining a race: what is measured, on which rows and with which seeds, and that it goes on where it stopped."""
 
+import dataclasses
 import json
 import math
 
@@ -191,6 +192,9 @@ def test_no_time_measures_nothing_and_says_so(raced):
     assert studies(raced) == {}
     said = explained.sentences(found, "slalom", "runs/x")
     assert "Not measured: scaling, update rule" in said[-1]
+    assert said[-1].endswith("goes on where this stopped.")
+    later = explained.sentences(dataclasses.replace(found, needed=12.3))[-1]
+    assert later.endswith("goes on where this stopped; the next step of it takes about 13 s.")
     assert "slalom explain runs/x --seconds" in said[-1]
     assert found.left == ("further seeds", "shuffled columns", "curvature")  # of one recipe nothing was dropped
 
