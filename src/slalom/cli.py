@@ -124,7 +124,7 @@ def race(**given: Any) -> int:
     """
     from slalom.display import display
 
-    shell.enough_addresses()
+    shell.enough_addresses("Then slalom resume goes on with a higher limit.")
     with display(quiet=given["quiet"]) as progress:
         from slalom.asked import wanted  # what is heavy is loaded with the display on
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from slalom import rules, schedules
+from slalom import forked, rules, schedules
 from slalom.errors import SlalomError, wrong
 from slalom.record import from_plain
 from slalom.rules import Rule
@@ -58,6 +58,7 @@ def descend(
     >>> path.parameters.round(3).tolist(), path.losses.round(2).tolist()
     ([2.0, -2.8, 3.92, -5.488], [16.0, 31.36, 61.47, 120.47])
     """
+    forked.check("JAX")
     chosen, clock = _as_rule(rule), _as_schedule(schedule)
     tree, dtype = _as_start(start)
     _counts(steps=steps, epochs=epochs, data=data, batch_size=batch_size, every=every)

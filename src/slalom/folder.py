@@ -123,8 +123,6 @@ class RunFolder:
         if self.path is None:
             yield
             return
-        if not os.access(self.path, os.W_OK):
-            raise SlalomError(f"{self.path} must be a folder that can be written to. Copy it elsewhere.")
         handle = os.open(self.path, os.O_RDONLY)
         try:
             try:
@@ -133,6 +131,8 @@ class RunFolder:
                 raise SlalomError(f"{self.path} is in use{self._user()}. Wait for it, or choose another.") from None
             except OSError:  # a file system without locks
                 pass
+            if not os.access(self.path, os.W_OK | os.X_OK):
+                raise SlalomError(f"{self.path} must be a folder that can be written to. Copy it elsewhere.")
             yield
         finally:
             os.close(handle)

@@ -203,22 +203,27 @@ def holm(ps: Sequence[float]) -> list[float]:
     return found
 
 
-def clopper_pearson(hits: int, tries: int, level: float = LEVEL) -> tuple[float, float]:
-    """The exact interval of a share that was seen `hits` times in `tries`; where it was never or always seen, the
-    other end alone, at the whole level.
+def clopper_pearson(hits: int, tries: int, level: float = LEVEL, *, both: bool = False) -> tuple[float, float]:
+    """The exact interval of a share that was seen `hits` times in `tries`.
 
-        low = B⁻¹(α; k, n − k + 1),   high = B⁻¹(1 − α; k + 1, n − k),   α = (1 − level) / 2 where both ends are wanted
+        low = B⁻¹(α; k, n − k + 1),   high = B⁻¹(1 − α; k + 1, n − k),   α = (1 − level) / 2
+
+    Where it was never or always seen, only the other end says something: it is at the whole level, unless `both` ends
+    are wanted alike, as for intervals that stand side by side. Then an interval holds the share at least as often as
+    the level says; otherwise that holds for either end alone.
 
     Source: Clopper & Pearson 1934, Biometrika 26 (4).
 
     >>> [round(end, 2) for end in clopper_pearson(0, 10)], [round(end, 2) for end in clopper_pearson(5, 10)]
     ([0.0, 0.26], [0.19, 0.81])
+    >>> [round(end, 2) for end in clopper_pearson(0, 10, both=True)]
+    [0.0, 0.31]
     """
     if not 0 <= hits <= tries:
         raise ValueError(f"hits must be in [0, tries = {tries}]. Got {hits}.")
     if tries == 0:
         return 0.0, 1.0
-    alpha = (1 - level) / (1 if hits in (0, tries) else 2)
+    alpha = (1 - level) / (1 if hits in (0, tries) and not both else 2)
     low = float(betaincinv(hits, tries - hits + 1, alpha)) if hits else 0.0
     high = float(betaincinv(hits + 1, tries - hits, 1 - alpha)) if hits < tries else 1.0
     return low, high

@@ -31,7 +31,7 @@ def resume(folder: Path, file: Path | None, **given: Any) -> int:
     """
     from slalom.display import display
 
-    shell.enough_addresses()
+    shell.enough_addresses("Then slalom resume goes on with a higher limit.")
     with display(quiet=given["quiet"]) as progress:
         from slalom.resuming import resume as go_on
 

@@ -147,15 +147,15 @@ class Blueprint:
 
 
 class Programs:
-    """The program of a blueprint, at every seat where it is asked for: compiled at the first, loaded at the others.
-
-    A thread at whose seat it can be neither loaded nor compiled joins the first one's seat: slower, and the same bits.
-    """
+    """The program of a blueprint, at every seat where it is asked for: compiled at the first, loaded at the others. A
+    thread where it can be neither loaded nor compiled joins the first one's seat: slower, and the same bits."""
 
     def __init__(self, blueprint: Blueprint) -> None:
         self.blueprint = blueprint
         self._made: dict[Any, Program] = {}
+        self._home: Any = None  # the first device
         self._kept: list[bytes] = []  # the executables as bytes
+        self.troubles: dict[Any, Exception] = {}  # why a device does not have it
         self.seconds = 0.0  # until the first seat had the program
         self._lock = threading.Lock()
 
@@ -167,7 +167,7 @@ class Programs:
             with self._lock:  # the others wait for the first
                 if not self._made:
                     first = self._first(device)
-                    self._made[device], self.seconds = first, first.seconds
+                    self._made[device], self._home, self.seconds = first, device, first.seconds
             made = self._made.get(device) or self._next(device)
         return made
 
@@ -191,17 +191,21 @@ class Programs:
         return program
 
     def _next(self, device: Any) -> Program:
-        """The program at another seat than the first."""
+        """The program at another seat than the first, or at that one, which this thread joins."""
+        if device not in self.troubles:
+            try:
+                return self._made.setdefault(device, self._again(device))
+            except Exception as error:  # noqa: BLE001 - whatever is the matter here: it was well there
+                self.troubles[device] = error
+        seats.join(self._home)
+        return self._made[self._home]
+
+    def _again(self, device: Any) -> Program:
+        """The program for another device: loaded, else compiled."""
         began = time.perf_counter()
-        made = _loaded(self.blueprint, self._kept, device, began) if self._kept else None
-        try:
-            made = made or self.blueprint.program(_compiled(self.blueprint, device), time.perf_counter() - began)
-        except Exception:  # noqa: BLE001 - whatever is the matter here: it was well there
-            first, made = next(iter(self._made.items()))
-            seats.join(first)
-            return made
-        self._made[device] = made
-        return made
+        if self._kept and (loaded := _loaded(self.blueprint, self._kept, device, began)):
+            return loaded
+        return self.blueprint.program(_compiled(self.blueprint, device), time.perf_counter() - began)
 
 
 def _ours(kind: Kind) -> bool:

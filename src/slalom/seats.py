@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from slalom import forked
 from slalom.types import Array, Tree
 
 SUPPLIERS = 4  # workers of a device that is no CPU: one waits for it while others lay out the next calls
@@ -36,7 +37,9 @@ def join(device: Any) -> None:
 
 
 def make(count: int) -> None:
-    """Make so many seats, before threads run: each is made under a setting of the environment."""
+    """Make so many seats, before threads run: each is made under a setting of the environment. SlalomError in a copy of
+    a process that had some."""
+    forked.check("JAX")
     with _lock:
         while len(_devices) < count:
             _devices.append(_made())

@@ -57,9 +57,9 @@ def end_on_term() -> Callable[[], bool]:
     return lambda: bool(came)
 
 
-def enough_addresses() -> None:
+def enough_addresses(ended: str = "") -> None:
     """RaceFailed where the system's limit on a process's addresses is below what a race needs in any case: libraries of
-    C++ and Rust would end the process without a word. A warning where it is little more."""
+    C++ and Rust would end the process without a word. A warning where it is little more; ended: its last words."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     need = ADDRESSES[0] + ADDRESSES[1] * cores
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
@@ -71,9 +71,8 @@ def enough_addresses() -> None:
             f" is {limit / 1e6:,.0f} MB. Raise it, and limit memory by --memory instead."
         )
     complain(
-        f"The limit on addresses (ulimit -v) of {limit / 1e6:,.0f} MB may be too little for nets of many kinds:"
-        f" {AMPLE * need / 1e6:,.0f} MB are enough. Where JAX's compiler ends this process, slalom resume goes on with"
-        " a higher limit."
+        f"The limit on addresses (ulimit -v) of {limit / 1e6:,.0f} MB may be too little for nets of many kinds, so that"
+        f" JAX's compiler ends this process: {AMPLE * need / 1e6:,.0f} MB were enough wherever it was tried. {ended}"
     )
 
 

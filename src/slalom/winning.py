@@ -76,13 +76,24 @@ def beside(rivals: Rivals, metric: Metric, track: Track, limit: float) -> list[d
 def not_compiled(failed: tuple[Heat, BaseException]) -> str:
     """The note on a shape whose program could not be made."""
     heat, error = failed
-    net, why = heat.structure.net, (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return f"the shape {net.depth} x {net.width} could not be compiled, and its recipes were left out: {why[:200]}."
+    net = heat.structure.net
+    return f"the shape {net.depth} x {net.width} could not be compiled, and its recipes were left out: {_why(error)}."
+
+
+def _why(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 def troubles(track: Track, folder: RunFolder) -> list[str]:
-    """What went wrong on the way and did not end the race, a sentence each: shapes without a program, checkpoints that
-    could not be written, a folder that was deleted."""
-    gone = "the folder was deleted while the race ran: its journal is lost, so that nothing can be added to it."
-    lost = folder.journal is not None and not folder.journal.exists()
-    return [*map(not_compiled, track.failed), *filter(None, [track.keeper.trouble, gone if lost else ""])]
+    """What went wrong on the way and did not end the race, a sentence each: shapes without a program, programs that
+    some cores could not load, checkpoints that could not be written, a folder that was deleted."""
+    said = [*map(not_compiled, track.failed)]
+    if unable := [error for heat in track.heats if heat.programs for error in heat.programs.troubles.values()]:
+        said.append(f"a program could not be loaded for every core, which made the race slower: {_why(unable[0])}.")
+    if track.keeper.trouble:
+        said.append(track.keeper.trouble)
+    if folder.journal is not None and not folder.journal.exists():
+        said.append(
+            "the folder was deleted while the race ran: its journal is lost, so that nothing can be added to it."
+        )
+    return said

@@ -1,4 +1,4 @@
-"""Races that are killed at a hundred random moments and resumed end as the one that was left alone, bit for bit."""
+"""A hundred races that are killed at random moments and resumed end as the one that was left alone, bit for bit."""
 
 import subprocess
 import sys

@@ -1,5 +1,7 @@
 """Programs that cannot be compiled: their recipes are left out, the others race on, and what failed is told."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -60,3 +62,18 @@ def test_none_is_compiled(monkeypatch, tmp_path):
     assert "No recipe could be scored: no program could be compiled. The notes say why." in verdict(found)[0]
     assert (tmp_path / "run" / "leaderboard.csv").exists()
     assert not (tmp_path / "run" / "unfinished").exists()
+
+
+def test_a_core_without_its_program_is_told(monkeypatch):
+    """Where a worker could not load a program, and raced beside another, a note says why the race was slow."""
+    races.quickly(monkeypatch)
+
+    def made(blueprint):
+        programs = copy.copy(races.compiled_once(blueprint))
+        programs.troubles = {"cpu:1": RuntimeError("RESOURCE_EXHAUSTED: no\nroom")}
+        return programs
+
+    monkeypatch.setattr(races.heats, "Programs", made)
+    found = race(X, Y, recipes=2, epochs=1, fixed=SMALL, space={"width": [8]})
+    wanted = "a program could not be loaded for every core, which made the race slower: RESOURCE_EXHAUSTED: no."
+    assert [note for note in found.notes if "loaded" in note] == [wanted]

@@ -4,6 +4,7 @@ import ctypes
 import os
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import numpy as np
@@ -110,12 +111,14 @@ def test_where_no_program_can_be_had_its_thread_joins_the_first_seat(compilation
 
     monkeypatch.setattr(program, "_loaded", lambda *_: None)
     monkeypatch.setattr(program, "_compiled", fails)
-    wanted = at_seat(0, lambda: (trained(heat), seats.device()))
-    assert at_seat(1, lambda: (trained(heat), seats.device())) == wanted
-    assert at_seat(1, seats.device) != wanted[1]  # another thread is not moved
-    monkeypatch.setattr(program, "_compiled", COMPILE)
-    found, where = at_seat(1, lambda: (trained(heat), seats.device()))  # tried again by the next one
-    assert (found, where) == (wanted[0], at_seat(1, seats.device))
+    wanted, home = at_seat(0, lambda: (trained(heat), seats.device()))
+    assert at_seat(1, lambda: (trained(heat), seats.device())) == (wanted, home)
+    assert at_seat(1, seats.device) != home  # it is that thread which moved, not the seat
+    assert heat.programs.troubles == {at_seat(1, seats.device): error}
+    monkeypatch.setattr(program, "_compiled", COMPILE)  # and the next thread does not try again
+    with ThreadPoolExecutor(2) as both:  # two of them there at once
+        runs = [both.submit(at_seat, 1, lambda: (trained(heat), seats.device())) for _ in range(4)]
+        assert [run.result() for run in runs] == 4 * [(wanted, home)]
 
 
 def test_workers_that_ask_at_once_wait_for_the_first(compilations):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from slalom.report.library import library, trimmed
-from slalom.report.plots import figure
+from slalom.report.library import _kind, library, trimmed
+from slalom.report.plots import KINDS, figure
 
 OTHERS = [f"o{i}" for i in range(20)]
 
@@ -32,35 +32,41 @@ def plotly():
     return Path(place, "package_data", "plotly.min.js").read_text(encoding="utf-8")
 
 
+NEEDED = {"B": "bar", "C": "contour", "H": "heatmap"}
+TEXTS = "".join(module(name, kind) for name, kind in NEEDED.items())
+
+
 def test_kinds_that_no_page_has_are_not_begun_with():
     """Of kinds whose names are found those that pages have stay, in their order; nothing else of the script changes."""
-    texts = "".join(module(name, f"globe{name}") for name in OTHERS) + module("B", "bar") + module("S", "scatter")
-    assert trimmed(script(["B", *OTHERS, "S"], texts)) == script(["B", "S"], texts)
+    texts = "".join(module(name, f"globe{name}") for name in OTHERS) + TEXTS + module("S", "scatter")
+    assert trimmed(script(["B", *OTHERS, "S", "C", "H"], texts)) == script(["B", "S", "C", "H"], texts)
 
 
 def test_what_is_not_recognised_stays():
-    """A module without a name of its own stays, though the module behind it has one; so does a short list, and a
-    script that is written otherwise."""
+    """A module without a name of its own stays, though the module behind it has one; so does a short list, a script
+    that is written otherwise, and everything where a kind that pages have is not found."""
     nameless = "var inN=W((a,b)=>{b.exports=1});var N=W((a,b)=>{b.exports=inN()});" + module("M", "globe")
-    texts = nameless + "".join(module(name, "globe") for name in OTHERS)
-    assert trimmed(script(["N", *OTHERS, "missing"], texts)) == script(["N", "missing"], texts)
-    assert trimmed(script(OTHERS[:5], texts)) == script(OTHERS[:5], texts)
-    assert trimmed("other.register(x)") == "other.register(x)"
+    texts = nameless + "".join(module(name, "globe") for name in OTHERS) + TEXTS
+    assert trimmed(script(["N", *OTHERS, *NEEDED, "missing"], texts)) == script(["N", *NEEDED, "missing"], texts)
+    for unchanged in (script(OTHERS[:5], texts), script(["N", *OTHERS, "B", "C"], texts), "other.register(x)"):
+        assert trimmed(unchanged) == unchanged
 
 
 def test_the_installed_script_is_trimmed(plotly):
-    """The kinds of pages are found by name in the installed script; most others go, and only names in that list."""
+    """In the installed script the kinds of pages are found by their names, and stay; of the others those without a
+    name that is found stay, and nothing but the list is shorter."""
     kept = trimmed(plotly)
     listed = re.compile(r"\.register\(\[((?:[\w$]+\(\),?)+)\]\)")
     before, after = (max(listed.findall(text), key=len).split(",") for text in (plotly, kept))
-    assert set(after) < set(before)
+    named = {call: _kind(plotly, call[:-2]) for call in before}
+    assert {named[call] for call in after} == KINDS - {"scatter"} | {""}
     assert len(after) < len(before) / 3
-    assert len(kept) == len(plotly) - sum(len(call) + 1 for call in set(before) - set(after))
+    assert len(kept) == len(plotly) - sum(len(call) + 1 for call in before if call not in after)
     assert zlib.decompress(base64.b64decode(library()[0])).decode() == kept
 
 
 def test_pages_have_no_other_kinds():
     """A figure of a kind that the script on the page does not know is not made."""
     assert figure("a", [{"type": "contour"}], "said")["key"] == "a"
-    with pytest.raises(AssertionError, match="globe"):
+    with pytest.raises(ValueError, match="globe"):
         figure("globe", [{"type": "scatter"}, {"type": "scattergeo"}], "said")

@@ -32,7 +32,7 @@ def frame_of(X: Any, *, as_text: Collection[str] = ()) -> Table:
     >>> frame_of([[1, "a"], [2, "b"]]).frame.rows()
     [(1, 'a'), (2, 'b')]
     """
-    forked.check()
+    forked.check("Polars")
     if isinstance(X, (str, bytes)) or X is None or hasattr(X, "__fspath__"):
         raise wrong("X", _WANTED, X, "Use read(path) for a file.")
     if hasattr(X, "tocsr"):

@@ -59,7 +59,7 @@ def read(
     >>> table.frame["rooms"].to_list(), table.notes[0]
     ([3, None], 'houses.csv: 2 rows and 2 columns, separated by semicolons.')
     """
-    forked.check()
+    forked.check("Polars")
     dialect = Dialect(separator, decimal, encoding).checked()
     file = _checked(Path(path))
     packed = file.suffix.lower() in PACKED

@@ -243,26 +243,32 @@ def _confusion(found: Told) -> Told:
     )  # fmt: skip
 
 
+def _ends(bins: list[Told]) -> Told:
+    """The intervals of the shares as bars; {} in the numbers of an older Slalom, which had none."""
+    if not all("interval" in one for one in bins):
+        return {}
+    up = [one["interval"][1] - one["share"] for one in bins]
+    down = [one["share"] - one["interval"][0] for one in bins]
+    look = {"type": "data", "symmetric": False, "color": QUIET, "thickness": 1.2}
+    return {"error_y": look | {"array": up, "arrayminus": down}}
+
+
 def _calibration(found: Told) -> Told:
     bins = [one for one in found["calibration"] if one["rows"] >= SURE]
     sizes = [6 + 14 * math.sqrt(one["rows"] / found["rows"]) for one in bins]
-    ends = [one.get("interval") or (one["share"], one["share"]) for one in bins]  # none in those of older races
-    bars = {"type": "data", "symmetric": False, "color": QUIET, "thickness": 1.2,
-            "array": [high - one["share"] for one, (_, high) in zip(bins, ends, strict=True)],
-            "arrayminus": [one["share"] - low for one, (low, _) in zip(bins, ends, strict=True)]}  # fmt: skip
     data = [
         {"type": "scatter", "mode": "lines", "x": [0, 1], "y": [0, 1], "name": "as sure as it should be",
          "line": {"color": QUIET, "width": 1.2, "dash": "dash"}, "hoverinfo": "skip"},
         {"type": "scatter", "mode": "lines+markers", "x": [one["mean"] for one in bins], "name": "this network",
-         "y": [one["share"] for one in bins], "text": [f"{one['rows']:,}" for one in bins], "error_y": bars,
+         "y": [one["share"] for one in bins], "text": [f"{one['rows']:,}" for one in bins], **_ends(bins),
          "hovertemplate": "said %{x:.1%}, came true %{y:.1%}: %{text} rows<extra></extra>",
          "line": {"color": COLOURS[0], "width": 2}, "marker": {"size": sizes, "color": COLOURS[0]}},
     ]  # fmt: skip
     what = f"that it is {cut(found['of'])}" if found["of"] else "of the likeliest class"
     caption = (
         f"Calibration: of the rows to which the network gave a probability {what} in each tenth, how many it was true"
-        " of, with 95 % intervals. Larger dots: more rows; tenths of fewer than five are left out. Below the dashed"
-        " line it came true less often than was said."
+        f" of{', with 95 % intervals' if _ends(bins) else ''}. Larger dots: more rows; tenths of fewer than five are"
+        " left out. Below the dashed line it came true less often than was said."
     )
     percent = {"range": [-0.02, 1.02], "tickformat": ".0%"}
     x, y = axis(words(f"probability {what}", 80), **percent), axis("share that came true", **percent)

@@ -24,8 +24,8 @@ def library() -> tuple[str, str]:
     places = list(found.submodule_search_locations or ()) if found else []
     file = Path(places[0], "package_data", "plotly.min.js") if places else Path("plotly.min.js")
     try:
-        script = trimmed(file.read_text(encoding="utf-8")).encode()  # line ends become \n, as a browser counts them
-    except OSError:
+        script = trimmed(file.read_text(encoding="utf-8")).encode()
+    except (OSError, UnicodeDecodeError):
         raise SlalomError("plotly must be installed: pip install plotly. A report's plots are drawn by it.") from None
     packed, digest = zlib.compress(script, 3), hashlib.sha256(script).digest()
     return base64.b64encode(packed).decode(), base64.b64encode(digest).decode()
@@ -33,12 +33,15 @@ def library() -> tuple[str, str]:
 
 def trimmed(script: str) -> str:
     """The script that no longer begins with making kinds of traces known that are not in KINDS: maps, globes and solids
-    take two thirds of the time in which it starts. A kind whose name is not found stays, and so does everything in a
-    script that is written in another way."""
+    take two thirds of the time in which it starts. A kind whose name is not found stays; where not all of KINDS are
+    found by name (`scatter` is its core), nothing is left out, since the script is written in another way."""
     register = _REGISTER.search(script)
     if not register:
         return script
-    calls = [call for call in register[1].split(",") if _kind(script, call[:-2]) in KINDS | {""}]
+    kinds = {call: _kind(script, call[:-2]) for call in register[1].split(",")}
+    if not {*kinds.values()} | {"scatter"} >= KINDS:
+        return script
+    calls = [call for call, kind in kinds.items() if not kind or kind in KINDS]
     return f"{script[: register.start(1)]}{','.join(calls)}{script[register.end(1) :]}"
 
 

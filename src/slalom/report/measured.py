@@ -153,7 +153,9 @@ def worths(told: Told) -> Told | None:
                     "arrayminus": [one["worth"] - (one["low"] or one["worth"]) for one in found]},
     }  # fmt: skip
     x = axis(
-        f"worth in {words(told['metric'])}{unit_of(told)} (above 0: better with it)", zeroline=True, rangemode="tozero"
+        f"worth in {words(told['metric'])}{unit_of(told)}<br>(above 0: better with it)",
+        zeroline=True,
+        rangemode="tozero",
     )
     caption = (
         "By how much the winner is better with each part than without it, both with their best learning rates, ten"
@@ -192,7 +194,7 @@ def columns(told: Told) -> Told | None:
         "error_x": {"type": "data", "array": [2.78 * one["error"] for one in found], "color": QUIET, "thickness": 1.3},
         "hovertemplate": "%{y}: %{x:.4g}<extra></extra>",
     }  # fmt: skip
-    x = axis(f"by how much {words(told['metric'])}{unit_of(told)} is worse when the column is shuffled", gridcolor=LINE)
+    x = axis(f"by how much {words(told['metric'])} is worse when the column is shuffled{unit_of(told)}", gridcolor=LINE)
     caption = (
         "What each column is worth to the winner on evidence rows, with 95 % intervals over five shuffles. Two columns"
         " that say the same stand in for each other, and both may look idle."

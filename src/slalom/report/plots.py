@@ -17,7 +17,8 @@ KINDS = frozenset({"bar", "contour", "heatmap", "scatter"})  # of traces: the sc
 
 def figure(key: str, data: list[dict[str, Any]], caption: str, *, height: int = 380, **layout: Any) -> dict[str, Any]:
     """A figure: traces and layout as Plotly has them, and a sentence that says what is to be seen."""
-    assert all(one["type"] in KINDS for one in data), key
+    if not all(one["type"] in KINDS for one in data):
+        raise ValueError(f"{key}: traces must be of {', '.join(sorted(KINDS))}, which the script on the page knows.")
     return {"key": key, "data": data, "layout": {"height": height} | layout, "caption": caption}
 
 

@@ -79,7 +79,7 @@ def of_classes(codes: Array, p: Array, classes: list[str], cut: float = 0.5) -> 
             {"low": i / GROUPS, "high": (i + 1) / GROUPS, "rows": int(some.sum()),
              "mean": float(sure[some].mean()) if there else None,
              "share": float(right[some].mean()) if there else None,
-             "interval": clopper_pearson(int(right[some].sum()), int(some.sum())) if there else None}
+             "interval": clopper_pearson(int(right[some].sum()), int(some.sum()), both=True) if there else None}
         )  # fmt: skip
     of = names[1] if two else ""
     return {

@@ -6,7 +6,7 @@ from typing import Any
 from slalom.board import number, short
 from slalom.errors import SlalomError
 from slalom.report.document import dressed
-from slalom.report.plots import COLOURS, axis, figure, words
+from slalom.report.plots import COLOURS, axis, figure, scored, words
 from slalom.result import ENSEMBLE
 
 MOST = 6  # races on one page, as many as there are colours
@@ -103,7 +103,6 @@ def _curves(names: Sequence[str], told: Sequence[Told]) -> Told | None:
             )  # fmt: skip
     if not data:
         return None
-    direction = "more" if told[0]["greater_is_better"] else "less"
-    y = axis(f"{words(told[0]['metric'])} on choosing rows ({direction} is better)")
+    y = axis(scored(told[0], " on choosing rows"))
     caption = "The score of each race's winner on its choosing rows, over its epochs."
     return figure("winners", data, caption, height=420, xaxis=axis("epochs", rangemode="tozero"), yaxis=y)
