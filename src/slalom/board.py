@@ -41,12 +41,18 @@ def numbers(values: Iterable[float | None]) -> list[str]:
 
     >>> numbers([49726.37, 115369.7, None]), numbers([0.08123, 1.2])
     (['49,726', '115,370', '–'], ['0.08123', '1.20000'])
+    >>> numbers([4.8e-07, 0.0, 0.25])
+    ['4.800e-07', '0.000000', '0.250000']
     """
     given = [None if value is None or not math.isfinite(value) else float(value) for value in values]
     sizes = [abs(value) for value in given if value]
     usual = min(statistics.median(sizes), sizes[0]) if sizes else 1.0
     decimals = min(max(3 - math.floor(math.log10(usual)), 0), 8 if len(sizes) == 1 else 6)
-    return ["–" if v is None else f"{v:.3e}" if abs(v) >= 1e9 else f"{v:,.{decimals}f}" for v in given]
+    unseen = 0.5 * 10**-decimals  # what would be zeros alone
+    return [
+        "–" if v is None else f"{v:.3e}" if abs(v) >= 1e9 or 0 < abs(v) < unseen else f"{v:,.{decimals}f}"
+        for v in given
+    ]
 
 
 def number(value: float | None) -> str:

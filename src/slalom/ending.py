@@ -1,5 +1,6 @@
 """Ending: what comes behind the winner, in the time that is set aside: the ensemble of the race, and a refit."""
 
+import shutil
 import time
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -62,6 +63,8 @@ class Ending:
             )  # fmt: skip
             if self.folder.ensemble:
                 keep(combined, self.folder.ensemble, used=gain.used)
+        elif self.folder.ensemble:  # of a race that was cut off, and has none now
+            shutil.rmtree(self.folder.ensemble, ignore_errors=True)
         ensemble, evidence = combined.ensemble if combined else None, self._evidence(best, journal, stays=stays)
         if evidence and combined and combined.single is not None:
             evidence = replace(evidence, intervals=weighed.covered(before, combined.single, self.prepared))

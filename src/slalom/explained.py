@@ -51,6 +51,11 @@ def standing(evidence: Evidence, *, brief: bool = False) -> list[str]:
             f"; the best score of the search, corrected for the choice, is {texts[4]} ({texts[5]} to {texts[6]})."
         )
         said += corrected if one.corrected else "."
+    if evidence.metric == "log_loss":
+        said += (
+            " These are nets as they were trained; the model that is kept is calibrated on choosing rows besides, which"
+            " changes its probabilities."
+        )
     return [said]
 
 

@@ -52,7 +52,8 @@ class RunFolder:
         if not (path / "race.toml").exists() or not (path / "journal.sqlite").exists():
             if (path / UNFINISHED / ORDER).exists():
                 raise SlalomError(f"{path} holds a race that has not ended: slalom resume {shlex.quote(str(path))}.")
-            raise SlalomError(f"{path} must be the folder of a race. It has no race.toml and journal.sqlite in it.")
+            has = "It has no race.toml and journal.sqlite in it" if path.is_dir() else "There is no folder at this path"
+            raise SlalomError(f"{path} must be the folder of a race. {has}.")
         return cls(path, extends=True)
 
     @classmethod
@@ -61,11 +62,9 @@ class RunFolder:
         path = Path(path)
         file = path / UNFINISHED / ORDER
         if not file.exists():
-            ended = (path / "race.toml").exists()
-            raise SlalomError(
-                f"{path} must hold a race that was cut off. "
-                + ("Its race has ended: slalom race --continue adds to it." if ended else "It holds none.")
-            )
+            ended = "Its race has ended: slalom race --continue adds to it." if (path / "race.toml").exists() else ""
+            none = "It holds none." if path.is_dir() else "There is no folder at this path."
+            raise SlalomError(f"{path} must hold a race that was cut off. {ended or none}")
         try:
             begun = toml(file, file.read_text(encoding="utf-8"))
             return cls(path, extends=bool(begun["extends"])), begun

@@ -105,5 +105,10 @@ def rows_of(
                 f"X, y{' and validation' if data.get('validation_rows') else ''} must be given: the race in"
                 f" {opened.path} had rows from Python. slalom.{door}({str(opened.path)!r}, X, y, …)."
             )
+        if not Path(source).exists():
+            raise SlalomError(
+                f"{source} must be the table of the race in {opened.path}. There is no file at this path from here: say"
+                f" where it is, as in slalom {door.partition('_')[0]} {opened.path} PATH/{Path(source).name}."
+            )
         return table_of(source, None, target, about=about)
     return table_of(X, y, target if y is None else None, validation, about)

@@ -72,6 +72,8 @@ def report_on(
             told |= _measured(race, told, began + seconds, seconds) | _torch(race)
         try:
             left(opened, finite(told))
+        except SlalomError:
+            raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SlalomError(
                 f"{opened.path / 'report.json'} is damaged: {error!r}. The race beside it is whole."

@@ -71,6 +71,8 @@ def compared(paths: tuple[Path, ...], out: Path | None, *, opens: bool) -> int:
         raise SlalomError(f"--out must be a file. {page} is a folder.")
     try:
         write(page, side_by_side(names, told).encode())
+    except SlalomError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SlalomError(f"A report.json of these races is damaged: {error!r}.") from None
     shell.show(f"The races stand side by side in {page}.\n")

@@ -115,13 +115,13 @@ class Space:
         left: tuple[str, ...] = ()
         count = len(self._rules.values)
         if self.most_rules < count and "rule" not in self.fixed:
-            left = (f"the race is short: of {count} update rules it draws {', '.join(map(str, self.rules))}.",)
+            left = (f"The race is short: of {count} update rules it draws {', '.join(map(str, self.rules))}.",)
         gone = sorted({s["batch_size"] for s in SHAPES if self._batch(s["batch_size"]) != s["batch_size"]})
         if not gone or "batch_size" in self.fixed or "batch_size" in self.own:
             return left
         return (
             *left,
-            f"batches above a quarter of the {self.rows} training rows leave the space: {', '.join(map(str, gone))}.",
+            f"Batches above a quarter of the {self.rows} training rows leave the space: {', '.join(map(str, gone))}.",
         )
 
     @property

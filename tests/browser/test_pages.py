@@ -114,6 +114,10 @@ def test_the_table_is_sorted_and_filtered(runs, chromium):
     cells = seen.page.locator("table.sorted tbody tr td:nth-child(3)").all_inner_texts()
     numbers = [float(cell.replace(",", "")) for cell in cells if cell != "–"]
     assert numbers == sorted(numbers, reverse=True)
+    seen.page.get_by_label("Filter").fill("recipe 1")  # words side by side, as a cell has them
+    assert set(seen.rows()) == {"recipe 1", *(f"recipe {i}" for i in range(10, 20))}
+    seen.page.get_by_label("Filter").fill("finished recipe")  # words of two cells
+    assert len(seen.rows()) == 20
     seen.page.get_by_label("Filter").fill("LINEAR model")
     assert seen.rows() == ["linear model"]
     assert f"1 of {len(before)} rows" in seen.page.locator(".filter").inner_text()
@@ -150,6 +154,26 @@ def test_every_interactive_part_is_clicked(runs, chromium):
     with seen.page.expect_download() as download:
         plot.locator('.modebar-btn[data-title*="PNG"], .modebar-btn[data-title*="Download"]').first.click()
     assert download.value.suggested_filename.endswith(".png")
+    assert not seen.said
+
+
+BUTTONS = {"Download plot as a PNG", "Zoom", "Pan", "Zoom in", "Zoom out", "Reset axes"}
+
+
+def test_no_button_sends_anything(runs, chromium):
+    """The bars of the plots hold the buttons that were chosen, none that offers to share or upload; each is clicked,
+    and no window opens, no dialog, no request."""
+    seen = Seen(chromium, runs / "numbers" / "report.html")
+    titles = seen.page.locator(".modebar-btn").evaluate_all("(found) => found.map((one) => one.dataset.title)")
+    assert {title.removesuffix(" (double-click)") for title in titles} == BUTTONS
+    for i in range(seen.plots.count()):
+        seen.plots.nth(i).scroll_into_view_if_needed()
+        seen.plots.nth(i).hover()
+        for button in seen.plots.nth(i).locator(".modebar-btn").all():
+            button.click()
+    seen.page.wait_for_timeout(500)
+    assert seen.context.pages == [seen.page]
+    assert seen.page.locator("[class*=cloud]").count() == 0
     assert not seen.said
 
 

@@ -175,7 +175,7 @@ def test_short_race_has_fewer_rules():
     shapes = space.shapes(1)
     drawn = {recipe(space, 0, number, shapes).flat()["rule"] for number in range(1, 100)}
     assert drawn == {"adamw", "muon"} == set(space.rules)
-    assert space.notes[0] == f"the race is short: of {len(RULES)} update rules it draws adamw, muon."
+    assert space.notes[0] == f"The race is short: of {len(RULES)} update rules it draws adamw, muon."
     assert recipe(Space(10_000, 3, {"rule": "sgd"}, most_rules=2), 0, 1, shapes).flat()["rule"] == "sgd"
     assert Space(2000, 3, {"rule": "sgd"}, most_rules=2).notes == ()
 
@@ -186,7 +186,7 @@ def test_large_batches_leave_and_it_is_said():
     sizes = sorted({shape["batch_size"] for shape in SHAPES})
     for rows in (100, 127, 128, 600, 1023, 1024):
         gone = ", ".join(str(size) for size in sizes if size > rows // 4)
-        sentence = f"batches above a quarter of the {rows} training rows leave the space: {gone}."
+        sentence = f"Batches above a quarter of the {rows} training rows leave the space: {gone}."
         assert Space(rows, 3).notes == ((sentence,) if gone else ())
     assert Space(100, 3, {"batch_size": 10}).notes == ()
 

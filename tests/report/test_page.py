@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 from scipy.stats import binomtest
 
-from slalom import explain, race, report_on
+from slalom import cli, explain, race, report_on
 from slalom.board import table
 from slalom.conformal import Conformal
 from slalom.curvature import condition
@@ -181,6 +181,55 @@ def test_every_racer_is_drawn(run):
     assert names == {racer["name"] for racer in told["race"]["racers"] if racer["curve"]}
     assert len(names) > 15
     assert sum("the winner" in trace.get("name", "") for trace in drawn) == 1
+
+
+@pytest.mark.parametrize("lengths", [(1, 1, 1), (1, 4, 1), (4, 4, 4)])
+def test_every_dropped_racer_is_seen(lengths):
+    """A racer that was scored once is a dot, beside others' curves as well; longer curves have no dots."""
+    told = told_of(result({"recipe 1": 1.0}))
+    told["race"]["racers"] = [
+        {"name": f"recipe {9 + i}", "outcome": "dropped at rung 1", "finalist": False,
+         "curve": [[float(e + 1), 2.0 - 0.1 * e] for e in range(length)]}
+        for i, length in enumerate(lengths)
+    ]  # fmt: skip
+    (whole, *_) = (one for one in figures(page(told))["race"]["data"] if one["name"] == "dropped")
+    sizes = whole["marker"]["size"]
+    dots = sizes if isinstance(sizes, list) else [sizes if "markers" in whole["mode"] else 0] * len(whole["x"])
+    seen = {text.partition(":")[0] for text, size in zip(whole["text"], dots, strict=True) if text and size}
+    assert seen == {f"recipe {9 + i}" for i, length in enumerate(lengths) if length == 1}
+    assert ("lines" in whole["mode"]) == (max(lengths) > 1)
+
+
+def test_a_single_racer_is_drawn_whole():
+    """The range holds the whole curve of a race of one recipe, and the caption speaks of none that was dropped."""
+    told = told_of(result({"recipe 1": 1.0}))
+    racer = {
+        "name": "recipe 1",
+        "outcome": "finished",
+        "finalist": False,
+        "curve": [[1.0, 9.0], [2.0, 5.0], [3.0, 1.0]],
+    }
+    told["race"] |= {"racers": [racer], "baselines": []}
+    drawn = figures(page(told))["race"]
+    low, high = drawn["layout"]["yaxis"]["range"]
+    assert low < 1.0 < 9.0 < high
+    assert "The curve of 1 recipe over the epochs. Vertical lines" in page(told)
+
+
+def test_a_label_at_the_top_stands_below_its_line():
+    """A baseline whose line lies at the upper end of the plot has its name below it, the others above."""
+    told = told_of(result({"recipe 1": 1.0}))
+    racer = {
+        "name": "recipe 1",
+        "outcome": "finished",
+        "finalist": False,
+        "curve": [[1.0, 9.0], [2.0, 5.0], [3.0, 1.0]],
+    }
+    told["race"] |= {"racers": [racer], "baselines": [{"name": "high", "score": 9.2}, {"name": "low", "score": 2.0}]}
+    labels = {
+        one["name"]: one["label"]["yanchor"] for one in figures(page(told))["race"]["layout"]["shapes"] if "name" in one
+    }
+    assert labels == {"high": "top", "low": "bottom"}
 
 
 def test_a_dropped_curve_fades_and_stays_itself():
@@ -358,6 +407,12 @@ def test_races_stand_side_by_side():
     assert "different metrics" in Page(side_by_side(["a", "b"], [first, other])).text
     with pytest.raises(SlalomError, match=r"^slalom compare takes two to 6 runs\. Got 1\.$"):
         side_by_side(["a"], [first])
+
+
+def test_one_run_is_not_said_to_be_damaged(run, capsys):
+    """The command says what is wrong with its arguments, not with a report that is whole."""
+    assert cli.run(["compare", str(run)]) == 2
+    assert capsys.readouterr().err == "slalom compare takes two to 6 runs. Got 1.\n"
 
 
 def with_evidence(told, **fields):

@@ -46,7 +46,7 @@ def scaling(told: Told) -> Told | None:
         above.append(note(words(name), 0, 1.02, xref=f"x{2 * i + 1} domain", yref=f"y{2 * i + 1} domain", **ABOVE))
         layout[f"yaxis{2 * i + 2}"] = {"showticklabels": False, "showgrid": False}
     layout["updatemenus"] = [
-        {"buttons": buttons, "direction": "down", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"}
+        {"buttons": buttons, "direction": "down", "x": 0.55, "xanchor": "left", "y": 1.02, "yanchor": "bottom"}
     ]
     layout["annotations"] = above
     rest = f", the first {len(names)} of {found['of']}" if found["of"] > len(names) else ""
@@ -112,13 +112,14 @@ def path_plane(told: Told) -> Told | None:
         )  # fmt: skip
     first, second = (f"{share:.0%}" for share in plane["explained"])
     along, across = (axis(f"component {i} ({share} of the squares)") for i, share in ((1, first), (2, second)))
-    extent = " by ".join(f"{plane[k][0]:.3g} to {plane[k][-1]:.3g}" for k in ("x", "y"))
+    extent = " by ".join(f"{plane[k][0]:.3g} to {plane[k][-1]:.3g}" for k in ("x", "y")).replace("-", "−")
+    gone = " Of a rule that left this place the loss rose far above the start, at each rate that was tried."
     caption = (
         "Trainings of the winner’s recipe with its own rule and with others, all from the same first weights (not those"
         f" of the race), their whole horizon {found['steps']:,} steps ({found['epochs']:.3g} epochs); the large dot is"
         f" the end of each. The plane holds the first two principal components of the paths, {extent}: a path lies off"
         " it by what they do not explain (shares are of the squares about the end of the winner’s rule)."
-        f" {_ground(found)}"
+        f"{gone * any(path['left'] for path in plane['paths'])} {_ground(found)}"
     )
     return figure("path-plane", data, caption, height=500, xaxis=along, yaxis=across)
 
@@ -227,8 +228,9 @@ def _confusion(found: Told) -> Told:
     names = labels(found["classes"], 24)
     shares = [[n / max(sum(row), 1) for n in row] for row in found["confusion"]]
     data = {
-        "type": "heatmap", "x": names, "y": names, "z": shares, "text": found["confusion"], "zmin": 0, "zmax": 1,
+        "type": "heatmap", "x": names, "y": names, "z": shares, "text": found["confusion"], "zmin": 0, "zmax": 1.3,
         "texttemplate": "%{text:,}" if len(names) <= 12 else "", "colorscale": GROUND, "xgap": 2, "ygap": 2,
+        "textfont": {"color": INK},
         "hovertemplate": "true %{y}, predicted %{x}: %{text:,} rows, %{z:.1%} of the true ones<extra></extra>",
         "showscale": False,
     }  # fmt: skip

@@ -66,7 +66,7 @@ def _grids(told: Told, x: Told, y: Told) -> Told:
     own = told["recipe"].get("learning_rate")
     if own:
         shapes.append(_line(own, QUIET, "dot"))
-        notes.append(note("the winner’s", math.log10(own), 0, yref="paper", yanchor="bottom", textangle=90))
+        notes.append(note("the winner’s", math.log10(own), 1, yref="paper", yanchor="bottom", xanchor="center"))
     for i, grid in enumerate(told["grids"]):
         scores = sorted(grid["scores"], key=lambda one: one[0])
         known = [(rate, score) for rate, score, _ in scores if score is not None]

@@ -37,6 +37,7 @@
       margin: { l: narrow ? 54 : 74, r: narrow ? 12 : 24, t: 34, b: 56 }, hovermode: "closest", autosize: true,
       hoverlabel: { bgcolor: dress.paper, bordercolor: dress.quiet, font: { color: dress.ink }, namelength: -1 },
       legend: { orientation: "h", x: 0, y: narrow ? -0.34 : -0.18, yanchor: "top", bgcolor: "rgba(0,0,0,0)" },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: dress.quiet, activecolor: dress.ink },
       colorway: [dress.blue, dress.orange, dress.green, dress.pink, dress.sky, dress.sand],
     };
     const made = { ...usual, ...layout, margin: { ...usual.margin, ...layout.margin } };
@@ -44,7 +45,7 @@
       if (!/^[xy]axis\d*$/.test(name)) continue;
       const axis = made[name];
       made[name] = { gridcolor: dress.line, linecolor: dress.quiet, zerolinecolor: dress.line, zeroline: false,
-        automargin: true, ...axis, ...(axis.title ? { title: { standoff: 10, ...axis.title } } : {}) };
+        automargin: true, exponentformat: "power", ...axis, ...(axis.title ? { title: { standoff: 10, ...axis.title } } : {}) };
     }
     if (made.updatemenus) {
       made.updatemenus = made.updatemenus.map((menu) => ({ bgcolor: dress.paper, bordercolor: dress.quiet,
@@ -53,7 +54,11 @@
     return made;
   };
 
-  const SETTINGS = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+  // These buttons and no others: Plotly has one that offers to send the numbers to its makers.
+  const SETTINGS = {
+    responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "",
+    modeBarButtons: [["toImage"], ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
+  };
 
   const draw = (figure, light) => {
     const place = document.getElementById(`plot-${figure.key}`);
@@ -121,10 +126,12 @@
     const say = (shown) => { count.textContent = `${shown} of ${body.rows.length} rows`; };
     say(body.rows.length);
     field.addEventListener("input", () => {
-      const wanted = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+      const phrase = field.value.toLowerCase().trim();
+      const rows = [...body.rows].map((row) => [row, [...row.cells].map((cell) => cell.textContent.toLowerCase()).join(" ")]);
+      // rows with these words side by side; where there are none, rows that have them all anywhere
+      const wanted = rows.some(([, text]) => text.includes(phrase)) ? [phrase] : phrase.split(/\s+/);
       let shown = 0;
-      for (const row of body.rows) {
-        const text = row.textContent.toLowerCase();
+      for (const [row, text] of rows) {
         row.hidden = !wanted.every((word) => text.includes(word));
         shown += row.hidden ? 0 : 1;
       }

@@ -26,7 +26,7 @@ def race(told: Told) -> Told | None:
     others = [r for r in plain if not r["outcome"].startswith("dropped")]
     data = [*_faded(dropped)]
     if others:
-        data.append(_together("others", [r["curve"] for r in others], [_of(r) for r in others], GREY, 1.0, 0.75))
+        data.append(_together("others", [r["curve"] for r in others], [_of(r) for r in others], COLOURS[4], 1.0, 0.75))
     gone = [r for r in racers if r["outcome"].startswith("diverged")]
     if gone:
         ends = [r["curve"][-1] for r in gone]
@@ -45,12 +45,13 @@ def race(told: Told) -> Told | None:
     epochs = _epochs(racers, told["race"]["rungs"])
     x = axis("epochs (passes over the training rows)" + "<br>logarithmic" * (epochs.get("type") == "log"), **epochs)
     y = axis(scored(told, " on choosing rows"), **_scores(told, racers))
-    shapes, notes = _marks(told, logarithmic=x.get("type") == "log")
+    shapes, notes = _marks(told, logarithmic=x.get("type") == "log", top=_top(y))
     count = len(told["race"]["racers"])
     caption = (
-        f"The curves of {count:,} recipe{'s' * (count != 1)} over their epochs. Those that were dropped are grey and"
-        " fade where they were dropped; vertical lines are the rungs, horizontal ones the baselines. Point at a curve"
-        " for its recipe; choose in the legend what is shown."
+        f"The {'curves' if count != 1 else 'curve'} of {count:,} recipe{'s' * (count != 1)} over the epochs."
+        f"{' Those that were dropped are grey and fade where they were dropped, or are dots.' * bool(dropped)} Vertical"
+        " lines are the rungs, horizontal ones the baselines. Point at a curve for its recipe; choose in the legend"
+        " what is shown."
     )
     return figure("race", data, caption, height=460, xaxis=x, yaxis=y, shapes=shapes, annotations=notes)
 
@@ -60,19 +61,23 @@ def _of(racer: Told) -> str:
 
 
 def _together(name: str, curves: list[Any], texts: list[str], colour: str, width: float, opacity: float) -> Told:
-    """Many curves as one trace, with gaps between them: a page holds hundreds."""
+    """Many curves as one trace, with gaps between them: a page holds hundreds. A curve of one point is a dot."""
     x: list[Any] = []
     y: list[Any] = []
     said: list[Any] = []
+    sizes: list[int] = []
     for curve, text in zip(curves, texts, strict=True):
         x += [*(point[0] for point in curve), None]
         y += [*(point[1] for point in curve), None]
         said += [text] * len(curve) + [None]
-    single = all(len(curve) == 1 for curve in curves)
+        sizes += [5 if len(curve) == 1 else 0] * (len(curve) + 1)
+    single = {len(curve) == 1 for curve in curves}
     return {
-        "type": "scatter", "mode": "markers" if single else "lines", "name": name, "x": x, "y": y, "text": said,
+        "type": "scatter", "mode": "lines" if single == {False} else "markers" if single == {True} else "lines+markers",
+        "name": name, "x": x, "y": y, "text": said,
         "hovertemplate": "%{text}<br>epoch %{x:.4g}: %{y:.5g}<extra></extra>", "opacity": opacity,
-        "line": {"color": colour, "width": width}, "marker": {"color": colour, "size": 5}, "connectgaps": False,
+        "line": {"color": colour, "width": width}, "connectgaps": False,
+        "marker": {"color": colour, "size": sizes if single == {True, False} else 5},
     }  # fmt: skip
 
 
@@ -144,19 +149,31 @@ def _scores(told: Told, racers: list[Told]) -> Told:
     costs = sorted(sign * r["curve"][-1][1] for r in racers)
     best = min(sign * point[1] for r in racers for point in r["curve"])
     worst = costs[min(int(RANGE * len(costs)), len(costs) - 1)]
+    if len(racers) == 1:  # its whole curve
+        worst = max(sign * point[1] for point in racers[0]["curve"])
     known = [sign * one["score"] for one in told["race"]["baselines"] if not one["name"].startswith("mean or")]
     guess = [sign * one["score"] for one in told["race"]["baselines"] if one["name"].startswith("mean or")]
     best = min([best, *known])  # a baseline that is better is in sight
     worst = max(min(max([worst, *known]), *guess, math.inf), best)
     near, far = sign * best, sign * worst
     if sign > 0 and near > 0 and far > WIDE * near:
-        return {"type": "log", "range": [math.log10(near * 0.85), math.log10(far * 1.2)]}
+        low, high = math.log10(near * 0.85), math.log10(far * 1.2)
+        return {"type": "log", "range": [low, high]} | (
+            {"dtick": math.ceil((high - low) / 8)} if high - low > 3 else {}
+        )
     room = 0.07 * abs(far - near) or 0.05 * abs(near) or 1.0
     low, high = sorted((near, far))
     return {"range": [low - room, high + room], "tickformat": ",.4~g" if high < 1e4 else ",.0f"}
 
 
-def _marks(told: Told, *, logarithmic: bool) -> tuple[list[Told], list[Told]]:
+def _top(y: Told) -> float:
+    """The score from which a label has no room above its line."""
+    low, high = y["range"]
+    edge = high - 0.07 * (high - low)
+    return float(10**edge if y.get("type") == "log" else edge)
+
+
+def _marks(told: Told, *, logarithmic: bool, top: float) -> tuple[list[Told], list[Told]]:
     """The rungs and the baselines as lines with their names."""
     shapes, notes = [], []
     for i, epoch in enumerate(told["race"]["rungs"], start=1):
@@ -170,6 +187,6 @@ def _marks(told: Told, *, logarithmic: bool) -> tuple[list[Told], list[Told]]:
             {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": one["score"], "y1": one["score"],
              "line": {"color": COLOURS[2], "width": 1.2, "dash": "dash"}, "name": words(one["name"]),
              "label": {"text": f"{words(one['name'])} {number(one['score'])}", "textposition": "end",
-                       "font": {"size": 11, "color": COLOURS[2]}}}
+                       "yanchor": "top" if one["score"] > top else "bottom", "font": {"size": 11, "color": COLOURS[2]}}}
         )  # fmt: skip
     return shapes, notes
