@@ -191,6 +191,9 @@ def run(arguments: list[str]) -> int:
     """Run the command line; the exit code."""
     try:
         return int(command.main(arguments, prog_name="slalom", standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return REFUSED
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "slalom"
         shell.complain(f"{error.format_message()} See {path} --help.")

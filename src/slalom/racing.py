@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+from weakref import proxy
 
 from slalom import seats
 from slalom.baselines import Numbers
@@ -117,8 +118,7 @@ def race(
 
 
 def preview(X: Any, y: Any = None, **asked: Any) -> dict[str, Any]:
-    """What `race` would run with the same arguments: rows, rungs, structures, memory and time. Nothing is trained or
-    written; raises SlalomError as `race` would.
+    """What `race` would run with the same arguments, or its SlalomError; nothing is trained or written.
 
     >>> import numpy as np
     >>> X = np.arange(300.0).reshape(100, 3)
@@ -169,7 +169,7 @@ class Race:
     def run(self) -> Result:
         """Prepare, race, save, and sum up; what cannot race is refused before anything is written."""
         with ExitStack() as last:
-            last.callback(seats.sweep)  # race after race in a process would take more and more
+            last.callback(seats.give_back)  # race after race in a process would take more and more
             return self._run(last.enter_context(Numbers()))
 
     def _run(self, numbers: Numbers) -> Result:
@@ -204,7 +204,7 @@ class Race:
                     self.notes += [GIVEN_UP] * self.folder.abandoned
                     self.folder.begin(begun(self.order, self.table, self.mark, metric), wave)
                 journal.forget_waves(wave)  # of one that is begun again
-                track.at_rung = lambda entries: journal.write(*recipe_rows(track, wave))
+                track.at_rung = lambda track: journal.write(*recipe_rows(track, wave))
                 ranked = track.run()
                 journal.write(*recipe_rows(track, wave))
                 self._say("finishing", 0, track.racer_steps)
@@ -252,17 +252,17 @@ class Race:
         if kept.track:  # what it takes to begin again is not counted twice
             self.began = perf_counter() - float(kept.track.get("seconds", 0.0))
         track = Track(plan, heats, entries, executor, end_of(order, prepared, plan, heats, self.began), keeper=keeper)
-        keeper.track = partial(plain, track, before.first + len(recipes), self.began, perf_counter)
+        seen = proxy(track)  # what a track calls does not hold it: it goes when its race does
+        keeper.track = partial(plain, seen, before.first + len(recipes), self.began, perf_counter)
         put_back(track, kept, lambda recipe: structure_of(recipe, prepared), len(prepared.folds))
 
         def report(phase: str, alive: int, racer_steps: int) -> None:
-            cost = best_cost(track.started)
+            cost = best_cost(seen.started)
             self.best = self.best if cost is None else metric.score_of(cost)
             self._say(phase, alive, racer_steps)
 
         def more(ranked: list[Entry]) -> list[Entry]:
-            last = max(entry.number for entry in track.entries)
-            return further(order, prepared, plan, heats, ranked, last + 1)
+            return further(order, prepared, plan, heats, ranked, 1 + max(entry.number for entry in seen.entries))
 
         track.report = report
         if order.seconds and not order.recipe:

@@ -20,7 +20,7 @@ from slalom.report.scaled import scaled
 from slalom.result import finite
 
 SECONDS = 30.0
-NO_NUMBERS = "it was deleted, or an older Slalom raced here."
+NO_NUMBERS = "it was deleted, or an older Slalom raced here. slalom race --continue makes it anew."
 
 
 def report_on(

@@ -7,7 +7,6 @@ four 6 % faster, on two cores. On other devices there is one client, and all wor
 
 import contextlib
 import ctypes
-import gc
 import os
 import threading
 from typing import Any
@@ -126,9 +125,3 @@ def give_back() -> None:
     """Let the C library hand memory that is free back to the system, where it can: 150 MB of a million rows."""
     with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
-
-
-def sweep() -> None:
-    """Free what a race has left behind, racers that refer to each other too, and hand its memory back to the system."""
-    gc.collect()
-    give_back()

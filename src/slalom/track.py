@@ -32,7 +32,7 @@ class Track:
     executor: Executor
     end: float  # time.perf_counter() at which racers stop; ∞ without a limit
     report: Callable[[str, int, int], None] = lambda phase, alive, steps: None
-    at_rung: Callable[[list[Entry]], None] = lambda entries: None
+    at_rung: Callable[["Track"], None] = lambda track: None
     first: float = math.inf  # time.perf_counter() at which the first start should be through, where others follow
     last: float = math.inf  # the same of the last start, where finalists follow; later where they need less
     patience: float = math.inf  # share of the horizon after which a racer that was not better is stopped
@@ -155,7 +155,7 @@ class Track:
             alive = self._settle(alive, i, self.size)
             if i + 1 < len(rungs) and not self.halted():
                 self.starts[-1][1].append(len(alive))
-            self.at_rung(self.started)
+            self.at_rung(self)
             if self.halted() or not alive:
                 break
         if not self.halted():

@@ -102,6 +102,15 @@ def test_help_is_quick_and_gives_examples_first(tmp_path: Path) -> None:
         assert 0 < text.index("Examples:") < text.index("Options:")
 
 
+def test_without_a_command_the_help_is_laid_out(capsys) -> None:
+    """`slalom` alone says what there is on stderr, line by line, with the exit code of what cannot be used."""
+    assert cli.run([]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "Usage: slalom [OPTIONS] COMMAND [ARGS]..."
+    assert len(lines) > 20
+    assert max(map(len, lines)) <= 100
+
+
 def test_help_and_version_load_nothing_heavy(tmp_path: Path) -> None:
     for arguments in (["--version"], ["--help"], ["race", "--help"]):
         assert cli.run(arguments) == 0
