@@ -61,29 +61,39 @@ def lesson(name: str | None, save: Path | None, lang: str) -> int:
       slalom lesson adam --lang zh
     """
     from slalom import lessons
+    from slalom.lessons.base import broad
 
-    words = lessons.words(lang)
+    words, tongue = lessons.words(lang), "" if lang == "en" else f" --lang {lang}"
+
+    def said(text: str) -> str:
+        known = words.get(text, text)
+        return known + " " * (15 - broad(known))
+
     if name is None:
         if save is not None:
             raise SlalomError("--save goes with the NAME of a lesson.")
         wide = max(map(len, lessons.REGISTRY))
         titles = {one: words.get(about.title, about.title) for one, about in lessons.REGISTRY.items()}
         shell.show("\n".join(f"{one:<{wide}}  {title}" for one, title in titles.items()))
-        shell.show(f"\nRun one:       {shell.program()} lesson adam")
-        shell.show(f"Its picture:   {shell.program()} lesson adam --save DIR")
+        shell.show(f"\n{said('Run one:')}{shell.program()} lesson adam{tongue}")
+        shell.show(f"{said('Its picture:')}{shell.program()} lesson adam --save DIR{tongue}")
         return 0
     told = lessons.lesson(name)
     page = lessons.Page(shell.columns(), words)
     told.tell(page)
     shell.show(f"{page.word(told.title)}\n\n{page.text}")
     known = next(one for one, about in lessons.REGISTRY.items() if about is told)
-    last = _saved(told.picture, known, save) if save else f"Its picture:   {shell.program()} lesson {known} --save DIR"
+    if save:
+        sentence = "The picture is in {png} and {svg}"
+        last = words.get(sentence, sentence).format_map(_saved(told.picture, known, save))
+    else:
+        last = f"{said('Its picture:')}{shell.program()} lesson {known} --save DIR{tongue}"
     shell.show(f"\n{last}")
     return 0
 
 
-def _saved(draw: Callable[[], Any], name: str, folder: Path) -> str:
-    """Write the picture as PNG and SVG; what is said of it."""
+def _saved(draw: Callable[[], Any], name: str, folder: Path) -> dict[str, Path]:
+    """Write the picture as PNG and SVG; where."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         picture, files = draw(), [folder / f"{name}.png", folder / f"{name}.svg"]
@@ -91,4 +101,4 @@ def _saved(draw: Callable[[], Any], name: str, folder: Path) -> str:
             picture.savefig(file)
     except OSError as error:
         raise SlalomError(f"--save must be a folder that can be written to. {folder}: {error.strerror}.") from None
-    return f"The picture is in {files[0]} and {files[1]}"
+    return {"png": files[0], "svg": files[1]}

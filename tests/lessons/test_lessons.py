@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 import json
 import math
 import re
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slalom import lessons
+from slalom import lessons, teaching
 from slalom.errors import SlalomError
 from slalom.lessons import base
 
@@ -197,11 +198,17 @@ def sentences():
                 assert isinstance(node.args[0], ast.Constant), f"{file.name}: a sentence is a template"
                 yield node.args[0].value
     yield from (about.title for about in lessons.REGISTRY.values())
+    yield from COMMANDS
+
+
+COMMANDS = ("Run one:", "Its picture:", "The picture is in {png} and {svg}")  # of `slalom lesson` itself
 
 
 def test_every_sentence_is_translated():
     """Chinese has every sentence, with the same numbers in it, and none that nobody says any more."""
     words, said = lessons.words("zh"), set(sentences())
+    command = inspect.getsource(teaching)
+    assert all(f'"{sentence}"' in command or f"'{sentence}'" in command for sentence in COMMANDS)
     assert said <= set(words)
     assert not [sentence for sentence in words if " " in sentence and len(sentence) > 24 and sentence not in said]
     for sentence in said:

@@ -35,7 +35,10 @@ def tell(page: Page) -> None:
              large=LARGE, mean=(LARGE - 2) / 3, rate=RATE)  # fmt: skip
     found = {name: _walk(rule) for name, rule in _rules().items()}
     at = [0, 3, 30, 300, 3 * EPOCHS]
-    page.table({"rule": list(found)} | {f"w after {t}": [w[t] for w in found.values()] for t in at}, digits=4)
+    page.table(
+        {"rule": list(found)} | {page.word("w after {t}").format(t=t): [w[t] for w in found.values()] for t in at},
+        digits=4,
+    )
     steps = {name: np.diff(w[-4:]) / RATE for name, w in found.items()}
     page.say("The last three steps, over the rate:")
     slopes = [f"slope {LARGE:g}", "slope −1", "slope −1 again"]

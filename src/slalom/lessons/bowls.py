@@ -34,7 +34,8 @@ def two_steps(page: Page, chosen: Mapping[str, Rule]) -> None:
              steps=STEPS, start=ONE, rate=RATE)  # fmt: skip
     walks = {name: descend(half_square, ONE, rule, learning_rate=RATE, steps=STEPS) for name, rule in chosen.items()}
     page.table(
-        {"rule": list(walks)} | {f"w after {t}": [w.parameters[t] for w in walks.values()] for t in range(STEPS + 1)}
+        {"rule": list(walks)}
+        | {page.word("w after {t}").format(t=t): [w.parameters[t] for w in walks.values()] for t in range(STEPS + 1)}
     )
 
 

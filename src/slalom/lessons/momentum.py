@@ -28,7 +28,10 @@ def tell(page: Page) -> None:
         name: descend(half_square, 1.0, rule, learning_rate=0.01, schedule=halted, steps=2).parameters
         for name, rule in (("momentum", rules.Momentum(mu=MU)), ("velocity", rules.VelocityMomentum(mu=MU)))
     }
-    page.table({"rule": list(stopped)} | {f"w after {t}": [w[t] for w in stopped.values()] for t in range(3)})
+    page.table(
+        {"rule": list(stopped)}
+        | {page.word("w after {t}").format(t=t): [w[t] for w in stopped.values()] for t in range(3)}
+    )
     page.say("A ravine, w₁² / 2 + 25 w₂². Steps until a ten-thousandth of the loss is left:")
     chosen = _chosen()
     paths = walks(ravine, START, chosen, STEPS)
