@@ -124,7 +124,7 @@ def _which(result: Result, gain: Gain) -> str:
 def _on_test_rows(result: Result) -> list[str]:
     """The test scores, and what they say about the baselines: beside the model that predicts."""
     own, together = result.best.test, result.tests.get(ENSEMBLE)
-    shown = together if result.gain and len(result.gain.recipes) > 1 else None
+    shown = together if result.gain and result.gain.nets > 1 else None
     baselines = {name: score for name, score in result.tests.items() if name not in (result.best.name, ENSEMBLE)}
     if own is None:
         return ["There is no test score: all rows serve training, choosing or evidence.", *_on_choosing_rows(result)]

@@ -84,6 +84,10 @@ def test_an_ensemble_of_the_winner_alone_is_said_to_be_that() -> None:
     said = " ".join(verdict(with_gain(0.0, 0.0, recipes={"recipe 1": 1.0}, nets=1)))
     assert "The ensemble is the winner alone (1 net): no mean with another was better on the choosing rows." in said
     assert "the ensemble 11.50" not in said
+    folds = " ".join(verdict(with_gain(0.0, 0.0, recipes={"recipe 1": 1.0}, nets=5)))
+    assert "(5 nets of the folds" in folds
+    assert "rmse 12.00; the ensemble 11.50, boosted trees" in folds  # which is another model than the winner's one net
+    assert "the ensemble 11.50" not in said
 
 
 def test_boosted_trees_that_win_are_said_to_win() -> None:
