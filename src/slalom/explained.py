@@ -20,11 +20,11 @@ def sentences(evidence: Evidence, program: str = "slalom", folder: str = "DIR") 
     said += columns(evidence) + scalings(evidence)
     said += mattered(evidence)
     if left := evidence.missing:
-        next_one = evidence.needed
-        seconds = max(SECONDS, 60 * math.ceil(1.5 * next_one / 60))
+        needed = evidence.needed
+        seconds = max(SECONDS, 60 * math.ceil(1.5 * needed / 60))
         said.append(
             f"Not measured: {', '.join(left)}. `{program} explain {folder} --seconds {seconds}` goes on where this"
-            f" stopped{f'; the next step of it takes about {math.ceil(next_one)} s' if next_one else ''}."
+            f" stopped{f'; the next step of it takes about {math.ceil(needed)} s' if needed else ''}."
         )
     return said
 

@@ -66,6 +66,19 @@ def test_between_rungs(monkeypatch, tmp_path, phase, after):
     assert not (folder / "unfinished").exists()
 
 
+def cut_off(folder):
+    """A race of three recipes that gets Ctrl-C once it is on its way."""
+    done = []
+
+    def stop(status):
+        if not done and status.racer_steps > 200:
+            done.append(status.racer_steps)
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        race(X, Y, recipes=3, epochs=200, every=0.0, out=folder, progress=stop, **SHAPES)
+
+
 OTHER = {400: "", 300: r"They are not: it scored other rows than the \d+ of now\.$", 90: "^batch_size must be at most"}
 
 
@@ -76,15 +89,7 @@ def test_other_rows_by_force(monkeypatch, tmp_path, rows, refused):
     """With force a race goes on with rows that changed, if there are as many: more or fewer are refused in a sentence,
     and the race stays as it was."""
     quickly(monkeypatch)
-    done = []
-
-    def stop(status):
-        if not done and status.racer_steps > 200:
-            done.append(status.racer_steps)
-            raise KeyboardInterrupt
-
-    with pytest.raises(Interrupted):
-        race(X, Y, recipes=3, epochs=200, every=0.0, out=tmp_path / "run", progress=stop, **SHAPES)
+    cut_off(tmp_path / "run")
     x, y = 1.01 * X[:rows], Y[:rows]
     with pytest.raises(SlalomError, match=r"^The data must be the same"):
         resume(tmp_path / "run", x, y)
@@ -99,15 +104,7 @@ def test_other_rows_by_force(monkeypatch, tmp_path, rows, refused):
 def test_no_ensemble_is_left_of_a_race_that_was_cut_off(monkeypatch, tmp_path):
     """An ensemble that an interrupted race left is not that of the race which ends: where that has none, it goes."""
     quickly(monkeypatch)
-    done = []
-
-    def stop(status):
-        if not done and status.racer_steps > 200:
-            done.append(status.racer_steps)
-            raise KeyboardInterrupt
-
-    with pytest.raises(Interrupted):
-        race(X, Y, recipes=3, epochs=200, every=0.0, out=tmp_path / "run", progress=stop, **SHAPES)
+    cut_off(tmp_path / "run")
     (tmp_path / "run" / "ensemble").mkdir(exist_ok=True)
     (tmp_path / "run" / "ensemble" / "ensemble.json").write_text("{}", encoding="utf-8")
     monkeypatch.setattr(ending, "combine", lambda *_: None)

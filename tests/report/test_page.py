@@ -200,16 +200,14 @@ def test_every_dropped_racer_is_seen(lengths):
     assert ("lines" in whole["mode"]) == (max(lengths) > 1)
 
 
+FALLING = {"name": "recipe 1", "outcome": "finished", "finalist": False,
+           "curve": [[1.0, 9.0], [2.0, 5.0], [3.0, 1.0]]}  # fmt: skip
+
+
 def test_a_single_racer_is_drawn_whole():
     """The range holds the whole curve of a race of one recipe, and the caption speaks of none that was dropped."""
     told = told_of(result({"recipe 1": 1.0}))
-    racer = {
-        "name": "recipe 1",
-        "outcome": "finished",
-        "finalist": False,
-        "curve": [[1.0, 9.0], [2.0, 5.0], [3.0, 1.0]],
-    }
-    told["race"] |= {"racers": [racer], "baselines": []}
+    told["race"] |= {"racers": [FALLING], "baselines": []}
     drawn = figures(page(told))["race"]
     low, high = drawn["layout"]["yaxis"]["range"]
     assert low < 1.0 < 9.0 < high
@@ -219,13 +217,7 @@ def test_a_single_racer_is_drawn_whole():
 def test_a_label_at_the_top_stands_below_its_line():
     """A baseline whose line lies at the upper end of the plot has its name below it, the others above."""
     told = told_of(result({"recipe 1": 1.0}))
-    racer = {
-        "name": "recipe 1",
-        "outcome": "finished",
-        "finalist": False,
-        "curve": [[1.0, 9.0], [2.0, 5.0], [3.0, 1.0]],
-    }
-    told["race"] |= {"racers": [racer], "baselines": [{"name": "high", "score": 9.2}, {"name": "low", "score": 2.0}]}
+    told["race"] |= {"racers": [FALLING], "baselines": [{"name": "high", "score": 9.2}, {"name": "low", "score": 2.0}]}
     labels = {
         one["name"]: one["label"]["yanchor"] for one in figures(page(told))["race"]["layout"]["shapes"] if "name" in one
     }
