@@ -1,5 +1,6 @@
 """Reopened: a race read back from its folder, its rows laid out again, so that more can be measured."""
 
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -105,7 +106,7 @@ def rows_of(
                 f"X, y{' and validation' if data.get('validation_rows') else ''} must be given: the race in"
                 f" {opened.path} had rows from Python. slalom.{door}({str(opened.path)!r}, X, y, …)."
             )
-        if not Path(source).exists():
+        if not os.path.exists(source):  # False for names that no file can have, too
             raise SlalomError(
                 f"{source} must be the table of the race in {opened.path}. There is no file at this path from here: say"
                 f" where it is, as in slalom {door.partition('_')[0]} {opened.path} PATH/{Path(source).name}."

@@ -14,6 +14,7 @@ from slalom.entry import FURTHER
 from slalom.errors import SlalomError
 from slalom.evidence import HELPS, LEVEL_WITH, NOT_COMPARED, NOT_MEASURED, UNSTABLE, Evidence
 from slalom.explaining import explain
+from slalom.folder import RunFolder
 from slalom.intervals import clopper_pearson, difference, means_of, runs_of
 from slalom.journal import Journal
 from slalom.metrics import METRICS
@@ -388,3 +389,13 @@ def test_damaged_evidence_is_written_anew(raced):
         known(raced)
     assert explain(raced, X, Y, seconds=0.01).worths
     assert known(raced)
+
+
+@pytest.mark.parametrize("source", ["no/such.csv", "a" * 5000])
+def test_a_table_that_is_not_there_is_asked_for(source):
+    """Where the file of a race is not at its path, or can be at none, a sentence says how to name another."""
+    data = {"source": source, "target": "price"}
+    with pytest.raises(
+        SlalomError, match=r"There is no file at this path from here: say where it is, as in slalom report"
+    ):
+        reopened.rows_of(RunFolder("run"), data, None, None, None, {}, door="report_on")
